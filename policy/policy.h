@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * policy.h: what a role may do, as data, and the few calls that make it so.
+ *
+ * Every role (block, net, console, core, ...) has one `struct policy` in policy/role-NAME.c: its descriptors
+ * at fixed numbers, its system calls with pinned arguments, its io_uring opcodes, its limits. At build time
+ * policy/compile.c turns the system-call lists into two BPF programs (set-up, sealed) with libseccomp, so that a
+ * running role links no libseccomp, allocates nothing for it and can't load another filter than the printed one.
+ *
+ * A role's main() goes through these steps, in this order:
+ *
+ *	1. parse options, open what the command line names (stand-alone use) or take inherited descriptors;
+ *	2. policy_place_fd() each of them at its fixed number;
+ *	3. policy_enter(): namespaces, empty root, no capabilities, no_new_privs, limits, Landlock, set-up filter.
+ *	   Nothing that a peer or a guest wrote may be read before this returns;
+ *	4. talk vhost-user; policy_place_fd() each kick and call eventfd at its number;
+ *	5. policy_seal(): once the device runs. Only the sealed calls are left, pinned to those numbers.
+ *
+ * May be called by: devices/, core/. May call: nothing of ours.
+ */
+#ifndef LGUEST_POLICY_H
+#define LGUEST_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct sock_filter;
+
+/*
+ * The descriptor table of every role. A class with several members is an aligned power of two, so that one
+ * masked comparison in the filter pins the whole class. 64 and up is where set-up's received descriptors land
+ * before they are placed; nothing is left there once a role is sealed.
+ */
+enum policy_fd {
+	POLICY_FD_LOG = 2,		/* stderr: one-line messages, until the seal */
+	POLICY_FD_CONTROL = 3,		/* the vhost-user connection */
+	POLICY_FD_RESOURCE = 4,		/* the image | console input */
+	POLICY_FD_RESOURCE_OUT = 5,	/* console output, where it differs from the input */
+	POLICY_FD_DRAIN = 6,		/* pipe write end: hangs up when the last I/O of a dead role is over */
+	POLICY_FD_RING = 7,		/* io_uring */
+	POLICY_FD_EPOLL = 8,
+	POLICY_FD_TIMER = 9,
+	POLICY_FD_LISTEN = 10,		/* console on a Unix socket: the listening end, until the seal */
+	POLICY_FD_TAP = 16,		/* one per queue pair: TAP + pair */
+	POLICY_FD_KICK = 32,		/* KICK + queue */
+	POLICY_FD_CALL = 48,		/* CALL + queue */
+	POLICY_FD_SETUP = 64,		/* 64..127: received descriptors before they are placed */
+	POLICY_FD_MAX = 128,		/* RLIMIT_NOFILE while setting up */
+};
+#define POLICY_CLASS 16u		/* members in the TAP, KICK and CALL classes: the most queues of a device */
+
+enum policy_stage {
+	POLICY_SETUP = 1,	/* from policy_enter() to policy_seal() */
+	POLICY_SEALED = 2,	/* after policy_seal() */
+	POLICY_BOTH = 3,
+};
+
+/* One comparison on one argument: (arg & mask) == value. At most one per argument. */
+struct policy_arg {
+	uint8_t used;
+	uint8_t index;		/* argument number, 0..5 */
+	uint64_t mask;
+	uint64_t value;
+};
+
+#define POLICY_ARGS 4u
+#define ARG_IS(i, v) { 1, (i), ~0ull, (uint64_t)(v) }
+#define ARG_BITS(i, m, v) { 1, (i), (m), (uint64_t)(v) }
+/* The argument is a descriptor of a class of POLICY_CLASS members, which begins at @first. */
+#define ARG_CLASS(i, first) { 1, (i), ~(uint64_t)(POLICY_CLASS - 1), (uint64_t)(first) }
+/* No bit outside @m: flags that may be any subset of @m. */
+#define ARG_WITHIN(i, m) { 1, (i), ~(uint64_t)(m), 0 }
+
+/* One allowed system call. Several rows for one number are alternatives. */
+struct policy_call {
+	int nr;				/* __NR_* of x86-64 */
+	unsigned int stages;		/* POLICY_SETUP | POLICY_SEALED */
+	const char *name;
+	const char *why;		/* one clause: which step needs it */
+	struct policy_arg arg[POLICY_ARGS];
+};
+#define CALL(n, stages, why, ...) { __NR_##n, stages, #n, why, { __VA_ARGS__ } }
+
+/* One descriptor (or class) that the role holds. What is not listed is closed by policy_enter()/policy_seal(). */
+struct policy_desc {
+	int first;
+	unsigned int count;
+	unsigned int stages;
+	const char *name;
+	const char *kind;	/* prefix of /proc/PID/fd's link: "socket:", "pipe:", "anon_inode:[eventfd]", "/" ... */
+};
+
+/* One resource limit, soft and hard, set at the given stage. */
+struct policy_limit {
+	int resource;
+	unsigned int stage;	/* the one stage at whose start it is set */
+	const char *name;
+	uint64_t value;
+};
+
+/* One io_uring opcode that the role's ring accepts (IORING_RESTRICTION_SQE_OP). */
+struct policy_ring_op {
+	uint8_t op;
+	const char *name;
+	const char *why;
+};
+
+/* One compiled filter and its SHA-256 (lower-case hex), made at build time from the manifest. */
+struct policy_filter {
+	const struct sock_filter *insn;
+	unsigned short len;
+	const char *sha256;
+};
+
+struct policy {
+	const char *role;
+	const char *purpose;
+	const struct policy_call *calls;	/* ends with .name == NULL */
+	const struct policy_desc *descs;	/* ends with .name == NULL */
+	const struct policy_limit *limits;	/* ends with .name == NULL */
+	const struct policy_ring_op *ring_ops;	/* ends with .name == NULL, or NULL: no ring */
+	int namespaces;				/* CLONE_NEW* */
+};
+
+/* A manifest with its two compiled filters, as linked into a role: policy_block, policy_net, ... */
+struct policy_role {
+	const struct policy *policy;
+	struct policy_filter setup;
+	struct policy_filter sealed;
+};
+
+extern const struct policy_role policy_block;		/* lguest-block on io_uring */
+extern const struct policy_role policy_block_sync;	/* lguest-block on pread/pwrite */
+extern const struct policy_role policy_net;
+extern const struct policy_role policy_console;
+extern const struct policy_role policy_core;
+extern const struct policy_role policy_minder;		/* the parent that waits for a role in its own pid namespace */
+
+/* Layers that policy_enter() put on, for its report. */
+enum policy_layer {
+	POLICY_LAYER_USERNS	= 1u << 0,
+	POLICY_LAYER_PIDNS	= 1u << 1,
+	POLICY_LAYER_NAMESPACES	= 1u << 2,	/* mount, net, ipc, uts */
+	POLICY_LAYER_ROOT	= 1u << 3,	/* empty read-only root */
+	POLICY_LAYER_UID	= 1u << 4,	/* runs as another user than host root */
+	POLICY_LAYER_CAPS	= 1u << 5,	/* no capability in any set, bounding set included */
+	POLICY_LAYER_NNP	= 1u << 6,
+	POLICY_LAYER_LIMITS	= 1u << 7,
+	POLICY_LAYER_LANDLOCK	= 1u << 8,
+	POLICY_LAYER_FILTER	= 1u << 9,
+	POLICY_LAYERS_ALL	= (1u << 10) - 1,
+};
+
+struct policy_options {
+	uint64_t file_size;	/* RLIMIT_FSIZE in bytes: the size of a writable image, 0 for none (also pipes, sockets) */
+	bool own_pidns;		/* the caller was started as pid 1 of a namespace made for it (lguest-run): don't fork */
+};
+
+/**
+ * policy_place_fd() - move a descriptor to its number in the table.
+ * @fd: an open descriptor, or already @slot. It is closed when moved.
+ * @slot: its number of enum policy_fd (plus queue). What was open there is replaced.
+ *
+ * The new descriptor is close-on-exec. Return: @slot, or -errno.
+ */
+int policy_place_fd(int fd, int slot);
+
+/**
+ * policy_enter() - put the calling process in its sandbox, with the set-up filter.
+ * @role: the manifest to apply.
+ * @opt: what the manifest can't know; not kept.
+ * @layers: set to the enum policy_layer bits that are on; may be NULL.
+ *
+ * Closes every descriptor that the manifest doesn't list for set-up. Where the kernel allows a pid namespace it forks:
+ * the call returns in the child, and the parent stays behind as the minder: it ends with the child's status, and
+ * the child is killed when it dies. The process must be single-threaded. Prints nothing: see policy_report().
+ * A layer that the host lacks is left out and its bit with it; no filter, no no_new_privs or remaining
+ * capabilities are errors.
+ *
+ * Return: 0, or -errno with nothing promised about what was applied: the caller must exit.
+ */
+int policy_enter(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers);
+
+/**
+ * policy_spawn() - fork a child that is inside the sandbox; for a program that serves one connection after another.
+ *
+ * As policy_enter(), but the parent goes on: it gets the child's process id (> 0), the child 0. -errno on failure.
+ */
+pid_t policy_spawn(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers);
+
+/**
+ * policy_report() - one line on the layers, for the log: "sandbox: all layers on", or which are missing.
+ * @role: the manifest applied.
+ * @layers: as policy_enter() set it.
+ * @out: usually stderr.
+ */
+void policy_report(const struct policy_role *role, unsigned int layers, FILE *out);
+
+/**
+ * policy_seal() - load the sealed filter; nothing of set-up is possible afterwards.
+ * @role: the same manifest as in policy_enter().
+ *
+ * Closes every descriptor that isn't listed for the sealed stage, sets the sealed limits. Allocates nothing, so it
+ * may run with guest memory mapped and rings alive.
+ *
+ * Return: 0, or -errno: the caller must exit.
+ */
+int policy_seal(const struct policy_role *role);
+
+/**
+ * policy_ring_restrict() - restrict a ring made with IORING_SETUP_R_DISABLED to the manifest's opcodes, and enable it.
+ * @role: the manifest.
+ * @ring_fd: the ring, disabled, its file table registered. Only IORING_REGISTER_FILES_UPDATE stays possible on it,
+ *	and that until the seal: placing kick and call eventfds. Every request must use a registered file.
+ *
+ * Return: 0 or -errno.
+ */
+int policy_ring_restrict(const struct policy_role *role, int ring_fd);
+
+/**
+ * policy_print() - `--print-policy`: the manifest, readable, with both filters' sizes and SHA-256.
+ *
+ * Return: 0, or -EIO when @out fails.
+ */
+int policy_print(const struct policy_role *role, FILE *out);
+
+#endif
