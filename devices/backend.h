@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * backend.h: what every device role is made of, apart from its device.
+ *
+ * backend_main() is the whole program around a device: command line (the vhost-user back-end program
+ * conventions), sandbox, vhost-user session, one event loop. A device is a table of functions
+ * (struct backend_ops) and a state of its own; it never sees the socket, the memory table or the sandbox.
+ *
+ * The loop has two engines. On io_uring (the normal one) everything the role does is an operation on one
+ * ring made before the seal: waiting, receiving messages with their descriptors (RECVMSG), answering
+ * (SENDMSG), kicks (READ), calls (WRITE), closing (CLOSE), the device's own i/o. The role is therefore
+ * sealed *before the first byte of its peer*, and still serves the protocol for as long as it lives (memory
+ * added on a running queue, a device started twice): docs/sealed-roles.md. The sealed system calls are
+ *
+ *	io_uring_enter(ring)	everything that is an operation of the ring
+ *	mmap(PROT_READ|PROT_WRITE, MAP_SHARED), munmap	memory regions that the front end adds and removes
+ *	exit_group
+ *
+ * and the ring operations of the loop itself, which each manifest lists beside those of its device:
+ * READ WRITE RECVMSG SENDMSG CLOSE POLL_ADD ASYNC_CANCEL. Kick, call and memory descriptors arrive after the
+ * seal, so operations name plain descriptors (IOSQE_FIXED_FILE is allowed, not required).
+ * Where the host forbids io_uring the loop runs on ppoll, recvmsg, sendmsg, read, write, close and
+ * preadv2 in place of the ring; devices that need the ring say so (ops->needs_ring) and don't start.
+ *
+ * A device may: pop and push its queues, queue operations, watch descriptors. It may not: block, allocate
+ * after open(), call exit(), or make any system call of its own that its manifest does not name.
+ */
+#ifndef LGUEST_BACKEND_H
+#define LGUEST_BACKEND_H
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "devices/virtqueue.h"
+
+struct io_uring_sqe;
+struct policy_role;
+struct backend;
+
+/**
+ * struct backend_op - one operation in flight on the ring; embed it in what it belongs to
+ * @done: called from the loop with the operation's result (bytes or -errno); may queue new operations
+ *
+ * The rest is the loop's.
+ */
+struct backend_op {
+	void (*done)(struct backend_op *op, int32_t res);
+	struct backend_op *next;
+	int32_t res;
+	bool pending;
+};
+
+/**
+ * struct backend_watch - wait until a descriptor is ready, once
+ * @fd: the descriptor
+ * @ready: called with the poll(2) bits; arm again from there if wanted
+ *
+ * The rest is the loop's.
+ */
+struct backend_watch {
+	int fd;
+	void (*ready)(struct backend_watch *w, short revents);
+	struct backend_op op;
+	struct backend_watch *next;
+	short events;
+};
+
+/**
+ * struct backend_ops - a device
+ * @name: program name, "lguest-block"
+ * @type: device type of --print-capabilities, "block"
+ * @capabilities: its feature strings, NULL-terminated
+ * @summary: one line for --help
+ * @usage: the device's own options for --help, one per line
+ * @options: the device's own long options, zero-terminated; .val >= 0x100
+ * @role: manifest, @role_poll: manifest without a ring, or NULL
+ * @features: virtio feature bits that the device can offer; the loop adds VERSION_1, EVENT_IDX,
+ *	INDIRECT_DESC, ACCESS_PLATFORM and bit 30
+ * @queues: most queues, @queue_unit: queues that GET_QUEUE_NUM counts as one (2 for net's pairs)
+ * @queue_size: most entries per queue
+ * @config_size: bytes of config space; 0 = the CONFIG protocol feature is not offered
+ *
+ * @option: one option from the command line; @arg as getopt gives it. Return 0 or -EINVAL after backend_fail().
+ * @open: open resources and put them at their numbers (policy_place_fd()); may lower what the device offers with
+ *	backend_limit(). Return 0 or a negative errno after backend_fail(). Runs before the sandbox.
+ * @start: in the sandbox, ring ready, before the first message: set up watches and buffers. Optional.
+ * @features_acked: the driver's choice (SET_FEATURES), before queues start. Optional.
+ * @get_config: fill the whole config space (@config_size bytes, zeroed before).
+ * @set_config: the driver wrote @len bytes at @off (in range). Return 0 or -EINVAL to refuse. Optional.
+ * @queue_start: queue @q is about to run. Optional.
+ * @queue_kick: the driver may have added requests: pop and work. Also called when a pass was cut short.
+ * @queue_stop: no further pops; complete or give back soon everything popped from @q. The loop runs on until
+ *	q->inflight is 0, then forgets the ring. Optional for devices that finish within queue_kick().
+ * @reset: back to the initial state: the front end is gone or sent RESET_DEVICE; queues are stopped. Optional.
+ */
+struct backend_ops {
+	const char *name;
+	const char *type;
+	const char *const *capabilities;
+	const char *summary;
+	const char *usage;
+	const struct option *options;
+	const struct policy_role *role;
+	const struct policy_role *role_poll;
+	uint64_t features;
+	uint16_t queues;
+	uint16_t queue_unit;
+	uint16_t queue_size;
+	uint16_t config_size;
+	bool needs_ring;
+
+	int (*option)(struct backend *be, int opt, const char *arg);
+	int (*open)(struct backend *be);
+	int (*start)(struct backend *be);
+	void (*features_acked)(struct backend *be, uint64_t features);
+	void (*get_config)(struct backend *be, uint8_t *cfg);
+	int (*set_config)(struct backend *be, uint32_t off, const uint8_t *data, uint32_t len);
+	void (*queue_start)(struct backend *be, struct vq *q);
+	void (*queue_kick)(struct backend *be, struct vq *q);
+	void (*queue_stop)(struct backend *be, struct vq *q);
+	void (*reset)(struct backend *be);
+};
+
+/**
+ * backend_main() - the program of a device role
+ * @argc: as main()'s
+ * @argv: as main()'s
+ * @ops: the device
+ * @dev: its state, zeroed; backend_dev() gives it back
+ *
+ * Return: exit status: 0 the front end hung up, 1 a resource of the host is missing, 2 wrong usage.
+ */
+int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev);
+
+/** backend_dev() - the device's own state, as given to backend_main(). */
+void *backend_dev(const struct backend *be);
+
+/** backend_vq() - queue @index, or NULL when the device has no such queue. */
+struct vq *backend_vq(struct backend *be, unsigned int index);
+
+/** backend_running() - may @q be popped now: started, enabled, not broken, not being stopped? */
+bool backend_running(const struct backend *be, const struct vq *q);
+
+/**
+ * backend_fail() - say in one sentence what failed, on which object, why, and what to do
+ * @be: the role
+ * @fmt: printf format, no newline; "lguest-block: " goes before it
+ *
+ * Before the seal only (it writes to stderr).
+ */
+void backend_fail(struct backend *be, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * backend_limit() - from open(): offer less than ops says
+ * @be: the role
+ * @features: device feature bits to offer
+ * @queues: queues to offer
+ */
+void backend_limit(struct backend *be, uint64_t features, uint16_t queues);
+
+/** backend_has_ring() - is the loop on io_uring? When not, backend_sqe() answers NULL. */
+bool backend_has_ring(const struct backend *be);
+
+/** backend_ring_fd() - descriptor of the ring, -1 without one. */
+int backend_ring_fd(const struct backend *be);
+
+/**
+ * backend_sqe() - a free submission entry whose completion calls @op->done
+ * @be: the role
+ * @op: the operation, not pending; @op->done set
+ *
+ * Fill it with io_uring_prep_*(); do not touch its user_data. It is submitted when the loop next waits,
+ * together with everything else queued, in one system call. When the queue of entries is full the loop submits first.
+ *
+ * Return: the entry; NULL only without a ring.
+ */
+struct io_uring_sqe *backend_sqe(struct backend *be, struct backend_op *op);
+
+/**
+ * backend_cancel() - ask for the end of a pending operation; its done() still comes, with -ECANCELED or its result
+ * @be: the role
+ * @op: the operation; nothing happens when it is not pending
+ */
+void backend_cancel(struct backend *be, struct backend_op *op);
+
+/**
+ * backend_notify() - publish a queue's staged completions and signal the driver when it wants that
+ * @be: the role
+ * @q: the queue
+ */
+void backend_notify(struct backend *be, struct vq *q);
+
+/**
+ * backend_again() - call ops->queue_kick(@q) soon, as if kicked: the device found room for what it could not take
+ * @be: the role
+ * @q: the queue
+ */
+void backend_again(struct backend *be, struct vq *q);
+
+/**
+ * backend_watch() - wait for @events on @w->fd, once
+ * @be: the role
+ * @w: not armed; @w->fd and @w->ready set
+ * @events: poll(2) bits
+ */
+void backend_watch(struct backend *be, struct backend_watch *w, short events);
+
+/** backend_unwatch() - stop waiting; @w->ready is not called any more. */
+void backend_unwatch(struct backend *be, struct backend_watch *w);
+
+/**
+ * backend_read() - readv() now on a descriptor that is ready, on whichever engine runs
+ * @be: the role
+ * @fd: descriptor, non-blocking or known to be ready
+ * @iov: where to
+ * @n: entries
+ *
+ * Return: bytes, 0 at end of file, -errno (-EAGAIN when nothing is there).
+ */
+ssize_t backend_read(struct backend *be, int fd, const struct iovec *iov, int n);
+
+/** backend_write() - writev() now, as backend_read(); a short count or -EAGAIN when the reader stalls. */
+ssize_t backend_write(struct backend *be, int fd, const struct iovec *iov, int n);
+
+/** backend_config_changed() - tell the driver (through the front end) to read config space again. */
+void backend_config_changed(struct backend *be);
+
+#endif
