@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# mkhost.sh [--refresh] [6.1|6.12]: build the test host, once, and print its folder.
+#
+# The test host is Debian's own kernel package, unmodified and not installed, with a small initramfs. The folder holds
+#	vmlinux		the ELF kernel, for QEMU's PVH boot (4-level paging, no KASLR)
+#	bzImage		the same as packaged: the only form that switches to 5-level paging or randomises addresses
+#	base.cpio	busybox, the modules that tests use, and init; `run` appends what a test names
+#	root/		the packages as unpacked: all modules, and the headers to build lg.ko against
+#	release		the kernel's release, as uname -r prints it
+#
+# The key of the cache is the package's version and this script's text. A host that is there is used without asking apt;
+# --refresh (make host) looks for a newer kernel package. Writes in the cache folder only; needs no root except to install what it needs.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# Modules for the tests: block, net and console devices, file systems, tap devices. What is built in is skipped.
+MODULES='virtio_mmio virtio_pci virtio_blk virtio_net virtio_console virtio-rng 9p 9pnet_virtio tun vhost_net vhost_vsock
+	bridge veth ext4 squashfs loop overlay msr kvm_amd kvm_intel'
+
+refresh=
+[ "${1-}" != --refresh ] || { refresh=1; shift; }
+kernel=${1:-6.1}
+here=$CACHE/host
+text=$(hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/init" "$HOSTDIR/unpack-kernel")
+
+current() { [ "$(cat "$here/$kernel/text" 2>/dev/null)" = "$text" ]; }
+
+if [ -z "$refresh" ] && current; then readlink -f "$here/$kernel"; exit 0; fi
+deps host
+lock "host-$kernel"
+if [ -z "$refresh" ] && current; then readlink -f "$here/$kernel"; exit 0; fi
+mkdir -p "$here"
+scratch
+
+# The newest kernel of this series: the release's default one, the one named by series (backports), or trixie's.
+find_image() {
+	for meta in linux-image-amd64 "linux-image-$kernel-amd64"; do
+		case $(candidate "$meta") in
+		"$kernel".*) apt-cache $APT depends "$meta" | sed -n 's/^  Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1 ;;
+		esac
+	done | head -n 1
+}
+image=$(find_image)
+[ -n "$image" ] || { refresh_apt || true; image=$(find_image); }
+if [ -z "$image" ]; then
+	case $kernel in
+	6.1)  private_apt bookworm deb ;;
+	6.12) private_apt trixie deb ;;
+	*)    die "no Debian kernel of series $kernel: choose 6.1 or 6.12" ;;
+	esac
+	image=$(find_image)
+fi
+[ -n "$image" ] || die "this machine's apt has no linux-image of series $kernel: run apt-get update, or add the release that has it"
+
+release=${image#linux-image-}
+dir=$here/$kernel-$(echo "$(candidate "$image") $text" | sha256sum | cut -c1-12)
+if [ ! -d "$dir" ]; then
+	headers=linux-headers-$release
+	kbuild=$(apt-cache $APT depends "$headers" | sed -n 's/^  Depends: \(linux-kbuild-.*\)/\1/p' | head -n 1)
+	new=$SCRATCH/new
+	set -- "$image" "$headers" "${headers%-amd64}-common" "$kbuild"
+	fetch "$new/root" "$@" || { refresh_apt && fetch "$new/root" "$@"; } ||
+		die "cannot download $image and its headers: check this machine's package mirror"
+	echo "$release" > "$new/release"
+	echo "$text" > "$new/text"
+
+	say "unpacking the kernel"
+	mv "$new/root/boot/vmlinuz-$release" "$new/bzImage"
+	"$HOSTDIR/unpack-kernel" "$new/bzImage" "$new/vmlinux"
+	# 6.12's modules are compressed, which busybox's modprobe cannot read.
+	find "$new/root/lib/modules" -name '*.ko.xz' -exec xz -d {} +
+	/sbin/depmod -b "$new/root" "$release"
+
+	# Headers outside /usr/src: the only absolute path in them is that of the common part.
+	sed -i "s,/usr/src/,$dir/root/usr/src/,g" "$new/root/usr/src/$headers/Makefile"
+
+	r=$new/initramfs
+	mkdir -p "$r/bin" "$r/dev" "$r/proc" "$r/sys" "$r/tmp" "$r/mnt" "$r/root" "$r/lib/modules/$release"
+	cp /bin/busybox "$r/bin/"
+	/bin/busybox --list | while read -r a; do [ "$a" = busybox ] || ln -s busybox "$r/bin/$a"; done
+	cp "$HOSTDIR/init" "$r/init"; chmod 755 "$r/init"
+	for m in $MODULES; do
+		/sbin/modprobe -d "$new/root" -S "$release" --show-depends "$m" 2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+	done | sort -u | xargs cp -t "$r/lib/modules/$release/"
+	cp "$new/root/lib/modules/$release/modules.builtin" "$r/lib/modules/$release/"
+	: > "$r/lib/modules/$release/modules.order"
+	/sbin/depmod -b "$r" "$release"
+	"$HOSTDIR/cpio.py" "$new/base.cpio" "$r:/"
+	rm -rf "$r"
+	mv "$new" "$dir"
+	say "the $release test host is in $dir"
+fi
+ln -sfn "$dir" "$here/$kernel"
+# Hosts of earlier packages or scripts are of no more use.
+for old in "$here/$kernel"-*; do [ "$old" = "$dir" ] || rm -rf "$old"; done
+echo "$dir"
