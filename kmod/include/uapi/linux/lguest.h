@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The two interfaces of lg.ko, in one header that the module, the guest kernel, the core process and the tests
+ * share: the ioctls of /dev/lguest (host user space to module), and the guest ABI (hypercalls and the page
+ * that each vCPU shares with the host). docs/abi.md says what each means; nothing here depends on a
+ * kernel's configuration. Fields that are reserved must be zero: the module refuses them otherwise.
+ */
+#ifndef _UAPI_LINUX_LGUEST_H
+#define _UAPI_LINUX_LGUEST_H
+
+#ifndef __ASSEMBLY__
+#include <linux/types.h>
+#include <linux/ioctl.h>
+#endif
+
+#define LGUEST_API_VERSION	1	/* of the ioctls */
+#define LGUEST_ABI_VERSION	1	/* of the guest ABI: in the ELF note and in struct lguest_data */
+
+#define LGUEST_MAX_REGIONS	32
+#define LGUEST_MAX_VCPUS	1	/* the ABI numbers vCPUs; this module runs one */
+#define LGUEST_IRQS		64	/* interrupt lines; line 0 is the timer */
+#define LGUEST_IRQ_TIMER	0
+#define LGUEST_TEXT_SIZE	256	/* reasons, console text; always NUL-terminated */
+
+/* ---- Guest ABI ---- */
+
+/*
+ * Hypercall: SYSCALL in guest kernel mode, number in rax, arguments in rdi, rsi, rdx, r10; result in rax
+ * (0 or a value; a negative errno). rcx and r11 are lost, as with any SYSCALL.
+ */
+#define LHCALL_FLUSH_ASYNC	0	/* () run what the async ring and the lost queue hold */
+#define LHCALL_LGUEST_INIT	1	/* (pa of struct lguest_data): the first call but for PRINT */
+#define LHCALL_SHUTDOWN		2	/* (pa of text, length, LGUEST_SHUTDOWN_*, exit status 0-255) */
+#define LHCALL_NEW_PGTABLE	3	/* (guest cr3: pa of the top table; low 12 bits ignored) */
+#define LHCALL_FLUSH_TLB	4	/* (LG_FLUSH_*) the lost queue is always drained first */
+#define LHCALL_FLUSH_RANGE	5	/* (start va, end va) of the current root and of the kernel half */
+#define LHCALL_DROP_PGTABLE	6	/* (pa of a top table that will not be used again, not the current) */
+#define LHCALL_SET_CLOCKEVENT	7	/* (ns from now; 0 = off): line LGUEST_IRQ_TIMER, CLOCK_MONOTONIC */
+#define LHCALL_HALT		8	/* () set irq_enabled, sleep until an interrupt can be delivered */
+#define LHCALL_SEND_INTERRUPTS	9	/* () deliver what is pending: after irq_enabled was set */
+#define LHCALL_NOTIFY		10	/* (gpa of the notify register, value): ioeventfd, else an exit */
+#define LHCALL_SET_KERNEL_GS	11	/* (base): GS base in kernel mode; also loads it now */
+#define LHCALL_LOAD_GS		12	/* (selector): load it as the user's GS; result: its base */
+#define LHCALL_LOAD_TLS		13	/* (d0, d1, d2): the three GDT TLS descriptors */
+#define LHCALL_PRINT		14	/* (pa of text, length <= 255): console text; works before INIT */
+#define LHCALL_NR		15
+
+#define LGUEST_SHUTDOWN_POWEROFF	1
+#define LGUEST_SHUTDOWN_RESTART		2
+#define LGUEST_SHUTDOWN_CRASH		3
+
+/*
+ * What FLUSH_TLB drops besides what the lost queue says. A guest that records every loss uses LG_FLUSH_LOST
+ * alone; the others are for those that do not.
+ */
+#define LG_FLUSH_LOST		0
+#define LG_FLUSH_USER		1	/* the low half of the current root */
+#define LG_FLUSH_ALL		2	/* every root, and the kernel half */
+
+/*
+ * The lost queue: guest-physical addresses of page-table entries (of any level) that lost a permission,
+ * written by the guest after the store. Bits 0-2 of a record are flags. Gains need no record.
+ */
+#define LG_LOST_ALL		0UL	/* the entry is gone or points elsewhere */
+#define LG_LOST_WRITE		1UL	/* a last-level entry lost its write permission or dirty bit, nothing else */
+#define LG_LOST_FLAGS		7UL
+#define LGUEST_LOST_SIZE	320	/* records; the guest calls FLUSH_ASYNC when it is full */
+
+#define LHCALL_RING_SIZE	16
+#define LHCALL_RING_READY	0	/* hcall_status: the host may run it */
+#define LHCALL_RING_FREE	0xff	/* done, or never used */
+
+#define LGUEST_FLAG_IF		0x200	/* irq_enabled and irq_pending use the flag's own place */
+
+/* Bits of struct lguest_frame.flags */
+#define LG_FRAME_FULL		1	/* return to user must restore rcx and r11 (not a system call return) */
+
+/* Selectors as the guest sees its own code and data; kernel mode is really CPL 3 too */
+#define LGUEST_KERNEL_CS	0x10
+#define LGUEST_KERNEL_DS	0x18
+#define LGUEST_USER_CS		0x33	/* what the processor runs in both modes */
+#define LGUEST_USER_DS		0x2b
+#define LGUEST_USER32_CS	0x23
+
+/* Vectors 0-31 are the processor's exceptions; line n arrives as vector 32 + n */
+#define LGUEST_FIRST_VECTOR	32
+
+/* Offsets in struct lguest_data, for assembler; checked against the struct in kmod/ */
+#define LGD_IRQ_ENABLED		0
+#define LGD_IRQ_PENDING		4
+#define LGD_EVENT_BUSY		8
+#define LGD_LOST_COUNT		12
+#define LGD_CR2			16
+#define LGD_SP0			24
+#define LGD_USER_GSBASE		32
+#define LGD_FRAME_RIP		64
+#define LGD_FRAME_RFLAGS	72
+#define LGD_FRAME_RSP		80
+#define LGD_FRAME_RCX		88
+#define LGD_FRAME_R11		96
+#define LGD_FRAME_ERROR		104
+#define LGD_FRAME_VECTOR	112
+#define LGD_FRAME_CS		116
+#define LGD_FRAME_SS		118
+#define LGD_FRAME_FLAGS		120
+
+/* ELF note that a guest kernel carries: owner "lguest", one note of this type */
+#define LGUEST_ELFNOTE_OWNER	"lguest"
+#define LGUEST_ELFNOTE_ENTRY	1	/* desc: struct lguest_note */
+
+#ifndef __ASSEMBLY__
+
+/**
+ * struct lguest_note - how to start a guest kernel
+ * @abi_version: LGUEST_ABI_VERSION
+ * @flags: LGUEST_NOTE_RELOCATABLE or 0
+ * @entry: virtual address of the first instruction (lguest_entry)
+ * @init_pgtable: physical address of the page table to start on, as linked (add the load offset)
+ * @phys_align: the load offset must be a multiple of this (0: cannot be moved)
+ */
+struct lguest_note {
+	__u32 abi_version;
+	__u32 flags;
+	__u64 entry;
+	__u64 init_pgtable;
+	__u64 phys_align;
+};
+#define LGUEST_NOTE_RELOCATABLE	1
+
+/**
+ * struct lguest_frame - what was interrupted (host to guest), or where to return to (guest to host)
+ * The host fills it when it delivers an event or a system call; the guest fills it before it returns to user
+ * mode. @vector and @error are the host's only. rflags carries the virtual interrupt flag.
+ */
+struct lguest_frame {
+	__u64 rip;
+	__u64 rflags;
+	__u64 rsp;
+	__u64 rcx;
+	__u64 r11;
+	__u64 error;
+	__u32 vector;
+	__u16 cs;
+	__u16 ss;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct lguest_time - how to read the host's CLOCK_MONOTONIC from the TSC (the pvclock arithmetic)
+ * ns = system_time + ((tsc - tsc_timestamp) << shift (or >> -shift)) * mul >> 32; odd version: being written.
+ */
+struct lguest_time {
+	__u32 version;
+	__u32 tsc_khz;		/* 0: the host's TSC is not fit for a clock */
+	__u64 tsc_timestamp;
+	__u64 system_time;	/* ns, CLOCK_MONOTONIC at tsc_timestamp */
+	__u32 mul;
+	__s8 shift;
+	__u8 pad[3];
+	__u64 wall_sec;		/* CLOCK_REALTIME when CLOCK_MONOTONIC was wall_at */
+	__u32 wall_nsec;
+	__u32 pad2;
+	__u64 wall_at;		/* ns */
+};
+
+/**
+ * struct lguest_data - the page that a vCPU shares with the host
+ * The guest may write all of it at any time; the host takes from it only what harms nobody but the guest.
+ * Fields after "at INIT" are read once, by LHCALL_LGUEST_INIT.
+ */
+struct lguest_data {
+	__u32 irq_enabled;	/* virtual interrupt flag: 0 or LGUEST_FLAG_IF */
+	__u32 irq_pending;	/* host: an interrupt waits for irq_enabled; call SEND_INTERRUPTS */
+	__u32 event_busy;	/* host sets 1 with each event; the guest clears it when it has copied the frame */
+	__u32 lost_count;	/* records in lost[]; the host sets it to 0 */
+	__u64 cr2;		/* of the last page fault delivered */
+	__u64 sp0;		/* stack pointer for entries from user mode */
+	__u64 user_gsbase;	/* GS base of user mode, while in kernel mode */
+	__u64 blocked_interrupts;	/* bit n: do not deliver line n */
+	__u64 reserved0[2];
+
+	struct lguest_frame frame;	/* offset 64 */
+
+	struct lguest_time time;	/* offset 128 */
+
+	/* Filled in by the guest before LHCALL_LGUEST_INIT: "at INIT" */
+	__u32 abi_version;
+	__u32 init_flags;		/* 0 */
+	__u64 syscall_entry;		/* SYSCALL from user mode comes here, in kernel mode, rsp = sp0 */
+	__u64 event_entry_user;		/* events from user mode: rsp = sp0 */
+	__u64 event_entry_kernel;	/* events from kernel mode: rsp unchanged */
+	__u64 return_to_user;		/* address *after* the SYSCALL that returns to user mode by frame */
+	__u64 kernel_range[4][2];	/* [start, end) of the kernel's virtual ranges; end 0 = unused */
+	__u64 reserved1[5];
+
+	/* Filled in by the host at INIT */
+	__u64 reserve_start;		/* virtual range that the guest must leave alone */
+	__u64 reserve_end;
+	__u64 host_features;		/* 0 */
+	__u64 reserved2[5];
+
+	__u8 hcall_status[LHCALL_RING_SIZE];
+	struct {
+		__u64 nr;
+		__u64 arg[4];
+	} hcalls[LHCALL_RING_SIZE];
+
+	__u64 lost[LGUEST_LOST_SIZE];
+};
+
+/* ---- /dev/lguest ---- */
+
+/**
+ * struct lguest_create - LGUEST_CREATE: make the guest of this open file
+ * @flags: 0
+ * @shadow_pages: the most pages that shadow tables may take (0: the module's default)
+ */
+struct lguest_create {
+	__u32 flags;
+	__u32 shadow_pages;
+	__u64 reserved[4];
+};
+
+/**
+ * struct lguest_memory_region - LGUEST_ADD_MEMORY: guest-physical memory, kept by the calling process
+ * @guest_phys: multiple of 4096, below 2^46; must not touch another region
+ * @size: bytes, multiple of 4096, not 0
+ * @user_addr: where the caller mapped it, multiple of 4096, writable and shared
+ * @flags: 0
+ */
+struct lguest_memory_region {
+	__u64 guest_phys;
+	__u64 size;
+	__u64 user_addr;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct lguest_vcpu - LGUEST_CREATE_VCPU
+ * @id: 0 to LGUEST_MAX_VCPUS - 1
+ * @flags: 0
+ */
+struct lguest_vcpu {
+	__u32 id;
+	__u32 flags;
+	__u64 reserved[2];
+};
+
+/**
+ * struct lguest_regs - LGUEST_GET_REGS, LGUEST_SET_REGS: a vCPU that is not running
+ * @mode: 0 guest kernel, 1 guest user
+ * @cr3: guest-physical address of the top page table
+ * SET refuses values that the processor could not hold (EINVAL).
+ */
+struct lguest_regs {
+	__u32 vcpu;
+	__u32 mode;
+	__u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	__u64 r8, r9, r10, r11, r12, r13, r14, r15;
+	__u64 rip, rflags;
+	__u64 fsbase, gsbase;
+	__u64 kernel_gsbase;
+	__u64 cr3;
+	__u64 reserved[4];
+};
+
+/* Why LGUEST_RUN returned */
+#define LGUEST_EXIT_SIGNAL	1	/* a signal is pending; run again after it */
+#define LGUEST_EXIT_MMIO	2	/* access to guest-physical memory that no region has */
+#define LGUEST_EXIT_NOTIFY	3	/* LHCALL_NOTIFY that no ioeventfd took */
+#define LGUEST_EXIT_SHUTDOWN	4	/* LHCALL_SHUTDOWN: code = LGUEST_SHUTDOWN_*, status, text */
+#define LGUEST_EXIT_DEAD	5	/* killed: text says why; running again says the same */
+#define LGUEST_EXIT_PRINT	6	/* LHCALL_PRINT: text, length */
+
+/**
+ * struct lguest_run - LGUEST_RUN
+ * @vcpu: in: which vCPU
+ * @reason: out: LGUEST_EXIT_*
+ * @addr: MMIO, NOTIFY: guest-physical address
+ * @value: NOTIFY: the value
+ * @rip: MMIO: the instruction's virtual address. The caller does its work, advances rip with SET_REGS, and runs again
+ * @write: MMIO: 1 for a store
+ * @insn_len: MMIO: how many of @insn could be read (15 unless the page after it is not mapped)
+ * @code: SHUTDOWN: LGUEST_SHUTDOWN_*
+ * @status: SHUTDOWN: what the guest gave as exit status
+ * @length: bytes in @text
+ */
+struct lguest_run {
+	__u32 vcpu;
+	__u32 flags;
+	__u32 reason;
+	__u32 write;
+	__u64 addr;
+	__u64 value;
+	__u64 rip;
+	__u8 insn[15];
+	__u8 insn_len;
+	__u32 code;
+	__u32 status;
+	__u32 length;
+	__u32 reserved;
+	char text[LGUEST_TEXT_SIZE];
+};
+
+/**
+ * struct lguest_ioeventfd - LGUEST_IOEVENTFD: LHCALL_NOTIFY(addr, value) signals an eventfd
+ * @flags: LGUEST_DEASSIGN takes the same binding away; LGUEST_ANY_VALUE ignores @value
+ */
+struct lguest_ioeventfd {
+	__u64 addr;
+	__u64 value;
+	__s32 fd;
+	__u32 flags;
+};
+
+/**
+ * struct lguest_irqfd - LGUEST_IRQFD: an eventfd raises an interrupt line
+ * @irq: 0 to LGUEST_IRQS - 1
+ * @flags: LGUEST_DEASSIGN or 0
+ */
+struct lguest_irqfd {
+	__s32 fd;
+	__u32 irq;
+	__u32 flags;
+	__u32 reserved;
+};
+#define LGUEST_DEASSIGN		1
+#define LGUEST_ANY_VALUE	2
+
+/**
+ * struct lguest_kill - LGUEST_KILL: the guest dies; @text is the reason that LGUEST_RUN returns
+ */
+struct lguest_kill {
+	char text[LGUEST_TEXT_SIZE];
+};
+
+/* Indexes of struct lguest_stats.value; docs/abi.md says what each counts */
+enum lguest_stat {
+	LG_STAT_EXITS,
+	LG_STAT_HCALLS,
+	LG_STAT_ASYNC_HCALLS,
+	LG_STAT_HOST_IRQS,
+	LG_STAT_HOST_NMIS,
+	LG_STAT_SWITCHER_NMIS,
+	LG_STAT_SWITCHER_MCES,
+	LG_STAT_SWITCHER_DBS,
+	LG_STAT_PAGE_FAULTS,
+	LG_STAT_FILLS,
+	LG_STAT_FILLS_AROUND,
+	LG_STAT_HUGE_FILLS,
+	LG_STAT_SPURIOUS,
+	LG_STAT_GUEST_FAULTS,
+	LG_STAT_LOST,
+	LG_STAT_FLUSHES,
+	LG_STAT_ROOT_HITS,
+	LG_STAT_ROOT_MISSES,
+	LG_STAT_ASIDS,
+	LG_STAT_SHADOW_PAGES,
+	LG_STAT_EVICTIONS,
+	LG_STAT_PINNED_PAGES,
+	LG_STAT_EVENTS,
+	LG_STAT_INTERRUPTS,
+	LG_STAT_SLOW_RETURNS,
+	LG_STAT_HALTS,
+	LG_STAT_MMIO,
+	LG_STAT_NOTIFIES,
+	LG_STAT_FLUSH_GLOBALS,	/* 1 when every entry flushes global TLB entries */
+	LG_STAT_NR
+};
+#define LGUEST_STATS_SIZE	64
+
+struct lguest_stats {
+	__u64 value[LGUEST_STATS_SIZE];	/* those past LG_STAT_NR are 0 */
+};
+
+#define LGUEST_IOC		'L'
+#define LGUEST_GET_API_VERSION	_IO(LGUEST_IOC, 0)
+#define LGUEST_CREATE		_IOW(LGUEST_IOC, 1, struct lguest_create)
+#define LGUEST_ADD_MEMORY	_IOW(LGUEST_IOC, 2, struct lguest_memory_region)
+#define LGUEST_CREATE_VCPU	_IOW(LGUEST_IOC, 3, struct lguest_vcpu)
+#define LGUEST_RUN		_IOWR(LGUEST_IOC, 4, struct lguest_run)
+#define LGUEST_GET_REGS		_IOWR(LGUEST_IOC, 5, struct lguest_regs)
+#define LGUEST_SET_REGS		_IOW(LGUEST_IOC, 6, struct lguest_regs)
+#define LGUEST_IOEVENTFD	_IOW(LGUEST_IOC, 7, struct lguest_ioeventfd)
+#define LGUEST_IRQFD		_IOW(LGUEST_IOC, 8, struct lguest_irqfd)
+#define LGUEST_INTERRUPT	_IO(LGUEST_IOC, 9)	/* argument: the line */
+#define LGUEST_GET_STATS	_IOR(LGUEST_IOC, 10, struct lguest_stats)
+#define LGUEST_KILL		_IOW(LGUEST_IOC, 11, struct lguest_kill)
+
+#endif /* __ASSEMBLY__ */
+#endif /* _UAPI_LINUX_LGUEST_H */
