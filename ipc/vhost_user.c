@@ -16,9 +16,9 @@ _Static_assert(sizeof(struct vu_region) == 32 && sizeof(struct vu_vring_addr) ==
 /* The text says 20; every implementation sends the padding of the C structure too. */
 _Static_assert(sizeof(struct vu_inflight) == 24 && sizeof(struct vu_config) == CONFIG_HDR + VU_CONFIG_MAX, "wire layout");
 
-#define MSG(id, min, max, fmin, fmax, ...) \
-	[VU_##id] = { .name = #id, .size_min = (min), .size_max = (max), .fds_min = (fmin), .fds_max = (fmax), \
-		      .states = VU_IN_ANY, __VA_ARGS__ }
+#define MSG(id, when, min, max, fmin, fmax, ...) \
+	[VU_##id] = { .name = #id, .states = VU_IN_##when, .size_min = (min), .size_max = (max), \
+		      .fds_min = (fmin), .fds_max = (fmax), __VA_ARGS__ }
 
 /*
  * Everything a front end may say. Messages without .protocol belong to the base protocol; front ends send
@@ -27,36 +27,36 @@ _Static_assert(sizeof(struct vu_inflight) == 24 && sizeof(struct vu_config) == C
  * runs; the session refuses them for a running one.
  */
 static const struct vu_rule rules[VU_REQUEST_MAX] = {
-	MSG(GET_FEATURES, 0, 0, 0, 0, .reply = 8),
-	MSG(SET_FEATURES, 8, 8, 0, 0),
-	MSG(SET_OWNER, 0, 0, 0, 0),
-	MSG(RESET_OWNER, 0, 0, 0, 0),
-	MSG(SET_MEM_TABLE, 8 + REGION, 8 + VU_MEM_TABLE_MAX * REGION, 1, VU_MEM_TABLE_MAX),
-	MSG(SET_VRING_NUM, STATE, STATE, 0, 0),
-	MSG(SET_VRING_ADDR, sizeof(struct vu_vring_addr), sizeof(struct vu_vring_addr), 0, 0),
-	MSG(SET_VRING_BASE, STATE, STATE, 0, 0),
-	MSG(GET_VRING_BASE, STATE, STATE, 0, 0, .reply = STATE),
-	MSG(SET_VRING_KICK, 8, 8, 0, 1),
-	MSG(SET_VRING_CALL, 8, 8, 0, 1),
-	MSG(SET_VRING_ERR, 8, 8, 0, 1),
-	MSG(GET_PROTOCOL_FEATURES, 0, 0, 0, 0, .reply = 8),
-	MSG(SET_PROTOCOL_FEATURES, 8, 8, 0, 0),
-	MSG(GET_QUEUE_NUM, 0, 0, 0, 0, .reply = 8, .protocol = VU_P_MQ),
-	MSG(SET_VRING_ENABLE, STATE, STATE, 0, 0),
-	MSG(SET_BACKEND_REQ_FD, 0, 0, 1, 1, .protocol = VU_P_BACKEND_REQ),
-	MSG(GET_CONFIG, CONFIG_HDR, CONFIG_HDR + VU_CONFIG_MAX, 0, 0, .reply = CONFIG_HDR, .protocol = VU_P_CONFIG),
-	MSG(SET_CONFIG, CONFIG_HDR + 1, CONFIG_HDR + VU_CONFIG_MAX, 0, 0, .protocol = VU_P_CONFIG),
-	MSG(GET_INFLIGHT_FD, sizeof(struct vu_inflight), sizeof(struct vu_inflight), 0, 0,
+	MSG(GET_FEATURES, ANY, 0, 0, 0, 0, .reply = 8),
+	MSG(SET_FEATURES, ANY, 8, 8, 0, 0),
+	MSG(SET_OWNER, ANY, 0, 0, 0, 0),
+	MSG(RESET_OWNER, ANY, 0, 0, 0, 0),
+	MSG(SET_MEM_TABLE, ANY, 8 + REGION, 8 + VU_MEM_TABLE_MAX * REGION, 1, VU_MEM_TABLE_MAX),
+	MSG(SET_VRING_NUM, ANY, STATE, STATE, 0, 0),
+	MSG(SET_VRING_ADDR, ANY, sizeof(struct vu_vring_addr), sizeof(struct vu_vring_addr), 0, 0),
+	MSG(SET_VRING_BASE, ANY, STATE, STATE, 0, 0),
+	MSG(GET_VRING_BASE, ANY, STATE, STATE, 0, 0, .reply = STATE),
+	MSG(SET_VRING_KICK, ANY, 8, 8, 0, 1),
+	MSG(SET_VRING_CALL, ANY, 8, 8, 0, 1),
+	MSG(SET_VRING_ERR, ANY, 8, 8, 0, 1),
+	MSG(GET_PROTOCOL_FEATURES, ANY, 0, 0, 0, 0, .reply = 8),
+	MSG(SET_PROTOCOL_FEATURES, ANY, 8, 8, 0, 0),
+	MSG(GET_QUEUE_NUM, ANY, 0, 0, 0, 0, .reply = 8, .protocol = VU_P_MQ),
+	MSG(SET_VRING_ENABLE, ANY, STATE, STATE, 0, 0),
+	MSG(SET_BACKEND_REQ_FD, ANY, 0, 0, 1, 1, .protocol = VU_P_BACKEND_REQ),
+	MSG(GET_CONFIG, ANY, CONFIG_HDR, CONFIG_HDR + VU_CONFIG_MAX, 0, 0, .reply = CONFIG_HDR, .protocol = VU_P_CONFIG),
+	MSG(SET_CONFIG, ANY, CONFIG_HDR + 1, CONFIG_HDR + VU_CONFIG_MAX, 0, 0, .protocol = VU_P_CONFIG),
+	MSG(GET_INFLIGHT_FD, ANY, sizeof(struct vu_inflight), sizeof(struct vu_inflight), 0, 0,
 	    .reply = sizeof(struct vu_inflight), .reply_fds = 1, .protocol = VU_P_INFLIGHT_SHMFD),
-	MSG(SET_INFLIGHT_FD, sizeof(struct vu_inflight), sizeof(struct vu_inflight), 1, 1, .states = VU_IN_IDLE,
+	MSG(SET_INFLIGHT_FD, IDLE, sizeof(struct vu_inflight), sizeof(struct vu_inflight), 1, 1,
 	    .protocol = VU_P_INFLIGHT_SHMFD),
-	MSG(RESET_DEVICE, 0, 0, 0, 0, .protocol = VU_P_RESET_DEVICE),
-	MSG(GET_MAX_MEM_SLOTS, 0, 0, 0, 0, .reply = 8, .protocol = VU_P_CONFIGURE_MEM_SLOTS),
-	MSG(ADD_MEM_REG, 8 + REGION, 8 + REGION, 1, 1, .protocol = VU_P_CONFIGURE_MEM_SLOTS),
+	MSG(RESET_DEVICE, ANY, 0, 0, 0, 0, .protocol = VU_P_RESET_DEVICE),
+	MSG(GET_MAX_MEM_SLOTS, ANY, 0, 0, 0, 0, .reply = 8, .protocol = VU_P_CONFIGURE_MEM_SLOTS),
+	MSG(ADD_MEM_REG, ANY, 8 + REGION, 8 + REGION, 1, 1, .protocol = VU_P_CONFIGURE_MEM_SLOTS),
 	/* libblkio sends the region's descriptor with REM_MEM_REG */
-	MSG(REM_MEM_REG, 8 + REGION, 8 + REGION, 0, 1, .protocol = VU_P_CONFIGURE_MEM_SLOTS),
-	MSG(SET_STATUS, 8, 8, 0, 0, .protocol = VU_P_STATUS),
-	MSG(GET_STATUS, 0, 0, 0, 0, .reply = 8, .protocol = VU_P_STATUS),
+	MSG(REM_MEM_REG, ANY, 8 + REGION, 8 + REGION, 0, 1, .protocol = VU_P_CONFIGURE_MEM_SLOTS),
+	MSG(SET_STATUS, ANY, 8, 8, 0, 0, .protocol = VU_P_STATUS),
+	MSG(GET_STATUS, ANY, 0, 0, 0, 0, .reply = 8, .protocol = VU_P_STATUS),
 };
 
 static const struct vu_rule config_change = {
