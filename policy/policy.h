@@ -11,10 +11,10 @@
  *
  *	1. parse options, open what the command line names (stand-alone use) or take inherited descriptors;
  *	2. policy_place_fd() each of them at its fixed number;
- *	3. policy_enter(): namespaces, empty root, no capabilities, no_new_privs, limits, Landlock, set-up filter.
- *	   Nothing that a peer or a guest wrote may be read before this returns;
- *	4. talk vhost-user; policy_place_fd() each kick and call eventfd at its number;
- *	5. policy_seal(): once the device runs. Only the sealed calls are left, pinned to those numbers.
+ *	3. policy_enter(): namespaces, empty root, no capabilities, no_new_privs, limits, Landlock, set-up filter;
+ *	4. make the ring and the device's buffers; policy_ring_restrict();
+ *	5. policy_seal(). Only the sealed calls are left, pinned to those numbers. Only now may a byte that a peer or a
+ *	   guest wrote be read: a back end on io_uring receives its memory, kick and call descriptors through the ring.
  *
  * May be called by: devices/, core/. May call: nothing of ours.
  */
@@ -30,9 +30,9 @@
 struct sock_filter;
 
 /*
- * The descriptor table of every role. A class with several members is an aligned power of two, so that one
- * masked comparison in the filter pins the whole class. 64 and up is where set-up's received descriptors land
- * before they are placed; nothing is left there once a role is sealed.
+ * The descriptor table of every role: what it is started with. Kick, call and memory descriptors that its peer sends
+ * land at the lowest free numbers below POLICY_FD_MAX; no rule of a sealed filter names those. A class with several
+ * members is an aligned power of two, so that one masked comparison in the filter pins the whole class.
  */
 enum policy_fd {
 	POLICY_FD_LOG = 2,		/* stderr: one-line messages, until the seal */
@@ -43,14 +43,11 @@ enum policy_fd {
 	POLICY_FD_RING = 7,		/* io_uring */
 	POLICY_FD_EPOLL = 8,
 	POLICY_FD_TIMER = 9,
-	POLICY_FD_LISTEN = 10,		/* console on a Unix socket: the listening end, until the seal */
+	POLICY_FD_LISTEN = 10,		/* console on a Unix socket: the listening end */
 	POLICY_FD_TAP = 16,		/* one per queue pair: TAP + pair */
-	POLICY_FD_KICK = 32,		/* KICK + queue */
-	POLICY_FD_CALL = 48,		/* CALL + queue */
-	POLICY_FD_SETUP = 64,		/* 64..127: received descriptors before they are placed */
-	POLICY_FD_MAX = 128,		/* RLIMIT_NOFILE while setting up */
+	POLICY_FD_MAX = 128,		/* RLIMIT_NOFILE: what a role holds and receives */
 };
-#define POLICY_CLASS 16u		/* members in the TAP, KICK and CALL classes: the most queues of a device */
+#define POLICY_CLASS 16u		/* members in the TAP class: the most queue pairs of a device */
 
 enum policy_stage {
 	POLICY_SETUP = 1,	/* from policy_enter() to policy_seal() */
@@ -156,7 +153,6 @@ enum policy_layer {
 
 struct policy_options {
 	uint64_t file_size;	/* RLIMIT_FSIZE in bytes: the size of a writable image, 0 for none (also pipes, sockets) */
-	bool own_pidns;		/* the caller was started as pid 1 of a namespace made for it (lguest-run): don't fork */
 };
 
 /**
@@ -175,8 +171,8 @@ int policy_place_fd(int fd, int slot);
  * @layers: set to the enum policy_layer bits that are on; may be NULL.
  *
  * Closes every descriptor that the manifest doesn't list for set-up. Where the kernel allows a pid namespace it forks:
- * the call returns in the child, and the parent stays behind as the minder: it ends with the child's status, and
- * the child is killed when it dies. The process must be single-threaded. Prints nothing: see policy_report().
+ * the call returns in the child, and the parent stays behind as the minder: it ends with the child's status (128 +
+ * signal when it was killed), and the child is killed when it dies. The process must be single-threaded. Prints nothing: see policy_report().
  * A layer that the host lacks is left out and its bit with it; no filter, no no_new_privs or remaining
  * capabilities are errors.
  *
@@ -203,8 +199,7 @@ void policy_report(const struct policy_role *role, unsigned int layers, FILE *ou
  * policy_seal() - load the sealed filter; nothing of set-up is possible afterwards.
  * @role: the same manifest as in policy_enter().
  *
- * Closes every descriptor that isn't listed for the sealed stage, sets the sealed limits. Allocates nothing, so it
- * may run with guest memory mapped and rings alive.
+ * Closes every descriptor that isn't listed for the sealed stage, sets the sealed limits. Allocates nothing.
  *
  * Return: 0, or -errno: the caller must exit.
  */
@@ -213,8 +208,8 @@ int policy_seal(const struct policy_role *role);
 /**
  * policy_ring_restrict() - restrict a ring made with IORING_SETUP_R_DISABLED to the manifest's opcodes, and enable it.
  * @role: the manifest.
- * @ring_fd: the ring, disabled, its file table registered. Only IORING_REGISTER_FILES_UPDATE stays possible on it,
- *	and that until the seal: placing kick and call eventfds. Every request must use a registered file.
+ * @ring_fd: the ring, disabled; files and buffers already registered: nothing can be registered on it afterwards.
+ *	Requests may name registered files or plain descriptors (those that arrive after the seal).
  *
  * Return: 0 or -errno.
  */

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * role-net.c: the manifest of lguest-net.
+ *
+ * It may move frames between its window and its tap queues, all through one ring whose opcodes are fixed, and map
+ * the windows that its peer sends. It may not configure the tap, make sockets, open, create, execute or signal.
+ */
+#include <linux/io_uring.h>
+
+#include "policy/role-common.h"
+
+static const struct policy_call calls[] = {
+	ROLE_CALLS_RING,
+	ROLE_CALLS_ALWAYS,
+	ROLE_CALLS_SETUP,
+	{ 0 }
+};
+
+static const struct policy_desc descs[] = {
+	ROLE_DESCS_CONTROL,
+	ROLE_DESC_RING,
+	{ POLICY_FD_TAP, POLICY_CLASS, POLICY_BOTH, "tap queues", "/dev/net/tun" },
+	{ 0 }
+};
+
+static const struct policy_limit limits[] = {
+	ROLE_LIMITS,
+	{ 0 }
+};
+
+static const struct policy_ring_op ring_ops[] = {
+	ROLE_RING_LOOP,
+	{ IORING_OP_READV, "READV", "frames received" },
+	{ IORING_OP_WRITEV, "WRITEV", "frames sent" },
+	{ 0 }
+};
+
+const struct policy policy_net_manifest = {
+	.role = "net",
+	.purpose = "frames between a guest and a tap, through a restricted io_uring",
+	.calls = calls,
+	.descs = descs,
+	.limits = limits,
+	.ring_ops = ring_ops,
+	.namespaces = ROLE_NAMESPACES,
+};
