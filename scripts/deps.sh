@@ -17,7 +17,7 @@ packages_of() {
 	case $1 in
 	build)	 echo gcc make pkg-config libc6-dev ;;
 	host)	 echo qemu-system-x86 busybox-static xz-utils zstd kmod python3-minimal python3 ;;
-	kmod)	 echo gcc make libc6-dev libelf1 sparse linux-headers-amd64 ;;
+	kmod)	 echo 'gcc-12|gcc-14' make libc6-dev libelf1 sparse linux-headers-amd64 ;;
 	guest)	 echo gcc make flex bison bc perl libelf-dev libssl-dev xz-utils cpio kmod rsync patch python3 \
 			  'linux-source-6.1|linux-source' busybox-static squashfs-tools e2fsprogs ;;
 	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libcap-ng-dev libcriterion-dev ;;

@@ -75,6 +75,8 @@ if [ ! -d "$dir" ]; then
 
 	# Headers outside /usr/src: the only absolute path in them is that of the common part.
 	sed -i "s,/usr/src/,$dir/root/usr/src/,g" "$new/root/usr/src/$headers/Makefile"
+	# 6.12's carry type data in a file "vmlinux", for which a module's build would need pahole; modules load without.
+	rm -f "$new/root/usr/src/$headers/vmlinux"
 
 	r=$new/initramfs
 	mkdir -p "$r/bin" "$r/dev" "$r/proc" "$r/sys" "$r/tmp" "$r/mnt" "$r/root" "$r/lib/modules/$release"
@@ -84,7 +86,7 @@ if [ ! -d "$dir" ]; then
 	for m in $MODULES; do
 		/sbin/modprobe -d "$new/root" -S "$release" --show-depends "$m" 2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p'
 	done | sort -u | xargs cp -t "$r/lib/modules/$release/"
-	cp "$new/root/lib/modules/$release/modules.builtin" "$r/lib/modules/$release/"
+	cp "$new/root/lib/modules/$release"/modules.builtin* "$r/lib/modules/$release/"
 	: > "$r/lib/modules/$release/modules.order"
 	/sbin/depmod -b "$r" "$release"
 	"$HOSTDIR/cpio.py" "$new/base.cpio" "$r:/"
