@@ -158,6 +158,25 @@ void backend_fail(struct backend *be, const char *fmt, ...) __attribute__((forma
  */
 void backend_limit(struct backend *be, uint64_t features, uint16_t queues);
 
+/**
+ * backend_file_limit() - from open(): the largest file offset that the role may write (policy_options.file_size)
+ * @be: the role
+ * @bytes: the size of a writable image; the default is 0, UINT64_MAX is no limit (a console's log file)
+ */
+void backend_file_limit(struct backend *be, uint64_t bytes);
+
+/**
+ * backend_fixed_file() - from open(): put a descriptor in the ring's registered file table
+ * @be: the role
+ * @fd: the descriptor, at its number
+ *
+ * An operation with IOSQE_FIXED_FILE and this index takes no reference on the file, and the ring holds the file until
+ * its last operation is over, also after the role was killed (the drain pipe is registered by the loop for that).
+ *
+ * Return: the index for sqe->fd, -ENOSPC when the table is full.
+ */
+int backend_fixed_file(struct backend *be, int fd);
+
 /** backend_has_ring() - is the loop on io_uring? When not, backend_sqe() answers NULL. */
 bool backend_has_ring(const struct backend *be);
 
@@ -187,6 +206,9 @@ void backend_cancel(struct backend *be, struct backend_op *op);
  * backend_notify() - publish a queue's staged completions and signal the driver when it wants that
  * @be: the role
  * @q: the queue
+ *
+ * Cheap to call once per completion: the loop publishes and signals once, when it has handled the batch of
+ * completions and kicks that it woke up for.
  */
 void backend_notify(struct backend *be, struct vq *q);
 

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * image.c: open, check and lock the image, before the sandbox.
+ *
+ * It may open the one path of the command line. It reads nothing of the image's contents: an image is raw because
+ * nothing here can say otherwise (a guest that writes a qcow2 header into its own disk would choose host files).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "devices/block/block.h"
+
+#define LOCK_WAIT_MS 3000
+
+static const char *image_name(const struct blk *blk)
+{
+	return blk->path ? blk->path : "the inherited descriptor";
+}
+
+/*
+ * One writer, or any number of readers. The lock belongs to the open file: one that a killed role still holds goes
+ * away when its last request is over, which is why a busy lock is worth a short wait.
+ */
+static int lock_image(struct blk *blk)
+{
+	struct flock fl = { .l_type = blk->image.read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int err = 0;
+
+	for (int ms = 0; ms < LOCK_WAIT_MS; ms += 10) {
+		if (!fcntl(blk->image.fd, F_OFD_SETLK, &fl))
+			return 0;
+		err = errno;
+		if (err != EAGAIN && err != EACCES)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	backend_fail(blk->be, "cannot lock %s for %s: %s", image_name(blk), blk->image.read_only ? "reading" : "writing",
+		     err == EAGAIN || err == EACCES ? "another program has it open; stop that one, or use a copy"
+						    : strerror(err));
+	return -err;
+}
+
+static int open_image(struct blk *blk)
+{
+	int flags = (blk->want_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	struct stat st;
+
+	if (blk->given_fd >= 0) {
+		blk->image.fd = blk->given_fd;
+		return 0;
+	}
+	/* O_EXCL on a block device means: not while it is mounted or part of something. */
+	if (!stat(blk->path, &st) && S_ISBLK(st.st_mode) && !blk->want_read_only)
+		flags |= O_EXCL;
+	blk->image.fd = open(blk->path, flags | (blk->want_direct ? O_DIRECT : 0));
+	if (blk->image.fd >= 0)
+		return 0;
+	backend_fail(blk->be, "cannot open the image %s for %s: %s%s", blk->path,
+		     blk->want_read_only ? "reading" : "writing", strerror(errno),
+		     errno == EACCES ? "; check its owner and mode, or use --read-only" :
+		     errno == EINVAL && blk->want_direct ? "; its file system has no direct I/O: leave out --direct" :
+		     errno == EBUSY ? "; it is mounted or in use" : "");
+	return -errno;
+}
+
+/* The access mode of the descriptor decides; a flag that asks for less is obeyed by the role. */
+static int check_mode(struct blk *blk)
+{
+	int flags = fcntl(blk->image.fd, F_GETFL);
+
+	if (flags < 0) {
+		backend_fail(blk->be, "descriptor %d is not open; give the image's with --blk-fd", blk->image.fd);
+		return -errno;
+	}
+	if ((flags & O_ACCMODE) == O_WRONLY || ((flags & O_ACCMODE) == O_RDONLY && !blk->want_read_only)) {
+		backend_fail(blk->be, "%s is not open for reading and writing; open it so, or use --read-only",
+			     image_name(blk));
+		return -EBADF;
+	}
+	/* It kept open() from waiting on a FIFO; the ring must wait. */
+	if ((flags & O_NONBLOCK) && fcntl(blk->image.fd, F_SETFL, flags & ~O_NONBLOCK))
+		return -errno;
+	blk->image.read_only = blk->want_read_only;
+	blk->image.direct = flags & O_DIRECT;
+	return 0;
+}
+
+/* What direct I/O asks of buffers and offsets; the block size of the device is the safe guess for both. */
+static void read_alignment(struct blk_image *image, uint32_t sector)
+{
+	struct statx stx;
+
+	image->block_size = BLK_SECTOR;
+	image->mem_align = image->off_align = 1;
+	if (!image->direct)
+		return;
+	image->mem_align = image->off_align = sector;
+#ifdef STATX_DIOALIGN
+	if (!statx(image->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) && (stx.stx_mask & STATX_DIOALIGN) &&
+	    stx.stx_dio_mem_align && stx.stx_dio_offset_align) {
+		image->mem_align = stx.stx_dio_mem_align;
+		image->off_align = stx.stx_dio_offset_align;
+	}
+#else
+	(void)stx;
+#endif
+	if (image->off_align > image->block_size)
+		image->block_size = image->off_align;
+}
+
+static int check_kind(struct blk *blk)
+{
+	struct blk_image *image = &blk->image;
+	uint32_t sector = 4096;
+	struct stat st;
+	int size;
+
+	if (fstat(image->fd, &st)) {
+		backend_fail(blk->be, "cannot examine %s: %s", image_name(blk), strerror(errno));
+		return -errno;
+	}
+	image->regular = S_ISREG(st.st_mode);
+	if (S_ISREG(st.st_mode)) {
+		image->capacity = (uint64_t)st.st_size;
+	} else if (S_ISBLK(st.st_mode)) {
+		if (ioctl(image->fd, BLKGETSIZE64, &image->capacity) || ioctl(image->fd, BLKSSZGET, &size)) {
+			backend_fail(blk->be, "cannot read the size of %s: %s", image_name(blk), strerror(errno));
+			return -errno;
+		}
+		sector = (uint32_t)size;
+	} else {
+		backend_fail(blk->be, "%s is neither a file nor a block device", image_name(blk));
+		return -ENOTBLK;
+	}
+	read_alignment(image, sector);
+	image->capacity -= image->capacity % image->block_size;
+	if (!image->capacity) {
+		backend_fail(blk->be, "%s is smaller than one block of %u bytes", image_name(blk), image->block_size);
+		return -EINVAL;
+	}
+	/* A hole punched behind the end changes nothing and tells whether holes can be made at all. */
+	image->can_discard = !image->read_only &&
+			     (!image->regular || !fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+							    st.st_size + 4096, 4096));
+	return 0;
+}
+
+int blk_image_open(struct blk *blk)
+{
+	int err = open_image(blk);
+
+	if (!err)
+		err = check_mode(blk);
+	if (!err)
+		err = check_kind(blk);
+	return err ? err : lock_image(blk);
+}

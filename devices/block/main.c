@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c: lguest-block, a virtio-blk back end of its own, or one of lguest-run's roles.
+ *
+ * It may, before the sandbox, open one image; after the seal, move data between that image and the windows of its
+ * front end. It may not see the file system, another process, the network, or guest memory outside the windows.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "devices/block/block.h"
+#include "policy/policy.h"
+
+enum {
+	OPT_BLK_FILE = 0x100,
+	OPT_BLK_FD,
+	OPT_READ_ONLY,
+	OPT_DIRECT,
+	OPT_SERIAL,
+	OPT_QUEUES,
+};
+
+static const struct option options[] = {
+	{ "blk-file", required_argument, NULL, OPT_BLK_FILE },
+	{ "blk-fd", required_argument, NULL, OPT_BLK_FD },
+	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
+	{ "direct", no_argument, NULL, OPT_DIRECT },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "num-queues", required_argument, NULL, OPT_QUEUES },
+	{ 0 }
+};
+
+static const char *const capabilities[] = { "read-only", "blk-file", NULL };
+
+static int parse_number(const char *text, long min, long max, long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtol(text, &end, 10);
+	return errno || end == text || *end || *value < min || *value > max ? -EINVAL : 0;
+}
+
+static int block_option(struct backend *be, int opt, const char *arg)
+{
+	struct blk *blk = backend_dev(be);
+	long n;
+
+	switch (opt) {
+	case OPT_BLK_FILE:
+		blk->path = arg;
+		return 0;
+	case OPT_BLK_FD:
+		if (parse_number(arg, 3, 1023, &n)) {
+			backend_fail(be, "--blk-fd=%s: the number of an open descriptor is wanted", arg);
+			return -EINVAL;
+		}
+		blk->given_fd = (int)n;
+		return 0;
+	case OPT_READ_ONLY:
+		blk->want_read_only = true;
+		return 0;
+	case OPT_DIRECT:
+		blk->want_direct = true;
+		return 0;
+	case OPT_SERIAL:
+		if (strlen(arg) > BLK_ID_LEN) {
+			backend_fail(be, "--serial=%s: at most %u characters", arg, BLK_ID_LEN);
+			return -EINVAL;
+		}
+		strncpy(blk->serial, arg, BLK_ID_LEN);
+		return 0;
+	case OPT_QUEUES:
+		if (parse_number(arg, 1, BLK_QUEUES, &n)) {
+			backend_fail(be, "--num-queues=%s: 1 to %u", arg, BLK_QUEUES);
+			return -EINVAL;
+		}
+		blk->queues = (uint16_t)n;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static void *map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Untouched pages cost nothing: a queue that the driver leaves alone, or a guest that never needs a bounce. */
+static int make_buffers(struct blk *blk)
+{
+	uint8_t *p = map((size_t)BLK_BOUNCES * BLK_BOUNCE_SIZE);
+
+	blk->req = map((size_t)blk->queues * BLK_QUEUE_SIZE * sizeof(*blk->req));
+	if (!blk->req || !p) {
+		backend_fail(blk->be, "no memory for %u queues", blk->queues);
+		return -ENOMEM;
+	}
+	for (; blk->bounces < BLK_BOUNCES; blk->bounces++)
+		blk->bounce_free[blk->bounces] = p + (size_t)blk->bounces * BLK_BOUNCE_SIZE;
+	return 0;
+}
+
+static int block_open(struct backend *be)
+{
+	struct blk *blk = backend_dev(be);
+	uint64_t features = 0;
+	int err;
+
+	blk->be = be;
+	if (!blk->path == (blk->given_fd < 0)) {
+		backend_fail(be, "one of --blk-file=PATH and --blk-fd=N must be given");
+		return -EINVAL;
+	}
+	err = blk_image_open(blk);
+	if (err)
+		return err;
+	blk->image.fd = policy_place_fd(blk->image.fd, POLICY_FD_RESOURCE);
+	if (blk->image.fd < 0)
+		return blk->image.fd;
+	blk->fixed = backend_fixed_file(be, blk->image.fd);
+	if (blk->fixed < 0)
+		return blk->fixed;
+	if (blk->image.read_only)
+		features |= 1ull << VIRTIO_BLK_F_RO;
+	if (blk->image.can_discard)
+		features |= 1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES;
+	if (blk->queues > 1)
+		features |= 1ull << VIRTIO_BLK_F_MQ;
+	features |= 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_FLUSH |
+		    1ull << VIRTIO_BLK_F_CONFIG_WCE;
+	backend_limit(be, features, blk->queues);
+	backend_file_limit(be, blk->image.read_only ? 0 : blk->image.capacity);
+	return make_buffers(blk);
+}
+
+/* A driver that can't flush must never be told that a write is done before it is (5.2.6.2). */
+static void block_features_acked(struct backend *be, uint64_t features)
+{
+	struct blk *blk = backend_dev(be);
+
+	blk->flush_acked = features & (1ull << VIRTIO_BLK_F_FLUSH);
+	blk->write_through = !blk->flush_acked;
+}
+
+static void block_get_config(struct backend *be, uint8_t *cfg)
+{
+	struct blk *blk = backend_dev(be);
+	struct virtio_blk_config c = {
+		.capacity = blk->image.capacity / BLK_SECTOR,
+		.seg_max = BLK_SEGS - 2,
+		.blk_size = blk->image.block_size,
+		.wce = !blk->write_through,
+		.num_queues = blk->queues,
+	};
+
+	if (blk->image.can_discard) {
+		c.max_discard_sectors = c.max_write_zeroes_sectors = INT32_MAX / BLK_SECTOR;
+		c.max_discard_seg = c.max_write_zeroes_seg = 1;
+		c.discard_sector_alignment = blk->image.block_size / BLK_SECTOR;
+		c.write_zeroes_may_unmap = 1;
+	}
+	memcpy(cfg, &c, BLK_CONFIG_SIZE);
+}
+
+static int block_set_config(struct backend *be, uint32_t off, const uint8_t *data, uint32_t len)
+{
+	struct blk *blk = backend_dev(be);
+
+	if (off != offsetof(struct virtio_blk_config, wce) || len != 1 || data[0] > 1)
+		return -EINVAL;
+	blk->write_through = !data[0] || !blk->flush_acked;
+	return 0;
+}
+
+static void block_queue_kick(struct backend *be, struct vq *q)
+{
+	static struct iovec seg[BLK_SEGS];
+	struct blk *blk = backend_dev(be);
+	struct vq_chain c = { .seg = seg, .seg_max = BLK_SEGS };
+
+	while (vq_pop(q, &c) > 0) {
+		if (blk_submit(blk, q, &c))
+			continue;
+		vq_unpop(q, c.head);
+		break;
+	}
+	backend_notify(be, q);
+}
+
+static void block_reset(struct backend *be)
+{
+	struct blk *blk = backend_dev(be);
+
+	blk->flush_acked = false;
+	blk->write_through = false;
+	blk->starved = 0;
+}
+
+static const struct backend_ops block_ops = {
+	.name = "lguest-block",
+	.type = "block",
+	.capabilities = capabilities,
+	.summary = "virtio-blk back end for one raw image",
+	.usage =
+		"  --blk-file=PATH   raw image: a file or a block device\n"
+		"  --blk-fd=N        the same, inherited open as descriptor N\n"
+		"  --read-only       open it for reading and refuse writes\n"
+		"  --direct          bypass the host's page cache (O_DIRECT)\n"
+		"  --serial=TEXT     what GET_ID answers, at most 20 characters\n"
+		"  --num-queues=N    request queues, 1 to 16 (default 1)\n",
+	.options = options,
+	.role = &policy_block,
+	.role_poll = &policy_block_sync,
+	.features = 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_RO | 1ull << VIRTIO_BLK_F_BLK_SIZE |
+		    1ull << VIRTIO_BLK_F_FLUSH | 1ull << VIRTIO_BLK_F_CONFIG_WCE | 1ull << VIRTIO_BLK_F_MQ |
+		    1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES,
+	.queues = BLK_QUEUES,
+	.queue_unit = 1,
+	.queue_size = BLK_QUEUE_SIZE,
+	.config_size = BLK_CONFIG_SIZE,
+	.option = block_option,
+	.open = block_open,
+	.features_acked = block_features_acked,
+	.get_config = block_get_config,
+	.set_config = block_set_config,
+	.queue_kick = block_queue_kick,
+	.reset = block_reset,
+};
+
+int main(int argc, char **argv)
+{
+	static struct blk blk = { .given_fd = -1, .queues = 1, .serial = "lguest" };
+
+	return backend_main(argc, argv, &block_ops, &blk);
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * request.c: one virtio-blk request, from a popped chain to its status byte (virtio 1.2, 5.2.6).
+ *
+ * It may read a request's header and segment list once, through the virtqueue library, and start I/O on the one
+ * image within its capacity. It may not trust a length, a sector or a flag, and answers what it refuses with a status
+ * byte: a chain without room for that byte is the only one that breaks the queue.
+ *
+ * Two engines: operations on the loop's ring, or preadv and pwritev where the host forbids io_uring.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/io_uring.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "devices/block/block.h"
+#include "devices/block/ring.h"
+
+struct blk_header {
+	uint32_t type;
+	uint32_t reserved;
+	uint64_t sector;
+};
+
+/* Give the bounce buffer back, and a second chance to the queues that found none. */
+static void put_bounce(struct blk *blk, struct blk_req *r)
+{
+	if (!r->bounce)
+		return;
+	blk->bounce_free[blk->bounces++] = r->bounce;
+	r->bounce = NULL;
+	for (uint16_t i = 0; blk->starved && i < BLK_QUEUES; i++)
+		if (blk->starved & (1u << i))
+			backend_again(blk->be, backend_vq(blk->be, i));
+	blk->starved = 0;
+}
+
+/* @written: data bytes that the guest may believe, from the start of its writable segments. */
+static void complete(struct blk *blk, struct blk_req *r, uint8_t status, uint64_t written)
+{
+	put_bounce(blk, r);
+	__atomic_store_n(r->status, status, __ATOMIC_RELAXED);
+	vq_push(r->q, r->head, written + 1 > UINT32_MAX ? UINT32_MAX : (uint32_t)written + 1);
+}
+
+/* Drop the first @n bytes of what is left. */
+static void advance(struct blk_req *r, uint64_t n)
+{
+	r->pos += n;
+	r->left -= n;
+	while (n && r->first < r->nseg) {
+		struct iovec *v = &r->seg[r->first];
+
+		if (n < v->iov_len) {
+			v->iov_base = (uint8_t *)v->iov_base + n;
+			v->iov_len -= n;
+			return;
+		}
+		n -= v->iov_len;
+		r->first++;
+	}
+}
+
+/* Copy the next @n bytes between the request's segments and its bounce buffer. */
+static void bounce_copy(const struct blk_req *r, size_t n, bool to_guest)
+{
+	uint8_t *p = r->bounce;
+
+	for (uint16_t i = r->first; n && i < r->nseg; i++) {
+		size_t part = r->seg[i].iov_len < n ? r->seg[i].iov_len : n;
+
+		if (to_guest)
+			memcpy(r->seg[i].iov_base, p, part);
+		else
+			memcpy(p, r->seg[i].iov_base, part);
+		p += part;
+		n -= part;
+	}
+}
+
+static bool is_read(const struct blk_req *r)
+{
+	return r->type == VIRTIO_BLK_T_IN;
+}
+
+/* A range operation ended. Return: true to run it again, in another way. */
+static bool step_range(struct blk *blk, struct blk_req *r, int64_t res)
+{
+	/* ZERO_RANGE is not everywhere; a hole reads as zeroes too. */
+	if (res == -EOPNOTSUPP && r->fallocate_mode == (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)) {
+		r->fallocate_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+		return true;
+	}
+	complete(blk, r, !res ? VIRTIO_BLK_S_OK : res == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
+	return false;
+}
+
+/* One operation ended: @res bytes or -errno. Return: true when the rest of the request needs another. */
+static bool step(struct blk *blk, struct blk_req *r, int64_t res)
+{
+	if (r->type != VIRTIO_BLK_T_IN && r->type != VIRTIO_BLK_T_OUT)
+		return step_range(blk, r, res);
+	if (res == -EINTR)
+		return true;
+	/* 0 is the end of an image that somebody cut short. More than asked for can't be: don't count on it. */
+	if (res <= 0 || (uint64_t)res > r->left) {
+		complete(blk, r, VIRTIO_BLK_S_IOERR, 0);
+		return false;
+	}
+	if (r->bounce && is_read(r))
+		bounce_copy(r, (size_t)res, true);
+	advance(r, (uint64_t)res);
+	if (r->left)
+		return true;
+	complete(blk, r, VIRTIO_BLK_S_OK, is_read(r) ? r->len : 0);
+	return false;
+}
+
+static void run_ring(struct blk *blk, struct blk_req *r)
+{
+	struct io_uring_sqe *sqe = backend_sqe(blk->be, &r->op);
+	const struct iovec *v = &r->seg[r->first];
+	int rw_flags = blk->write_through && r->type == VIRTIO_BLK_T_OUT ? RWF_DSYNC : 0;
+
+	switch (r->type) {
+	case VIRTIO_BLK_T_FLUSH:
+		blk_prep_fsync(sqe, blk->fixed);
+		break;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		blk_prep_fallocate(sqe, blk->fixed, r->fallocate_mode, r->pos, r->left);
+		break;
+	default:
+		if (r->bounce)
+			blk_prep_rw(sqe, is_read(r), blk->fixed, r->bounce, r->chunk, r->pos, rw_flags);
+		else
+			blk_prep_rwv(sqe, is_read(r), blk->fixed, v, r->nseg - r->first, r->pos, rw_flags);
+	}
+}
+
+static int64_t run_sync(struct blk *blk, struct blk_req *r)
+{
+	const struct iovec whole = { r->bounce, r->chunk };
+	const struct iovec *v = r->bounce ? &whole : &r->seg[r->first];
+	int n = r->bounce ? 1 : r->nseg - r->first;
+	int fd = blk->image.fd;
+	ssize_t res;
+
+	switch (r->type) {
+	case VIRTIO_BLK_T_FLUSH:
+		return fdatasync(fd) ? -errno : 0;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		return fallocate(fd, r->fallocate_mode, (off_t)r->pos, (off_t)r->left) ? -errno : 0;
+	case VIRTIO_BLK_T_IN:
+		res = preadv(fd, v, n, (off_t)r->pos);
+		return res < 0 ? -errno : res;
+	default:
+		res = pwritev(fd, v, n, (off_t)r->pos);
+		if (res > 0 && blk->write_through && fdatasync(fd))
+			res = -1;
+		return res < 0 ? -errno : res;
+	}
+}
+
+/* Start what is left of a request; without a ring, finish it. */
+static void run(struct blk *blk, struct blk_req *r)
+{
+	do {
+		if (r->bounce) {
+			r->chunk = r->left < BLK_BOUNCE_SIZE ? (uint32_t)r->left : BLK_BOUNCE_SIZE;
+			if (!is_read(r))
+				bounce_copy(r, r->chunk, false);
+		}
+		if (backend_has_ring(blk->be)) {
+			run_ring(blk, r);
+			return;
+		}
+	} while (step(blk, r, run_sync(blk, r)));
+}
+
+static void ring_done(struct backend_op *op, int32_t res)
+{
+	struct blk_req *r = (struct blk_req *)((char *)op - offsetof(struct blk_req, op));
+	struct blk *blk = backend_dev(r->be);
+
+	if (step(blk, r, res))
+		run(blk, r);
+	else
+		backend_notify(r->be, r->q);
+}
+
+/* Does the range lie in the image? Sectors come from the guest: every sum may wrap. */
+static bool in_range(const struct blk *blk, uint64_t sector, uint64_t bytes, uint64_t *pos)
+{
+	uint64_t end;
+
+	return !__builtin_mul_overflow(sector, (uint64_t)BLK_SECTOR, pos) &&
+	       !__builtin_add_overflow(*pos, bytes, &end) && end <= blk->image.capacity;
+}
+
+/* Would O_DIRECT refuse (or quietly buffer) these segments? */
+static bool needs_bounce(const struct blk *blk, const struct blk_req *r)
+{
+	uint64_t mask = blk->image.mem_align - 1, len_mask = blk->image.off_align - 1;
+
+	if (!blk->image.direct)
+		return false;
+	for (uint16_t i = 0; i < r->nseg; i++)
+		if (((uintptr_t)r->seg[i].iov_base & mask) || (r->seg[i].iov_len & len_mask))
+			return true;
+	return false;
+}
+
+/* Refusals by status; 0xff: taken, started later by the caller. 0xfe: no bounce buffer. */
+#define TAKEN 0xff
+#define STARVED 0xfe
+
+static uint8_t take_rw(struct blk *blk, struct blk_req *r, const struct vq_chain *c, uint64_t sector)
+{
+	const struct iovec *seg = is_read(r) ? c->seg + c->out : c->seg;
+	unsigned int n = is_read(r) ? c->in : c->out;
+	uint64_t off = is_read(r) ? 0 : sizeof(struct blk_header);
+
+	r->len = is_read(r) ? c->in_len - 1 : c->out_len - sizeof(struct blk_header);
+	if (!is_read(r) && blk->image.read_only)
+		return VIRTIO_BLK_S_IOERR;
+	if (!r->len || r->len % BLK_SECTOR || !in_range(blk, sector, r->len, &r->pos))
+		return VIRTIO_BLK_S_IOERR;
+	if (r->pos % blk->image.off_align || r->len % blk->image.off_align)
+		return VIRTIO_BLK_S_IOERR;
+	r->left = r->len;
+	r->nseg = (uint16_t)vq_slice(seg, n, off, r->len, r->seg);
+	if (!r->nseg)
+		return VIRTIO_BLK_S_IOERR;
+	if (!needs_bounce(blk, r))
+		return TAKEN;
+	if (!blk->bounces)
+		return STARVED;
+	r->bounce = blk->bounce_free[--blk->bounces];
+	return TAKEN;
+}
+
+/* One range per request: that is what the config space says (5.2.6.2). */
+static uint8_t take_range(struct blk *blk, struct blk_req *r, const struct vq_chain *c)
+{
+	struct virtio_blk_discard_write_zeroes range;
+	bool zeroes = r->type == VIRTIO_BLK_T_WRITE_ZEROES;
+
+	if (blk->image.read_only)
+		return VIRTIO_BLK_S_IOERR;
+	if (!blk->image.can_discard)
+		return VIRTIO_BLK_S_UNSUPP;
+	if (c->out_len != sizeof(struct blk_header) + sizeof(range) ||
+	    vq_copy_out(c, sizeof(struct blk_header), &range, sizeof(range)) != sizeof(range))
+		return VIRTIO_BLK_S_IOERR;
+	if (range.flags & ~(zeroes ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0u))
+		return VIRTIO_BLK_S_UNSUPP;
+	r->len = (uint64_t)range.num_sectors * BLK_SECTOR;
+	if (!r->len || !in_range(blk, range.sector, r->len, &r->pos))
+		return VIRTIO_BLK_S_IOERR;
+	r->left = r->len;
+	r->fallocate_mode = FALLOC_FL_KEEP_SIZE |
+			    (zeroes && !range.flags ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE);
+	return TAKEN;
+}
+
+static uint8_t take(struct blk *blk, struct blk_req *r, const struct vq_chain *c, uint64_t *written)
+{
+	struct blk_header h;
+
+	if (vq_copy_out(c, 0, &h, sizeof(h)) != sizeof(h))
+		return VIRTIO_BLK_S_IOERR;
+	r->type = h.type;
+	switch (h.type) {
+	case VIRTIO_BLK_T_IN:
+	case VIRTIO_BLK_T_OUT:
+		return take_rw(blk, r, c, h.sector);
+	case VIRTIO_BLK_T_FLUSH:
+		return TAKEN;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		return take_range(blk, r, c);
+	case VIRTIO_BLK_T_GET_ID:
+		*written = c->in_len - 1 < BLK_ID_LEN ? c->in_len - 1 : BLK_ID_LEN;
+		vq_copy_in(c, 0, blk->serial, (size_t)*written);
+		return VIRTIO_BLK_S_OK;
+	default:
+		return VIRTIO_BLK_S_UNSUPP;
+	}
+}
+
+bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c)
+{
+	struct blk_req *r = &blk->req[q->index * BLK_QUEUE_SIZE + c->head];
+	const struct iovec *last = c->seg + c->out + c->in - 1;
+	uint64_t written = 0;
+	uint8_t status;
+
+	if (!c->in) {
+		vq_break(q, "a block request without a status byte");
+		return true;
+	}
+	r->op.done = ring_done;
+	r->be = blk->be;
+	r->q = q;
+	r->head = c->head;
+	r->first = r->nseg = 0;
+	r->bounce = NULL;
+	r->status = (uint8_t *)last->iov_base + last->iov_len - 1;
+	r->fallocate_mode = 0;
+	status = take(blk, r, c, &written);
+	if (status == STARVED) {
+		blk->starved |= 1u << q->index;
+		return false;
+	}
+	if (status == TAKEN)
+		run(blk, r);
+	else
+		complete(blk, r, status, written);
+	return true;
+}
