@@ -1,0 +1,45 @@
+# The tiny guests, and lgtest, which holds them all. Both have their own flags in every flavour: the guests are
+# freestanding, and lgtest is static (the test host has no libraries) and so cannot have a sanitizer.
+
+TG := $(B)/tests/guests
+TG_LIB := $(patsubst tests/guests/%,$(TG)/%.o,$(wildcard tests/guests/lib/*.c) tests/guests/lib/entry.S)
+TG_NAMES := $(basename $(notdir $(wildcard tests/guests/tiny/*.c)))
+TG_BINS := $(TG_NAMES:%=$(TG)/tiny/%.bin)
+TG_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-stack-protector -mno-red-zone -mgeneral-regs-only -fPIE \
+	-fvisibility=hidden -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing $(WARN) \
+	-Ikmod/include/uapi -Itests/guests/lib
+LGTEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wno-missing-field-initializers -D_GNU_SOURCE -Ikmod/include/uapi -Itests/guests -pthread
+LGTEST_OBJS := $(patsubst tests/guests/%.c,$(TG)/%.o,$(wildcard tests/guests/*.c)) $(TG)/images.o
+
+PROGRAMS += $(B)/lgtest
+.SECONDARY: $(TG_LIB) $(TG_BINS:.bin=.elf)
+
+$(TG)/lib/%.c.o: tests/guests/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(TG)/lib/%.S.o: tests/guests/lib/%.S
+	@mkdir -p $(@D)
+	$(CC) $(TG_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+$(TG)/tiny/%.elf: tests/guests/tiny/%.c $(TG_LIB) tests/guests/lib/guest.ld
+	@mkdir -p $(@D)
+	$(CC) $(TG_CFLAGS) -MMD -MP -MT $@ -MF $(@:.elf=.d) -nostdlib -static -no-pie -z max-page-size=4096 \
+		-Wl,--build-id=none,--no-warn-rwx-segments -Wl,-T,tests/guests/lib/guest.ld -o $@ $< $(TG_LIB)
+
+$(TG)/tiny/%.bin: $(TG)/tiny/%.elf
+	objcopy -O binary $< $@
+
+# One table of all images, so that lgtest is a single file.
+$(TG)/images.S: $(TG_BINS) tests/guests/images.sh
+	tests/guests/images.sh $(TG_BINS) > $@
+
+$(TG)/images.o: $(TG)/images.S
+	$(CC) -c -o $@ $<
+
+$(TG)/%.o: tests/guests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(LGTEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/lgtest: $(LGTEST_OBJS)
+	$(CC) $(LGTEST_CFLAGS) -static -o $@ $^

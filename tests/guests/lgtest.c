@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lgtest runs tiny guests on /dev/lguest and says, in TAP, whether each ended as it must. Every guest is inside this
+ * one static program, so that the host under test needs nothing but it and lg.ko. Each test runs in a process of
+ * its own (one process can have one guest), which this one ends when it outlives its time.
+ *
+ *	lgtest [--list] [--all | --hostile | NAME...] [--repeat N] [--short] [--verbose] [--seed N]
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "lgtest.h"
+
+static bool verbose, shortened;
+static volatile sig_atomic_t timed_out;
+
+struct head {
+	uint64_t magic, entry, cr3, end;
+};
+
+void die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("lgtest: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	_exit(2);
+}
+
+void fail(struct ctx *c, const char *format, ...)
+{
+	va_list ap;
+
+	if (c->why[0])
+		return;	/* the first reason is the one that helps */
+	va_start(ap, format);
+	vsnprintf(c->why, sizeof(c->why), format, ap);
+	va_end(ap);
+}
+
+void pin(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("cannot move to CPU %u: %s", cpu, strerror(errno));
+}
+
+int cpus(void)
+{
+	return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* ---- One guest ---- */
+
+static unsigned char *region(struct ctx *c, uint64_t phys, size_t size)
+{
+	struct lguest_memory_region r = { .guest_phys = phys, .size = size };
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+	void *p;
+
+	if (fd < 0 || ftruncate(fd, (off_t)size))
+		die("cannot make guest memory of %zu bytes: %s", size, strerror(errno));
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		die("cannot map guest memory: %s", strerror(errno));
+	close(fd);
+	r.user_addr = (uint64_t)p;
+	if (ioctl(c->fd, LGUEST_ADD_MEMORY, &r))
+		die("ADD_MEMORY at 0x%llx failed: %s", (unsigned long long)phys, strerror(errno));
+	return p;
+}
+
+static const struct image *find_image(const char *name)
+{
+	for (size_t i = 0; i < nimages; i++)
+		if (!strcmp(images[i].name, name))
+			return &images[i];
+	die("no guest named %s is in this program", name);
+}
+
+static void make_guest(struct ctx *c)
+{
+	const struct image *image = find_image(c->test->image);
+	struct lguest_create create = { .flags = 0 };
+	struct lguest_vcpu vcpu = { .id = 0 };
+	struct lguest_regs regs = { .vcpu = 0 };
+	struct head head;
+	int version;
+
+	c->fd = open("/dev/lguest", O_RDWR | O_CLOEXEC);
+	if (c->fd < 0)
+		die("cannot open /dev/lguest: %s", strerror(errno));
+	version = ioctl(c->fd, LGUEST_GET_API_VERSION);
+	if (version != LGUEST_API_VERSION)
+		die("/dev/lguest speaks version %d of its interface; this program needs %d", version, LGUEST_API_VERSION);
+	if (ioctl(c->fd, LGUEST_CREATE, &create))
+		die("CREATE failed: %s", strerror(errno));
+	c->ram = region(c, 0, RAM_SIZE);
+	c->ram2 = region(c, RAM2_PA, RAM2_SIZE);
+	if ((size_t)(image->end - image->start) > RAM_SIZE - LOAD_PA)
+		die("guest %s is too big", image->name);
+	memcpy(c->ram + LOAD_PA, image->start, (size_t)(image->end - image->start));
+	memcpy(&head, image->start, sizeof(head));
+	if (head.magic != HEAD_MAGIC || head.end > RAM_SIZE)
+		die("guest %s has a bad head", image->name);
+	if (ioctl(c->fd, LGUEST_CREATE_VCPU, &vcpu))
+		die("CREATE_VCPU failed: %s", strerror(errno));
+	regs.rip = head.entry;
+	regs.cr3 = head.cr3;
+	regs.rflags = 0x202;
+	regs.rdi = c->test->arg;
+	if (shortened && (c->test->flags & T_LONG))
+		regs.rdi = (regs.rdi + 49) / 50;
+	regs.rsi = c->seed;
+	if (ioctl(c->fd, LGUEST_SET_REGS, &regs))
+		die("SET_REGS failed: %s", strerror(errno));
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	timed_out = 1;
+}
+
+static void kill_on_time(struct ctx *c)
+{
+	struct lguest_kill kill = { .text = "lgtest: time limit" };
+
+	if (ioctl(c->fd, LGUEST_KILL, &kill))
+		die("KILL failed: %s", strerror(errno));
+}
+
+/* The guest said goodbye or was killed: is that how the test has to end? */
+static void judge(struct ctx *c, const struct lguest_run *run)
+{
+	bool dead = run->reason == LGUEST_EXIT_DEAD;
+	const char *text = run->text;
+
+	if (verbose)
+		printf("# %s: %s: %.*s\n", c->test->name, dead ? "killed" : "shut down", LGUEST_TEXT_SIZE, text);
+	if (!dead && (run->status || run->code != LGUEST_SHUTDOWN_POWEROFF)) {
+		fail(c, "%.*s", LGUEST_TEXT_SIZE, text);
+		return;
+	}
+	if (c->test->ending == ENDS)
+		return;
+	if (timed_out)
+		fail(c, "the time limit passed");
+	else if (dead && c->test->ending == PASSES)
+		fail(c, "killed: %.*s", LGUEST_TEXT_SIZE, text);
+	else if (!dead && c->test->ending == DIES)
+		fail(c, "not killed, but shut down: %.*s", LGUEST_TEXT_SIZE, text);
+	else if (dead && !strstr(text, c->test->text))
+		fail(c, "killed with another reason than '%s': %.*s", c->test->text, LGUEST_TEXT_SIZE, text);
+}
+
+/* Runs the guest to its end. */
+static void run_guest(struct ctx *c)
+{
+	struct lguest_run run = { .vcpu = 0 };
+
+	for (;;) {
+		if (ioctl(c->fd, LGUEST_RUN, &run)) {
+			fail(c, "RUN failed: %s", strerror(errno));
+			return;
+		}
+		switch (run.reason) {
+		case LGUEST_EXIT_PRINT:
+			if (verbose)
+				printf("# %s says: %.*s", c->test->name, (int)run.length, run.text);
+			break;
+		case LGUEST_EXIT_SIGNAL:
+			if (timed_out)
+				kill_on_time(c);
+			break;
+		case LGUEST_EXIT_SHUTDOWN:
+		case LGUEST_EXIT_DEAD:
+			judge(c, &run);
+			return;
+		case LGUEST_EXIT_MMIO:
+		case LGUEST_EXIT_NOTIFY:
+			c->exits++;
+			if (c->test->exit) {
+				c->test->exit(c, &run);
+				break;
+			}
+			if (c->test->ending == ENDS)
+				return;
+			fail(c, "exit %u at 0x%llx, rip 0x%llx, that nobody asked for", run.reason,
+			     (unsigned long long)run.addr, (unsigned long long)run.rip);
+			return;
+		default:
+			fail(c, "RUN gave the unknown reason %u", run.reason);
+			return;
+		}
+	}
+}
+
+/* What the guest did, for whoever has to find out why a test failed. */
+static void print_stats(struct ctx *c)
+{
+	static const char *const names[LG_STAT_NR] = {
+		"exits", "hcalls", "async", "irqs", "nmis", "sw-nmis", "sw-mces", "sw-dbs", "pf", "fills", "around", "huge",
+		"spurious", "guest-faults", "lost", "flushes", "root-hits", "root-misses", "asids", "shadow-pages", "evictions",
+		"pinned", "events", "interrupts", "slow-returns", "halts", "mmio", "notifies", "flush-globals",
+	};
+	struct lguest_stats stats;
+
+	if (ioctl(c->fd, LGUEST_GET_STATS, &stats))
+		return;
+	printf("# %s:", c->test->name);
+	for (int i = 0; i < LG_STAT_NR; i++)
+		if (stats.value[i])
+			printf(" %s %llu", names[i], (unsigned long long)stats.value[i]);
+	printf("\n");
+}
+
+/* ---- One test, in a process of its own ---- */
+
+static void child(const struct test *test, uint64_t seed, int report)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct ctx c = { .test = test, .seed = seed };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGALRM, &action, NULL);
+	make_guest(&c);
+	if (test->start)
+		test->start(&c);
+	alarm(test->seconds ? test->seconds : 10);
+	run_guest(&c);
+	alarm(0);
+	c.stop = true;
+	if (test->finish)
+		test->finish(&c);
+	if (verbose || c.why[0])
+		print_stats(&c);
+	fflush(stdout);
+	if (c.why[0] && write(report, c.why, strlen(c.why)) < 0)
+		_exit(3);
+	_exit(c.why[0] ? 1 : 0);
+}
+
+/* Runs a test once; true when it passed, else the reason is in @why. */
+static bool run_once(const struct test *test, uint64_t seed, char *why, size_t size)
+{
+	unsigned int limit = (test->seconds ? test->seconds : 10) + 20;
+	struct timespec end, now;
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(fds))
+		die("no pipe: %s", strerror(errno));
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		die("no process: %s", strerror(errno));
+	if (!pid) {
+		close(fds[0]);
+		child(test, seed, fds[1]);
+	}
+	close(fds[1]);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += limit;
+	for (;;) {
+		pid_t done = waitpid(pid, &status, WNOHANG);
+
+		if (done == pid)
+			break;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > end.tv_sec) {
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			snprintf(why, size, "its process neither ended nor took the time limit's signal");
+			close(fds[0]);
+			return false;
+		}
+		usleep(200);
+	}
+	n = read(fds[0], why, size - 1);
+	close(fds[0]);
+	why[n > 0 ? n : 0] = 0;
+	if (WIFSIGNALED(status))
+		snprintf(why, size, "its process died of signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) && !why[0])
+		snprintf(why, size, "its process ended with status %d", WEXITSTATUS(status));
+	return !why[0];
+}
+
+static bool run_test(const struct test *test, unsigned int repeat, uint64_t seed, unsigned int number)
+{
+	char why[800] = "";
+
+	if ((test->flags & T_TWO_CPUS) && cpus() < 2) {
+		printf("ok %u %s # SKIP needs two CPUs\n", number, test->name);
+		return true;
+	}
+	for (unsigned int i = 0; i < repeat; i++, seed++) {
+		if (run_once(test, seed, why, sizeof(why)))
+			continue;
+		if (test->flags & T_RANDOM)
+			printf("not ok %u %s - %s (time %u, --seed %llu)\n", number, test->name, why, i + 1,
+			       (unsigned long long)seed);
+		else
+			printf("not ok %u %s - %s (time %u)\n", number, test->name, why, i + 1);
+		fflush(stdout);
+		return false;
+	}
+	printf("ok %u %s\n", number, test->name);
+	fflush(stdout);
+	return true;
+}
+
+static bool named(const struct test *test, char **names, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!strcmp(test->name, names[i]))
+			return true;
+	return false;
+}
+
+static int usage(void)
+{
+	fputs("usage: lgtest [--list] [--all | --hostile | NAME...] [--repeat N] [--seed N] [--short] [--verbose]\n", stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	bool all = false, hostile = false, list = false;
+	struct rlimit nolimit = { RLIM_INFINITY, RLIM_INFINITY };
+	unsigned int repeat = 1, number = 0, failed = 0, known = 0;
+	uint64_t seed = 1;
+	int names = 0;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--all"))
+			all = true;
+		else if (!strcmp(argv[i], "--hostile"))
+			hostile = true;
+		else if (!strcmp(argv[i], "--list"))
+			list = true;
+		else if (!strcmp(argv[i], "--verbose"))
+			verbose = true;
+		else if (!strcmp(argv[i], "--short"))
+			shortened = true;
+		else if (!strcmp(argv[i], "--repeat") && i + 1 < argc)
+			repeat = (unsigned int)strtoul(argv[++i], NULL, 0);
+		else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
+			seed = strtoull(argv[++i], NULL, 0);
+		else if (argv[i][0] == '-')
+			return usage();
+		else
+			argv[names++] = argv[i];
+	}
+	if (!list && !all && !hostile && !names)
+		return usage();
+	setrlimit(RLIMIT_MEMLOCK, &nolimit);
+	for (size_t i = 0; i < ntests; i++) {
+		const struct test *t = &tests[i];
+
+		known += named(t, argv, names);
+		if (list)
+			puts(t->name);
+		else if (all || (hostile && (t->flags & T_HOSTILE)) || named(t, argv, names))
+			failed += !run_test(t, repeat, seed, ++number);
+	}
+	if (list)
+		return 0;
+	if (known != (unsigned int)names)
+		die("%u of the tests named do not exist: see --list", (unsigned int)names - known);
+	printf("1..%u\n", number);
+	if (failed)
+		printf("# %u of %u failed\n", failed, number);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The assembler of a tiny guest: the image's head, the page tables it starts on, the first instructions, the three
+ * entries that the host jumps to (system call, event from user, event from kernel), and the two ways back. It does
+ * what docs/abi.md asks of a guest kernel and no more: the C handlers decide.
+ */
+#include <linux/lguest.h>
+#include "layout.h"
+
+	.section .head, "a"
+	.quad HEAD_MAGIC
+	.quad start
+	.quad boot_pml4 - KERNEL_BASE
+	.quad image_end - KERNEL_BASE
+
+	.text
+	.globl start
+start:
+	lea	boot_stack_top(%rip), %rsp
+	xor	%ebp, %ebp
+	call	guest_start
+	ud2
+
+/* Turns what the host put into lgd.frame into a struct regs on the stack. */
+	.macro save_event user
+	pushq	lgd+LGD_FRAME_SS(%rip)		/* with the frame's flags above it: event_c cuts */
+	pushq	lgd+LGD_FRAME_RSP(%rip)
+	pushq	lgd+LGD_FRAME_RFLAGS(%rip)
+	pushq	lgd+LGD_FRAME_CS(%rip)
+	pushq	lgd+LGD_FRAME_RIP(%rip)
+	pushq	lgd+LGD_FRAME_ERROR(%rip)
+	pushq	lgd+LGD_FRAME_VECTOR(%rip)
+	pushq	$LG_FRAME_FULL
+	pushq	$\user
+	pushq	lgd+LGD_USER_GSBASE(%rip)
+	pushq	lgd+LGD_CR2(%rip)
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	pushq	lgd+LGD_FRAME_RCX(%rip)
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	pushq	lgd+LGD_FRAME_R11(%rip)
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	movl	$0, lgd+LGD_EVENT_BUSY(%rip)
+	.endm
+
+	.globl event_entry_user, event_entry_kernel, syscall_entry
+	.balign 64
+event_entry_user:
+	save_event 1
+	jmp	1f
+	.balign 64
+event_entry_kernel:
+	save_event 0
+1:	mov	%rsp, %rdi
+	mov	%rsp, %rbx
+	and	$-16, %rsp
+	call	event_c
+	mov	%rbx, %rsp
+	jmp	event_return
+
+	.balign 64
+syscall_entry:
+	pushq	$LGUEST_USER_DS
+	pushq	lgd+LGD_FRAME_RSP(%rip)
+	pushq	lgd+LGD_FRAME_RFLAGS(%rip)
+	pushq	$LGUEST_USER_CS
+	pushq	lgd+LGD_FRAME_RIP(%rip)
+	pushq	$0
+	pushq	$VECTOR_SYSCALL
+	pushq	$0
+	pushq	$1
+	pushq	lgd+LGD_USER_GSBASE(%rip)
+	pushq	$0
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	push	%rcx
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, %rdi
+	mov	%rsp, %rbx
+	and	$-16, %rsp
+	call	syscall_c
+	mov	%rbx, %rsp
+
+/* rsp points to a struct regs: go on there. */
+	.globl event_return
+event_return:
+	cmpl	$0, R_USER(%rsp)
+	jne	return_user
+	/* The interrupt flag while the registers are still saved: what that lets in nests one frame. */
+	mov	R_RFLAGS(%rsp), %eax
+	and	$LGUEST_FLAG_IF, %eax
+	mov	%eax, lgd+LGD_IRQ_ENABLED(%rip)
+	jz	1f
+	cmpl	$0, lgd+LGD_IRQ_PENDING(%rip)
+	je	1f
+	mov	$LHCALL_SEND_INTERRUPTS, %eax
+	syscall
+1:	movq	$LGUEST_USER_CS, R_CS(%rsp)
+	movq	$LGUEST_USER_DS, R_SS(%rsp)
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	lea	R_RIP-R_CR2(%rsp), %rsp
+	iretq
+
+	.globl return_to_user
+return_user:
+	movl	$0, lgd+LGD_IRQ_ENABLED(%rip)	/* an event would overwrite the frame */
+	mov	R_RIP(%rsp), %rax
+	mov	%rax, lgd+LGD_FRAME_RIP(%rip)
+	mov	R_RFLAGS(%rsp), %rax
+	mov	%rax, lgd+LGD_FRAME_RFLAGS(%rip)
+	mov	R_RSP(%rsp), %rax
+	mov	%rax, lgd+LGD_FRAME_RSP(%rip)
+	mov	R_RCX(%rsp), %rax
+	mov	%rax, lgd+LGD_FRAME_RCX(%rip)
+	mov	R_R11(%rsp), %rax
+	mov	%rax, lgd+LGD_FRAME_R11(%rip)
+	mov	R_GSBASE(%rsp), %rax
+	mov	%rax, lgd+LGD_USER_GSBASE(%rip)
+	mov	R_CS(%rsp), %eax
+	mov	%ax, lgd+LGD_FRAME_CS(%rip)
+	mov	R_SS(%rsp), %eax
+	mov	%ax, lgd+LGD_FRAME_SS(%rip)
+	mov	R_FULL(%rsp), %eax
+	mov	%eax, lgd+LGD_FRAME_FLAGS(%rip)
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	syscall
+return_to_user:
+	/* Only a refused return comes here, as a #GP with this address; running on is a bug. */
+	ud2
+
+/* u64 user_run(struct regs *): leave for user mode; returns what user_leave() is given. Not nested. */
+	.globl user_run, user_leave
+user_run:
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, user_resume(%rip)
+	mov	%rsp, %rax
+	and	$-16, %rax
+	mov	%rax, lgd+LGD_SP0(%rip)
+	mov	%rdi, %rsp
+	jmp	return_user
+
+user_leave:
+	mov	%rdi, %rax
+	mov	user_resume(%rip), %rsp
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	ret
+
+	.bss
+	.globl lgd, boot_stack_top
+	.balign 4096
+lgd:	.skip	4096
+	.skip	16384
+boot_stack_top:
+user_resume:
+	.skip	8
+
+	.section .pgtable, "aw"
+	.globl boot_pml4
+	.balign 4096
+boot_pml4:
+	.fill	257, 8, 0
+	.quad	boot_pdpt - KERNEL_BASE + 3
+	.fill	254, 8, 0
+boot_pdpt:
+	.quad	boot_pd - KERNEL_BASE + 3
+	.fill	511, 8, 0
+boot_pd:
+	.set	i, 0
+	.rept	RAM_TABLES
+	.quad	boot_pt - KERNEL_BASE + 4096 * i + 3
+	.set	i, i + 1
+	.endr
+	.fill	512 - RAM_TABLES, 8, 0
+boot_pt:
+	.set	i, 0
+	.rept	RAM_TABLES * 512
+	.quad	4096 * i + 3
+	.set	i, i + 1
+	.endr
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The start of a tiny guest, its verdict, and what its events do by default. It talks to the host through the guest
+ * ABI alone and keeps no promise but that: a guest that wants to break a rule does so itself.
+ */
+#include "guest.h"
+
+#define AT(field, offset) _Static_assert(offsetof(struct regs, field) == (offset), #field)
+AT(r15, R_R15); AT(r14, R_R14); AT(r13, R_R13); AT(r12, R_R12); AT(rbp, R_RBP); AT(rbx, R_RBX); AT(r11, R_R11);
+AT(r10, R_R10); AT(r9, R_R9); AT(r8, R_R8); AT(rax, R_RAX); AT(rcx, R_RCX); AT(rdx, R_RDX); AT(rsi, R_RSI);
+AT(rdi, R_RDI); AT(cr2, R_CR2); AT(gsbase, R_GSBASE); AT(user, R_USER); AT(full, R_FULL); AT(vector, R_VECTOR);
+AT(error, R_ERROR); AT(rip, R_RIP); AT(cs, R_CS); AT(rflags, R_RFLAGS); AT(rsp, R_RSP); AT(ss, R_SS);
+_Static_assert(sizeof(struct regs) == R_SIZE, "size");
+
+bool (*on_exception)(struct regs *r);
+void (*on_interrupt)(struct regs *r, unsigned int line);
+void (*on_syscall)(struct regs *r);
+volatile u64 irqs[LGUEST_IRQS];
+struct fault fault;
+u64 try_resume;
+
+/* ---- Text ---- */
+
+struct out {
+	char *p, *end;
+};
+
+static void put(struct out *o, char c)
+{
+	if (o->p < o->end)
+		*o->p++ = c;
+}
+
+static void put_number(struct out *o, u64 value, unsigned int base)
+{
+	char digits[20];
+	int n = 0;
+
+	do {
+		digits[n++] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	while (n)
+		put(o, digits[--n]);
+}
+
+/* %s, %c, %d, %u, %x, with l or without; %% */
+static size_t format(char *to, size_t size, const char *f, va_list ap)
+{
+	struct out o = { to, to + size };
+	bool wide;
+	long v;
+
+	for (; *f; f++) {
+		if (*f != '%') {
+			put(&o, *f);
+			continue;
+		}
+		wide = *++f == 'l';
+		if (wide)
+			f++;
+		switch (*f) {
+		case 's':
+			for (const char *s = va_arg(ap, const char *); *s; s++)
+				put(&o, *s);
+			break;
+		case 'c':
+			put(&o, (char)va_arg(ap, int));
+			break;
+		case 'd':
+			v = wide ? va_arg(ap, long) : va_arg(ap, int);
+			if (v < 0)
+				put(&o, '-');
+			put_number(&o, v < 0 ? -(u64)v : (u64)v, 10);
+			break;
+		case 'u':
+		case 'x':
+			v = wide ? va_arg(ap, long) : (long)va_arg(ap, unsigned int);
+			put_number(&o, (u64)v, *f == 'x' ? 16 : 10);
+			break;
+		default:
+			put(&o, *f);
+		}
+	}
+	return (size_t)(o.p - to);
+}
+
+static char text[LGUEST_TEXT_SIZE];
+
+void say(const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	hcall(LHCALL_PRINT, pa(text), format(text, sizeof(text) - 1, f, ap), 0, 0);
+	va_end(ap);
+}
+
+static void __attribute__((noreturn)) verdict(const char *f, va_list ap, u64 status)
+{
+	size_t length = format(text, sizeof(text) - 1, f, ap);
+
+	for (;;)
+		hcall(LHCALL_SHUTDOWN, pa(text), length, LGUEST_SHUTDOWN_POWEROFF, status);
+}
+
+void pass(const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	verdict(f, ap, 0);
+}
+
+void fail(const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	verdict(f, ap, 1);
+}
+
+void *memset(void *p, int c, size_t n)
+{
+	void *to = p;
+
+	asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
+	return p;
+}
+
+void *memcpy(void *to, const void *from, size_t n)
+{
+	void *d = to;
+
+	asm volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(n) : : "memory");
+	return to;
+}
+
+/* ---- Events ---- */
+
+void irq_on(void)
+{
+	*(volatile u32 *)&lgd.irq_enabled = LGUEST_FLAG_IF;
+	asm volatile("" : : : "memory");
+	if (*(volatile u32 *)&lgd.irq_pending)
+		hcall(LHCALL_SEND_INTERRUPTS, 0, 0, 0, 0);
+}
+
+static void note_fault(const struct regs *r)
+{
+	fault.vector = r->vector;
+	fault.error = r->error;
+	fault.cr2 = r->cr2;
+	fault.rip = r->rip;
+	fault.rflags = r->rflags;
+	fault.cs = r->cs;
+	fault.ss = r->ss;
+}
+
+void event_c(struct regs *r);
+void event_c(struct regs *r)
+{
+	r->vector &= 0xffffffff;
+	r->cs &= 0xffff;
+	r->ss &= 0xffff;
+	if (r->vector >= LGUEST_FIRST_VECTOR) {
+		unsigned int line = (unsigned int)r->vector - LGUEST_FIRST_VECTOR;
+
+		CHECK(line < LGUEST_IRQS);
+		irqs[line]++;
+		if (on_interrupt)
+			on_interrupt(r, line);
+		return;
+	}
+	if (on_exception && on_exception(r))
+		return;
+	if (try_resume && !r->user) {
+		note_fault(r);
+		r->rip = try_resume;
+		r->rflags &= LGUEST_FLAG_IF | 2;
+		try_resume = 0;
+		return;
+	}
+	if (r->user) {
+		note_fault(r);
+		user_leave(USER_FAULTED);
+	}
+	fail("unexpected exception %ld, error 0x%lx, rip 0x%lx, cr2 0x%lx, rsp 0x%lx, from %s",
+	     (long)r->vector, (long)r->error, (long)r->rip, (long)r->cr2, (long)r->rsp, r->user ? "user" : "kernel");
+}
+
+void syscall_c(struct regs *r);
+void syscall_c(struct regs *r)
+{
+	if (!on_syscall)
+		user_leave(r->rdi);
+	on_syscall(r);
+}
+
+u64 try_read(const volatile void *p)
+{
+	return TRY("movb (%%rdi), %%bl", "D"(p));
+}
+
+u64 try_write(volatile void *p, u8 value)
+{
+	return TRY("movb %%sil, (%%rdi)", "D"(p), "S"(value));
+}
+
+/* Calls @address; what is there must return. */
+u64 try_exec(u64 address)
+{
+	u64 old_sp;
+
+	asm volatile("mov %%rsp, %0" : "=r"(old_sp));
+	return TRY("mov %%rsp, %%rbx\n\tlea 78f(%%rip), %%r8\n\tpush %%r8\n\tjmp *%%rdi\n78:\tmov %%rbx, %%rsp\n\tjmp 77f",
+		   "D"(address));
+}
+
+/* ---- Start ---- */
+
+void fill_lgd(void)
+{
+	lgd.abi_version = LGUEST_ABI_VERSION;
+	lgd.syscall_entry = (u64)syscall_entry;
+	lgd.event_entry_user = (u64)event_entry_user;
+	lgd.event_entry_kernel = (u64)event_entry_kernel;
+	lgd.return_to_user = (u64)return_to_user;
+	lgd.kernel_range[0][0] = KERNEL_BASE;
+	lgd.kernel_range[0][1] = KERNEL_BASE + (1UL << 39);
+}
+
+long init(void)
+{
+	return hcall(LHCALL_LGUEST_INIT, pa(&lgd), 0, 0, 0);
+}
+
+__attribute__((weak)) void guest_early(u64 arg, u64 seed)
+{
+	(void)arg;
+	(void)seed;
+}
+
+void guest_start(u64 arg, u64 seed);
+void guest_start(u64 arg, u64 seed)
+{
+	long result;
+
+	guest_early(arg, seed);
+	fill_lgd();
+	result = init();
+	if (result)
+		fail("LHCALL_LGUEST_INIT returned %ld", result);
+	guest_main(arg, seed);
+	pass("done");
+}
+
+/* ---- Time and chance ---- */
+
+/* CLOCK_MONOTONIC of the host by the time page. */
+u64 clock_ns(void)
+{
+	volatile struct lguest_time *t = &lgd.time;
+	u64 delta, ns;
+	u32 version;
+
+	do {
+		version = t->version;
+		asm volatile("" : : : "memory");
+		delta = rdtsc() - t->tsc_timestamp;
+		delta = t->shift >= 0 ? delta << t->shift : delta >> -t->shift;
+		ns = t->system_time + (u64)(((unsigned __int128)delta * t->mul) >> 32);
+		asm volatile("" : : : "memory");
+	} while ((version & 1) || version != t->version);
+	return ns;
+}
+
+/* xorshift64*: the same for the same seed, so that a failure can be repeated. */
+u64 random64(u64 *state)
+{
+	u64 x = *state ? *state : 0x9e3779b97f4a7c15UL;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	*state = x;
+	return x * 0x2545f4914f6cdd1dUL;
+}
