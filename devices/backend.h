@@ -47,7 +47,24 @@ struct backend_op {
 	void (*done)(struct backend_op *op, int32_t res);
 	struct backend_op *next;
 	int32_t res;
-	bool pending;
+	bool pending; /* from backend_sqe() or backend_io() until just before done() */
+	bool ready;
+};
+
+/**
+ * struct backend_io - one readv() or writev() in flight, on either engine; embed it in what it belongs to
+ * @op: @op.done is called with the bytes moved or -errno; backend_cancel() works on it
+ * @fd: descriptor; on the poll engine it is read or written once poll(2) says it is ready
+ * @iov: segments, stable until done(), @n: their number
+ * @write: direction
+ */
+struct backend_io {
+	struct backend_op op;
+	struct backend_io *next;
+	const struct iovec *iov;
+	int fd;
+	int n;
+	bool write;
 };
 
 /**
@@ -58,6 +75,7 @@ struct backend_op {
  * The rest is the loop's.
  */
 struct backend_watch {
+	struct backend *be;
 	int fd;
 	void (*ready)(struct backend_watch *w, short revents);
 	struct backend_op op;
@@ -231,18 +249,17 @@ void backend_watch(struct backend *be, struct backend_watch *w, short events);
 void backend_unwatch(struct backend *be, struct backend_watch *w);
 
 /**
- * backend_read() - readv() now on a descriptor that is ready, on whichever engine runs
+ * backend_io() - start a readv() or writev(), on whichever engine runs
  * @be: the role
- * @fd: descriptor, non-blocking or known to be ready
- * @iov: where to
- * @n: entries
- *
- * Return: bytes, 0 at end of file, -errno (-EAGAIN when nothing is there).
+ * @io: not pending; all but the loop's fields set
  */
-ssize_t backend_read(struct backend *be, int fd, const struct iovec *iov, int n);
+void backend_io(struct backend *be, struct backend_io *io);
 
-/** backend_write() - writev() now, as backend_read(); a short count or -EAGAIN when the reader stalls. */
-ssize_t backend_write(struct backend *be, int fd, const struct iovec *iov, int n);
+/** backend_accept() - take a connection from a listening socket that is ready. Return: descriptor or -errno. */
+int backend_accept(struct backend *be, int fd);
+
+/** backend_close() - close a descriptor with nothing pending on it. */
+void backend_close(struct backend *be, int fd);
 
 /** backend_config_changed() - tell the driver (through the front end) to read config space again. */
 void backend_config_changed(struct backend *be);

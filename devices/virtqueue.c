@@ -165,6 +165,7 @@ int vq_pop(struct vq *q, struct vq_chain *c)
 	if (!q->started || !q->budget)
 		return 0;
 	r = next_head(q, &head);
+	q->empty = !r;
 	if (r <= 0)
 		return r;
 	if (head >= q->size)

@@ -58,6 +58,7 @@ struct vq_inflight;
  * @staged: used entries written but not yet published
  * @budget: chains that this pass may still pop
  * @inflight: chains popped and not yet pushed
+ * @empty: the last vq_pop() found no request (as opposed to: the device stopped popping by itself)
  */
 struct vq {
 	const struct gmem *mem;
@@ -72,6 +73,7 @@ struct vq {
 	uint16_t signalled;
 	uint16_t budget;
 	uint16_t inflight;
+	bool empty;
 	bool signalled_valid;
 	bool event_idx;
 	bool indirect;
@@ -150,7 +152,7 @@ void vq_break(struct vq *q, const char *why);
  * @q: the queue
  *
  * Without the bound a guest that refills the ring as fast as we empty it would own the loop. The back-end
- * loop calls this before each queue_kick(); vq_pop() then answers 0 when the budget is gone.
+ * loop calls this before each queue_kick(), devices that pop at other times call it themselves; vq_pop() answers 0 when the budget is gone.
  */
 void vq_pass(struct vq *q);
 

@@ -615,7 +615,7 @@ void vu_session_open(struct vu_session *s, int fd, const struct vu_io *io)
 	s->status = 0;
 	s->mem.n = 0;
 	s->why = NULL;
-	for (unsigned int i = 0; i < VU_MAX_QUEUES; i++) {
+	for (unsigned int i = 0; i < s->queues; i++) {
 		memset(&s->vring[i], 0, sizeof(s->vring[i]));
 		s->vring[i].vq.index = (uint16_t)i;
 		s->vring[i].kick = s->vring[i].call = s->vring[i].err = -1;

@@ -44,6 +44,7 @@ enum policy_fd {
 	POLICY_FD_EPOLL = 8,
 	POLICY_FD_TIMER = 9,
 	POLICY_FD_LISTEN = 10,		/* console on a Unix socket: the listening end */
+	POLICY_FD_INFLIGHT = 11,		/* memfd of the vhost-user in-flight records, handed to the peer on request */
 	POLICY_FD_TAP = 16,		/* one per queue pair: TAP + pair */
 	POLICY_FD_MAX = 128,		/* RLIMIT_NOFILE: what a role holds and receives */
 };

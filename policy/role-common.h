@@ -40,6 +40,7 @@
 	CALL(recvmsg, POLICY_BOTH, "vhost-user messages", ARG_IS(0, POLICY_FD_CONTROL)), \
 	CALL(sendmsg, POLICY_BOTH, "vhost-user replies", ARG_IS(0, POLICY_FD_CONTROL)), \
 	CALL(read, POLICY_BOTH, "kick eventfds"), \
+	CALL(pread64, POLICY_BOTH, "the last byte of a memory region: does the file reach that far?"), \
 	CALL(write, POLICY_BOTH, "call eventfds"), \
 	CALL(close, POLICY_BOTH, "descriptors taken back")
 
@@ -68,7 +69,8 @@
 #define ROLE_DESCS_CONTROL \
 	{ POLICY_FD_LOG, 1, POLICY_BOTH, "log", "" }, \
 	{ POLICY_FD_CONTROL, 1, POLICY_BOTH, "vhost-user connection", "socket:" }, \
-	{ POLICY_FD_DRAIN, 1, POLICY_BOTH, "drain pipe", "pipe:" }
+	{ POLICY_FD_DRAIN, 1, POLICY_BOTH, "drain pipe", "pipe:" }, \
+	{ POLICY_FD_INFLIGHT, 1, POLICY_BOTH, "in-flight records", "/memfd:lguest-inflight" }
 
 #define ROLE_DESC_RING { POLICY_FD_RING, 1, POLICY_BOTH, "ring", "anon_inode:[io_uring]" }
 

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * backend.c: the loop of a device role: one vhost-user session, its queues, and the device's operations, on
+ * whichever engine the host allows. See backend.h for what it may do.
+ *
+ * The loop never waits inside a handler but for two things: a single system call's worth of the ring, and the end of
+ * requests in flight (drain()), during which it goes on dispatching everything but the peer's next message.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+
+#include "devices/backend_internal.h"
+
+/* A guest can break its queue again and again; the log of a role is as long as this (vmm.md 6.2, C2). */
+#define LOG_LINES_MAX 16u
+
+/* So that a storm of completions cannot starve the queues. */
+#define OPS_PER_TURN 1024u
+
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_EVENT_IDX (1ull << 29)
+#define VIRTIO_F_VERSION_1 (1ull << 32)
+#define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
+#define TRANSPORT_FEATURES (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VU_F_PROTOCOL_FEATURES | \
+			    VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM)
+#define PROTOCOL_FEATURES (VU_P_MQ | VU_P_REPLY_ACK | VU_P_BACKEND_REQ | VU_P_INFLIGHT_SHMFD | VU_P_RESET_DEVICE | \
+			   VU_P_CONFIGURE_MEM_SLOTS | VU_P_STATUS)
+
+static struct backend *of(struct vu_session *s)
+{
+	return s->ctx;
+}
+
+static struct backend_queue *queue_of(struct backend *be, const struct vq *q)
+{
+	return &be->queue[q->index];
+}
+
+void *backend_dev(const struct backend *be)
+{
+	return be->dev;
+}
+
+struct vq *backend_vq(struct backend *be, unsigned int index)
+{
+	return index < be->session.queues ? &be->session.vring[index].vq : NULL;
+}
+
+bool backend_running(const struct backend *be, const struct vq *q)
+{
+	const struct backend_queue *bq = &be->queue[q->index];
+
+	return !q->broken && !bq->stopping && !bq->paused && vu_session_enabled(&be->session, bq->v);
+}
+
+void backend_limit(struct backend *be, uint64_t features, uint16_t queues)
+{
+	be->session.offer = TRANSPORT_FEATURES | (features & be->ops->features);
+	if (queues < be->session.queues)
+		be->session.queues = queues;
+}
+
+void backend_log(struct backend *be, const char *fmt, ...)
+{
+	va_list ap;
+	int n, m;
+
+	if (be->log_op.pending || be->log_lines++ >= LOG_LINES_MAX)
+		return;
+	n = snprintf(be->log_line, sizeof(be->log_line), "%s: ", be->ops->name);
+	va_start(ap, fmt);
+	m = vsnprintf(be->log_line + n, sizeof(be->log_line) - (size_t)n - 1, fmt, ap);
+	va_end(ap);
+	n += m;
+	if ((size_t)n > sizeof(be->log_line) - 2)
+		n = sizeof(be->log_line) - 2;
+	be->log_line[n++] = '\n';
+	be->engine->log(be, (size_t)n);
+}
+
+/* --- queues --- */
+
+static void broken(struct backend_queue *bq)
+{
+	if (bq->told)
+		return;
+	bq->told = true;
+	backend_log(bq->be, "queue %u is broken until the driver resets it: %s", bq->v->vq.index, bq->v->vq.broken);
+	if (bq->v->err >= 0)
+		bq->be->engine->signal(&bq->err);
+}
+
+void backend_notify(struct backend *be, struct vq *q)
+{
+	struct backend_queue *bq = queue_of(be, q);
+
+	if (q->broken)
+		broken(bq);
+	if (vq_publish(q) && bq->v->call >= 0)
+		be->engine->signal(&bq->call);
+}
+
+void backend_again(struct backend *be, struct vq *q)
+{
+	be->pending |= 1u << q->index;
+}
+
+void backend_kicked(struct backend_queue *bq)
+{
+	backend_again(bq->be, &bq->v->vq);
+	if (bq->armed)
+		bq->be->engine->kick_arm(bq);
+}
+
+/* One bounded pass. A queue that has more, or that filled up while kicks were off, goes to the end of the line. */
+static void pass(struct backend *be, struct backend_queue *bq)
+{
+	struct vq *q = &bq->v->vq;
+
+	if (!backend_running(be, q))
+		return;
+	vq_pass(q);
+	vq_no_kicks(q);
+	be->ops->queue_kick(be, q);
+	backend_notify(be, q);
+	if (vq_exhausted(q) || (q->empty && vq_want_kicks(q)))
+		backend_again(be, q);
+}
+
+static void run_pending(struct backend *be)
+{
+	uint32_t todo = be->pending;
+
+	be->pending = 0;
+	for (unsigned int i = 0; todo; i++, todo >>= 1)
+		if (todo & 1)
+			pass(be, &be->queue[i]);
+}
+
+/* An operation is over: it waits on the list for its turn. Without done() somebody waits for it in place. */
+void backend_complete(struct backend *be, struct backend_op *op, int32_t res)
+{
+	op->res = res;
+	op->next = NULL;
+	op->ready = op->done;
+	if (!op->done) {
+		op->pending = false;
+		return;
+	}
+	*be->ready_tail = op;
+	be->ready_tail = &op->next;
+}
+
+/* Take an operation off the list: its done() must not be called any more. */
+void backend_withdraw(struct backend *be, struct backend_op *op)
+{
+	struct backend_op **at = &be->ready;
+
+	if (!op->ready)
+		return;
+	while (*at != op)
+		at = &(*at)->next;
+	*at = op->next;
+	if (be->ready_tail == &op->next)
+		be->ready_tail = at;
+	op->ready = op->pending = false;
+}
+
+/* One turn: what is complete, what is pending, then the kernel. */
+static void turn(struct backend *be)
+{
+	struct backend_op *op;
+
+	for (unsigned int i = 0; i < OPS_PER_TURN && be->ready; i++) {
+		op = be->ready;
+		backend_withdraw(be, op);
+		op->done(op, op->res);
+	}
+	run_pending(be);
+	be->engine->wait(be, !be->ready && !be->pending);
+}
+
+static void drain(struct backend_queue *bq)
+{
+	struct backend *be = bq->be;
+	struct vq *q = &bq->v->vq;
+
+	if (be->ops->queue_stop)
+		be->ops->queue_stop(be, q);
+	while (q->inflight)
+		turn(be);
+	backend_notify(be, q);
+}
+
+/* --- what the session asks for --- */
+
+static void start(struct vu_session *s, struct vu_vring *v)
+{
+	struct backend *be = of(s);
+	struct backend_queue *bq = queue_of(be, &v->vq);
+
+	bq->stopping = bq->paused = bq->told = false;
+	bq->armed = true;
+	be->engine->kick_arm(bq);
+	if (be->ops->queue_start)
+		be->ops->queue_start(be, &v->vq);
+	/* A process that died between used->idx and the call left its driver waiting: say it once more. */
+	if (v->vq.log && v->call >= 0)
+		be->engine->signal(&bq->call);
+	backend_again(be, &v->vq);
+}
+
+static void stop(struct vu_session *s, struct vu_vring *v)
+{
+	struct backend_queue *bq = queue_of(of(s), &v->vq);
+
+	bq->stopping = true;
+	bq->armed = false;
+	/* A read of the old eventfd that stayed pending would swallow the first kick after a restart on it. */
+	bq->be->engine->kick_disarm(bq);
+	drain(bq);
+}
+
+static void wake(struct vu_session *s, struct vu_vring *v)
+{
+	backend_again(of(s), &v->vq);
+}
+
+static void kick_changed(struct vu_session *s, struct vu_vring *v)
+{
+	struct backend_queue *bq = queue_of(of(s), &v->vq);
+
+	bq->be->engine->kick_disarm(bq);
+	bq->be->engine->kick_arm(bq);
+	backend_again(bq->be, &v->vq);
+}
+
+static void call_changed(struct vu_session *s, struct vu_vring *v)
+{
+	queue_of(of(s), &v->vq)->call.again = false;
+}
+
+static void quiesce(struct vu_session *s)
+{
+	struct backend *be = of(s);
+
+	for (unsigned int i = 0; i < s->queues; i++)
+		be->queue[i].paused = true;
+	for (unsigned int i = 0; i < s->queues; i++)
+		if (be->queue[i].v->running)
+			drain(&be->queue[i]);
+}
+
+static void resume(struct vu_session *s)
+{
+	struct backend *be = of(s);
+
+	for (unsigned int i = 0; i < s->queues; i++) {
+		be->queue[i].paused = false;
+		if (!be->queue[i].v->running)
+			continue;
+		if (be->ops->queue_start)
+			be->ops->queue_start(be, &be->queue[i].v->vq);
+		backend_again(be, &be->queue[i].v->vq);
+	}
+}
+
+static void features(struct vu_session *s, uint64_t f)
+{
+	if (of(s)->ops->features_acked)
+		of(s)->ops->features_acked(of(s), f);
+}
+
+static void get_config(struct vu_session *s, uint8_t *cfg)
+{
+	of(s)->ops->get_config(of(s), cfg);
+}
+
+static int set_config(struct vu_session *s, uint32_t off, const uint8_t *data, uint32_t len)
+{
+	struct backend *be = of(s);
+
+	return be->ops->set_config ? be->ops->set_config(be, off, data, len) : -EPERM;
+}
+
+static void reset(struct vu_session *s)
+{
+	if (of(s)->ops->reset)
+		of(s)->ops->reset(of(s));
+}
+
+static bool byte_at(struct vu_session *s, int fd, uint64_t off)
+{
+	return of(s)->engine->byte_at(of(s), fd, off);
+}
+
+static const struct vu_session_ops session_ops = {
+	.start = start, .stop = stop, .wake = wake, .kick_changed = kick_changed, .call_changed = call_changed,
+	.quiesce = quiesce, .resume = resume, .features = features, .get_config = get_config,
+	.set_config = set_config, .reset = reset, .byte_at = byte_at,
+};
+
+/* --- the loop --- */
+
+static void control_ready(struct backend_watch *w, short revents)
+{
+	struct backend *be = (struct backend *)((char *)w - offsetof(struct backend, control));
+
+	(void)revents;
+	be->over = vu_session_input(&be->session);
+	if (!be->over)
+		be->engine->watch(be, w, POLLIN);
+}
+
+void backend_init(struct backend *be, const struct backend_ops *ops, void *dev)
+{
+	struct vu_session *s = &be->session;
+
+	be->ops = ops;
+	be->dev = dev;
+	be->ready_tail = &be->ready;
+	s->ops = &session_ops;
+	s->ctx = be;
+	s->queues = ops->queues;
+	s->queue_unit = ops->queue_unit ? ops->queue_unit : 1;
+	s->queue_size = ops->queue_size;
+	s->config_size = ops->config_size;
+	s->offer_protocol = PROTOCOL_FEATURES | (ops->config_size ? VU_P_CONFIG : 0);
+	backend_limit(be, ops->features, ops->queues);
+	for (unsigned int i = 0; i < ops->queues; i++) {
+		struct backend_queue *bq = &be->queue[i];
+
+		bq->be = be;
+		bq->v = &s->vring[i];
+		bq->call = (struct backend_signal){ .be = be, .fd = &s->vring[i].call };
+		bq->err = (struct backend_signal){ .be = be, .fd = &s->vring[i].err };
+	}
+}
+
+int backend_serve(struct backend *be, int fd)
+{
+	struct vu_session *s = &be->session;
+
+	vu_session_open(s, fd, &be->engine->io);
+	be->control.fd = fd;
+	be->control.ready = control_ready;
+	be->engine->watch(be, &be->control, POLLIN);
+	while (!be->over)
+		turn(be);
+	if (be->over != -ECONNRESET)
+		backend_log(be, "connection dropped: message %u %s; check the front end's version", s->why_request,
+			    s->why ? s->why : "could not be answered");
+	vu_session_close(s);
+	be->engine->wait(be, false); /* the log line, if any */
+	return be->over;
+}
+
+void backend_watch(struct backend *be, struct backend_watch *w, short events)
+{
+	be->engine->watch(be, w, events);
+}
+
+void backend_unwatch(struct backend *be, struct backend_watch *w)
+{
+	be->engine->unwatch(be, w);
+}
+
+void backend_io(struct backend *be, struct backend_io *io)
+{
+	be->engine->start_io(be, io);
+}
+
+void backend_cancel(struct backend *be, struct backend_op *op)
+{
+	if (op->pending && !op->ready)
+		be->engine->cancel(be, op);
+}
+
+int backend_accept(struct backend *be, int fd)
+{
+	return be->engine->accept(be, fd);
+}
+
+void backend_close(struct backend *be, int fd)
+{
+	be->engine->io.close(be, fd);
+}
+
+void backend_config_changed(struct backend *be)
+{
+	vu_session_config_changed(&be->session);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * backend_internal.h: what the files of the back-end loop share: backend.c (session and queues),
+ * backend_ring.c and backend_poll.c (the two engines), backend_main.c (the program). Devices don't include it.
+ */
+#ifndef LGUEST_BACKEND_INTERNAL_H
+#define LGUEST_BACKEND_INTERNAL_H
+
+#include <liburing.h>
+
+#include "devices/backend.h"
+#include "ipc/vhost_user_backend.h"
+
+/**
+ * struct backend_signal - a pending write of 8 bytes to a peer's eventfd
+ * @again: it was signalled once more meanwhile
+ *
+ * One write at a time, never waited for: a peer that hands us something else than an eventfd, or one whose counter is
+ * full, delays its own notifications only.
+ */
+struct backend_signal {
+	struct backend_op op;
+	struct backend *be;
+	int *fd;
+	bool again;
+};
+
+/**
+ * struct backend_queue - the loop's side of a ring
+ * @kick_op, @count: the wait for a kick, @armed: it is wanted
+ * @stopping, @paused: nothing may be popped
+ * @told: the log has the reason why the queue is broken
+ */
+struct backend_queue {
+	struct backend *be;
+	struct vu_vring *v;
+	struct backend_op kick_op;
+	uint64_t count;
+	struct backend_signal call, err;
+	bool armed, stopping, paused, told;
+};
+
+/**
+ * struct backend_engine - how the loop meets the kernel
+ * @wait: submit what is queued and take what is complete; with @block, wait for at least one event
+ * @kick_arm, @kick_disarm: wait for kicks of a queue; after the second nothing of it is pending
+ * @signal: write to *@s->fd
+ * @watch, @unwatch, @start_io, @cancel, @accept: see backend.h
+ * @log: write a line to stderr, without waiting
+ */
+struct backend_engine {
+	struct vu_io io;
+	void (*wait)(struct backend *be, bool block);
+	void (*kick_arm)(struct backend_queue *bq);
+	void (*kick_disarm)(struct backend_queue *bq);
+	void (*signal)(struct backend_signal *s);
+	void (*watch)(struct backend *be, struct backend_watch *w, short events);
+	void (*unwatch)(struct backend *be, struct backend_watch *w);
+	void (*start_io)(struct backend *be, struct backend_io *io);
+	void (*cancel)(struct backend *be, struct backend_op *op);
+	int (*accept)(struct backend *be, int fd);
+	bool (*byte_at)(struct backend *be, int fd, uint64_t off);
+	void (*log)(struct backend *be, size_t len);
+};
+
+extern const struct backend_engine backend_engine_ring, backend_engine_poll;
+
+struct backend {
+	const struct backend_ops *ops;
+	void *dev;
+	const struct backend_engine *engine;
+	struct vu_session session;
+	struct backend_queue queue[VU_MAX_QUEUES];
+	uint32_t pending; /* bit per queue that wants a pass */
+	struct backend_watch control;
+	int over; /* the connection is: -errno */
+
+	uint64_t file_limit; /* set by the device before the sandbox, as are the ring's registered files: */
+	int fixed[4];
+	unsigned int fixed_n;
+	struct io_uring ring;
+	bool has_ring;
+	struct backend_op *ready, **ready_tail; /* complete, not yet dispatched */
+	struct backend_watch *watches; /* of the poll engine, as are: */
+	struct backend_io *ios;
+
+	struct backend_op log_op;
+	unsigned int log_lines;
+	char log_line[256];
+};
+
+/* backend.c */
+void backend_init(struct backend *be, const struct backend_ops *ops, void *dev);
+int backend_serve(struct backend *be, int fd);
+void backend_kicked(struct backend_queue *bq);
+void backend_complete(struct backend *be, struct backend_op *op, int32_t res);
+void backend_withdraw(struct backend *be, struct backend_op *op);
+void backend_log(struct backend *be, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* backend_ring.c: make the ring, disabled; 0 or -errno (-EPERM, -ENOSYS: the host forbids it) */
+int backend_ring_open(struct backend *be);
+
+#endif

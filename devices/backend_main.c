@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * backend_main.c: the program around a device: options as the vhost-user back-end conventions name them, the
+ * connection, the sandbox, then the loop (backend.c).
+ *
+ * It may: open what the command line names, before policy_enter(). It may not: read a byte of the peer before
+ * policy_seal(). With --socket-path (or a listening --fd) this process stays outside to accept one front
+ * end after another, and each connection gets a child of its own: nothing that one front end did outlives it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "devices/backend_internal.h"
+#include "policy/policy.h"
+
+enum { EXIT_HUNG_UP = 0, EXIT_RESOURCE = 1, EXIT_USAGE = 2, EXIT_PROTOCOL = 3 };
+enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_HELP, OPT_VERSION };
+
+#define MAX_OPTIONS 32u
+#define PAGE 4096u
+#define PARKED_FD 64 /* beyond the table of policy.h */
+
+static const struct option common_options[] = {
+	{ "socket-path", required_argument, NULL, OPT_SOCKET },
+	{ "fd", required_argument, NULL, OPT_FD },
+	{ "print-capabilities", no_argument, NULL, OPT_CAPABILITIES },
+	{ "print-policy", no_argument, NULL, OPT_POLICY },
+	{ "no-io-uring", no_argument, NULL, OPT_NO_RING },
+	{ "drain-fd", required_argument, NULL, OPT_DRAIN },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+};
+#define COMMON (sizeof(common_options) / sizeof(common_options[0]))
+
+/* What the command line said. */
+struct command {
+	const char *socket_path;
+	int fd;
+	int listener;
+	int drain;
+	bool no_ring;
+};
+
+void backend_fail(struct backend *be, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "%s: ", be->ops->name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void backend_file_limit(struct backend *be, uint64_t bytes)
+{
+	be->file_limit = bytes;
+}
+
+int backend_fixed_file(struct backend *be, int fd)
+{
+	if (be->fixed_n == sizeof(be->fixed) / sizeof(be->fixed[0]))
+		return -ENOSPC;
+	be->fixed[be->fixed_n] = fd;
+	return (int)be->fixed_n++;
+}
+
+static void help(const struct backend_ops *ops)
+{
+	printf("usage: %s (--socket-path=PATH | --fd=N) [options]\n%s\n\n"
+	       "  --socket-path=PATH   listen there; serve one front end after another\n"
+	       "  --fd=N               serve the connected (or listening) socket inherited as N\n"
+	       "%s"
+	       "  --drain-fd=N         pipe end inherited as N: it hangs up once the last i/o of a killed role is over\n"
+	       "  --no-io-uring        use plain system calls, as on hosts that forbid io_uring\n"
+	       "  --print-capabilities what this program can do, as JSON\n"
+	       "  --print-policy       its sandbox: system calls, descriptors, limits\n"
+	       "  --help, --version\n\n"
+	       "Exit status: 0 the front end hung up, 1 a resource is missing, 2 wrong usage, 3 the front end\n"
+	       "broke the protocol.\n", ops->name, ops->summary, ops->usage);
+}
+
+static void capabilities(const struct backend_ops *ops)
+{
+	printf("{\n  \"type\": \"%s\",\n  \"features\": [", ops->type);
+	for (const char *const *c = ops->capabilities; c && *c; c++)
+		printf("%s\"%s\"", c == ops->capabilities ? "" : ", ", *c);
+	printf("]\n}\n");
+}
+
+static int number(const char *s)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(s, &end, 10);
+	return errno || end == s || *end || n < 0 || n > INT32_MAX ? -1 : (int)n;
+}
+
+static unsigned int all_options(const struct backend_ops *ops, struct option *all)
+{
+	unsigned int n = 0;
+
+	memcpy(all, common_options, sizeof(common_options));
+	for (const struct option *o = ops->options; o && o->name && n + COMMON + 1 < MAX_OPTIONS; o++)
+		all[COMMON + n++] = *o;
+	memset(&all[COMMON + n], 0, sizeof(*all));
+	return n;
+}
+
+/* Inherited descriptors may sit at numbers of our table (policy.h): move them out of the way first. */
+static int inherited(struct backend *be, const char *option, int *fd)
+{
+	*fd = number(optarg);
+	if (*fd >= 0)
+		*fd = fcntl(*fd, F_DUPFD_CLOEXEC, PARKED_FD);
+	if (*fd >= 0)
+		return 0;
+	backend_fail(be, "%s=%s is not an open descriptor of this process", option, optarg);
+	return 1 + EXIT_USAGE;
+}
+
+/* Return: 0 = go on, or 1 + the exit status. */
+static int one_option(struct backend *be, struct command *cmd, int opt)
+{
+	switch (opt) {
+	case OPT_SOCKET:
+		cmd->socket_path = optarg;
+		return 0;
+	case OPT_FD:
+		return inherited(be, "--fd", &cmd->fd);
+	case OPT_DRAIN:
+		return inherited(be, "--drain-fd", &cmd->drain);
+	case OPT_CAPABILITIES:
+		capabilities(be->ops);
+		return 1;
+	case OPT_POLICY:
+		return 1 + (policy_print(be->ops->role, stdout) ? EXIT_RESOURCE : 0);
+	case OPT_NO_RING:
+		cmd->no_ring = true;
+		return 0;
+	case OPT_HELP:
+		help(be->ops);
+		return 1;
+	case OPT_VERSION:
+		printf("%s 1.0\n", be->ops->name);
+		return 1;
+	case '?':
+		fprintf(stderr, "Try '%s --help'.\n", be->ops->name);
+		return 1 + EXIT_USAGE;
+	default:
+		return be->ops->option && !be->ops->option(be, opt, optarg) ? 0 : 1 + EXIT_USAGE;
+	}
+}
+
+static int parse(struct backend *be, struct command *cmd, int argc, char **argv)
+{
+	struct option all[MAX_OPTIONS];
+	int opt, r;
+
+	all_options(be->ops, all);
+	while ((opt = getopt_long(argc, argv, "", all, NULL)) != -1) {
+		r = one_option(be, cmd, opt);
+		if (r)
+			return r;
+	}
+	if (optind != argc) {
+		backend_fail(be, "'%s' is not an option; try '%s --help'", argv[optind], be->ops->name);
+		return 1 + EXIT_USAGE;
+	}
+	if (!cmd->socket_path == (cmd->fd < 0)) {
+		backend_fail(be, "one of --socket-path=PATH and --fd=N must be given");
+		return 1 + EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* A socket that nobody listens on any more is left over from a killed process: only such a one is removed. */
+static void remove_stale(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)a, sizeof(*a)) && errno == ECONNREFUSED)
+		unlink(a->sun_path);
+	close(fd);
+}
+
+static int listen_at(struct backend *be, const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(a.sun_path)) {
+		backend_fail(be, "socket path '%s' is longer than %zu bytes; use a shorter one", path,
+			     sizeof(a.sun_path) - 1);
+		return -1;
+	}
+	memcpy(a.sun_path, path, strlen(path));
+	remove_stale(&a);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Who may connect may drive the device: the file is the user's own. */
+	umask(0077);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1)) {
+		backend_fail(be, "cannot listen on '%s': %s; is another back end running there?", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The convention's --fd is a connection, virtiofsd's a listening socket: take either. */
+static int find_socket(struct backend *be, struct command *cmd)
+{
+	socklen_t len = sizeof(int);
+	int listening = 0;
+
+	if (cmd->socket_path) {
+		cmd->listener = listen_at(be, cmd->socket_path);
+		if (cmd->listener >= 0)
+			cmd->listener = policy_place_fd(cmd->listener, PARKED_FD - 1);
+		return cmd->listener < 0 ? -1 : 0;
+	}
+	if (getsockopt(cmd->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len)) {
+		backend_fail(be, "--fd=%d is not a socket", cmd->fd);
+		return -1;
+	}
+	if (listening) {
+		cmd->listener = cmd->fd;
+		cmd->fd = -1;
+	}
+	return 0;
+}
+
+/* Nothing can be made once sealed, so the file for in-flight records is made now, for the largest shape. */
+static int make_inflight(struct backend *be)
+{
+	struct vu_session *s = &be->session;
+	int fd = memfd_create("lguest-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	s->inflight_size = s->queues * vq_inflight_size(s->queue_size);
+	s->inflight_size = (s->inflight_size + PAGE - 1) & ~(size_t)(PAGE - 1);
+	if (fd < 0 || ftruncate(fd, (off_t)s->inflight_size) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		backend_fail(be, "cannot make the in-flight record: %s", strerror(errno));
+		return -1;
+	}
+	s->inflight_fd = policy_place_fd(fd, POLICY_FD_INFLIGHT);
+	return s->inflight_fd < 0 ? -1 : 0;
+}
+
+/*
+ * Whether the host allows a ring is found out before the sandbox, since the manifest depends on it. The ring
+ * itself is made inside: it belongs to the process that will use it.
+ */
+static const struct policy_role *choose_engine(struct backend *be, const struct command *cmd)
+{
+	struct io_uring_params p = { 0 };
+	struct io_uring probe;
+	int err = cmd->no_ring ? -EPERM : io_uring_queue_init_params(2, &probe, &p);
+
+	if (!err) {
+		io_uring_queue_exit(&probe);
+		be->engine = &backend_engine_ring;
+		return be->ops->role;
+	}
+	if (!be->ops->role_poll) {
+		backend_fail(be, "this host refuses io_uring (%s), which the device needs; see kernel.io_uring_disabled",
+			     strerror(-err));
+		return NULL;
+	}
+	backend_fail(be, "runs without io_uring (%s)", cmd->no_ring ? "--no-io-uring" : strerror(-err));
+	be->engine = &backend_engine_poll;
+	return be->ops->role_poll;
+}
+
+static int make_ring(struct backend *be, const struct policy_role *role)
+{
+	int err = backend_ring_open(be);
+
+	if (!err && be->fixed_n)
+		err = io_uring_register_files(&be->ring, be->fixed, be->fixed_n);
+	if (!err)
+		err = policy_ring_restrict(role, POLICY_FD_RING);
+	if (err < 0)
+		backend_fail(be, "cannot make its io_uring: %s; try --no-io-uring", strerror(-err));
+	return err;
+}
+
+/* Inside the sandbox, to the end of the connection. */
+static int serve(struct backend *be, const struct policy_role *role, unsigned int layers)
+{
+	int err;
+
+	policy_report(role, layers, stderr);
+	/* A reader that is gone is an error of one write, not the end of the role. */
+	signal(SIGPIPE, SIG_IGN);
+	if (be->engine == &backend_engine_ring && make_ring(be, role))
+		return EXIT_RESOURCE;
+	if (be->ops->start && be->ops->start(be))
+		return EXIT_RESOURCE;
+	err = policy_seal(role);
+	if (err) {
+		backend_fail(be, "cannot seal its sandbox: %s", strerror(-err));
+		return EXIT_RESOURCE;
+	}
+	return backend_serve(be, POLICY_FD_CONTROL) == -ECONNRESET ? EXIT_HUNG_UP : EXIT_PROTOCOL;
+}
+
+static void report_death(struct backend *be, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		backend_fail(be, "the role was killed by its own sandbox: a forbidden system call");
+	else if (WIFSIGNALED(status))
+		backend_fail(be, "the role died of signal %d", WTERMSIG(status));
+}
+
+/* One child per front end; the socket's backlog holds the next one until this one is gone. */
+static int accept_loop(struct backend *be, const struct command *cmd, const struct policy_role *role,
+		       const struct policy_options *opt)
+{
+	unsigned int layers = 0;
+	int conn, status;
+	pid_t pid;
+
+	for (;;) {
+		conn = accept4(cmd->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (conn < 0 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (conn < 0 || policy_place_fd(conn, POLICY_FD_CONTROL) < 0)
+			return EXIT_RESOURCE;
+		pid = policy_spawn(role, opt, &layers);
+		if (pid < 0) {
+			backend_fail(be, "cannot make its sandbox: %s", strerror((int)-pid));
+			return EXIT_RESOURCE;
+		}
+		if (!pid)
+			_exit(serve(be, role, layers));
+		close(POLICY_FD_CONTROL);
+		if (waitpid(pid, &status, 0) == pid)
+			report_death(be, status);
+	}
+}
+
+static int serve_one(struct backend *be, const struct command *cmd, const struct policy_role *role,
+		     const struct policy_options *opt)
+{
+	unsigned int layers = 0;
+	int err;
+
+	err = policy_place_fd(cmd->fd, POLICY_FD_CONTROL);
+	if (err >= 0)
+		err = policy_enter(role, opt, &layers);
+	if (err < 0) {
+		backend_fail(be, "cannot enter its sandbox: %s", strerror(-err));
+		return EXIT_RESOURCE;
+	}
+	_exit(serve(be, role, layers));
+}
+
+int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev)
+{
+	static struct backend be;
+	struct command cmd = { .fd = -1, .listener = -1, .drain = -1 };
+	struct policy_options opt = { 0 };
+	const struct policy_role *role;
+	int r;
+
+	backend_init(&be, ops, dev);
+	r = parse(&be, &cmd, argc, argv);
+	if (r)
+		return r - 1;
+	role = choose_engine(&be, &cmd);
+	if (!role)
+		return EXIT_RESOURCE;
+	r = ops->open(&be);
+	if (r)
+		return r == -EINVAL ? EXIT_USAGE : EXIT_RESOURCE;
+	if (make_inflight(&be) || find_socket(&be, &cmd))
+		return EXIT_RESOURCE;
+	if (cmd.drain >= 0 && (policy_place_fd(cmd.drain, POLICY_FD_DRAIN) < 0 ||
+			       backend_fixed_file(&be, POLICY_FD_DRAIN) < 0))
+		return EXIT_RESOURCE;
+	opt.file_size = be.file_limit;
+	return cmd.listener >= 0 ? accept_loop(&be, &cmd, role, &opt) : serve_one(&be, &cmd, role, &opt);
+}
