@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * acts.c: what an attacker would really try from inside a role, with proper arguments.
+ *
+ * Each act runs three times. Sealed, it must kill the role (or fail, where an allowed call or ring operation is
+ * used). With every layer except the filters it must still fail, where another layer is there for it. And with no
+ * sandbox it must work: a control that fails means that the act tests nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <sched.h>
+
+#include "tests/hostile/acts.h"
+
+static long answer(long ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+static long open_host_file(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY));
+}
+
+static long open_proc(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR));
+}
+
+static long climb_out(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_openat, AT_FDCWD, "../../../../../../etc/passwd", O_RDONLY));
+}
+
+static long reopen_image(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_openat, AT_FDCWD, "/proc/self/fd/4", O_RDWR));
+}
+
+static long make_file(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_openat, AT_FDCWD, "/tmp/.", O_RDWR | O_TMPFILE, 0600));
+}
+
+static long list_root(struct place *p, long arg)
+{
+	char buf[4096];
+	long fd = syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY);
+	long n;
+
+	(void)p, (void)arg;
+	if (fd < 0)
+		return -errno;
+	n = syscall(SYS_getdents64, fd, buf, sizeof(buf));
+	return n < 0 ? -errno : n <= 48 ? -ENOENT : n;	/* 48: "." and ".." only */
+}
+
+static long kill_host(struct place *p, long arg)
+{
+	(void)arg;
+	return answer(syscall(SYS_kill, p->host_pid, 0));
+}
+
+static long kill_everybody(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_kill, -1, 0));
+}
+
+static long ptrace_host(struct place *p, long arg)
+{
+	(void)arg;
+	return answer(syscall(SYS_ptrace, PTRACE_SEIZE, p->host_pid, 0, 0));
+}
+
+static long read_host_memory(struct place *p, long arg)
+{
+	static char target[8];
+	char buf[8];
+	struct iovec local = { buf, sizeof(buf) }, remote = { target, sizeof(target) };
+
+	(void)arg;
+	return answer(syscall(SYS_process_vm_readv, p->host_pid, &local, 1, &remote, 1, 0));
+}
+
+static long write_host_memory(struct place *p, long arg)
+{
+	static char target[8];
+	char buf[8] = "";
+	struct iovec local = { buf, sizeof(buf) }, remote = { target, sizeof(target) };
+
+	(void)arg;
+	return answer(syscall(SYS_process_vm_writev, p->host_pid, &local, 1, &remote, 1, 0));
+}
+
+static long pidfd_host(struct place *p, long arg)
+{
+	(void)arg;
+	return answer(syscall(SYS_pidfd_open, p->host_pid, 0));
+}
+
+static long limit_host(struct place *p, long arg)
+{
+	struct rlimit lim;
+
+	(void)arg;
+	return answer(syscall(SYS_prlimit64, p->host_pid, RLIMIT_NOFILE, NULL, &lim));
+}
+
+static long enter_host_namespaces(struct place *p, long arg)
+{
+	long fd = syscall(SYS_pidfd_open, p->host_pid, 0);
+
+	(void)arg;
+	return fd < 0 ? -errno : answer(syscall(SYS_setns, fd, CLONE_NEWNS | CLONE_NEWNET));
+}
+
+static long inet_socket(struct place *p, long arg)
+{
+	/* 127.0.0.1:9: refused or unreachable both mean "no answer"; only the first means a network */
+	static const struct sockaddr sa = { AF_INET, { 0, 9, 127, 0, 0, 1 } };
+	long fd = syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
+
+	(void)p, (void)arg;
+	if (fd < 0)
+		return -errno;
+	return answer(syscall(SYS_connect, fd, &sa, sizeof(sa)));
+}
+
+static const struct sockaddr_un abstract = { AF_UNIX, "\0lguest-hostile" };
+
+static long abstract_socket(struct place *p, long arg)
+{
+	long fd = syscall(SYS_socket, AF_UNIX, SOCK_DGRAM, 0);
+
+	(void)p, (void)arg;
+	if (fd < 0)
+		return -errno;
+	return answer(syscall(SYS_connect, fd, &abstract, offsetof(struct sockaddr_un, sun_path) + 15));
+}
+
+static long netlink_socket(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_socket, AF_NETLINK, SOCK_RAW, 0));
+}
+
+static long grow_window(struct place *p, long arg)
+{
+	(void)arg;
+	/* The page behind the mapping holds what this role was not given. */
+	return answer(syscall(SYS_mremap, p->window, WINDOW_MAPPED, WINDOW_SIZE, MREMAP_MAYMOVE, 0));
+}
+
+static long duplicate_window(struct place *p, long arg)
+{
+	(void)arg;
+	return answer(syscall(SYS_mremap, p->window, 0, WINDOW_SIZE, MREMAP_MAYMOVE, 0));
+}
+
+static long remap_window(struct place *p, long arg)
+{
+	(void)arg;
+	return answer(syscall(SYS_remap_file_pages, p->window, WINDOW_MAPPED, 0, 1, 0));
+}
+
+static long map_code(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED,
+			      POLICY_FD_RESOURCE, 0));
+}
+
+static long map_private(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+static long map_over(struct place *p, long arg)
+{
+	(void)arg;
+	return answer(syscall(SYS_mmap, p->window, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			      POLICY_FD_RESOURCE, 0));
+}
+
+static long make_executable(struct place *p, long arg)
+{
+	(void)arg;
+	return answer(syscall(SYS_mprotect, p->window, 4096, PROT_READ | PROT_EXEC));
+}
+
+static long execute(struct place *p, long arg)
+{
+	static char *const argv[] = { "true", NULL };
+
+	(void)p, (void)arg;
+	return answer(syscall(SYS_execve, "/bin/true", argv, argv + 1));
+}
+
+static long second_ring(struct place *p, long arg)
+{
+	struct io_uring_params params;
+
+	(void)p, (void)arg;
+	memset(&params, 0, sizeof(params));
+	return answer(syscall(SYS_io_uring_setup, 4, &params));
+}
+
+static long register_files(struct place *p, long arg)
+{
+	int fds[1] = { POLICY_FD_CONTROL };
+
+	(void)p, (void)arg;
+	return answer(syscall(SYS_io_uring_register, POLICY_FD_RING, IORING_REGISTER_FILES, fds, 1));
+}
+
+static long other_descriptor(struct place *p, long arg)
+{
+	char c = 'x';
+
+	(void)p, (void)arg;
+	return answer(syscall(SYS_write, POLICY_FD_CONTROL, &c, 1));
+}
+
+static long new_filter(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_prctl, PR_GET_SECCOMP));
+}
+
+static long new_namespace(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_unshare, CLONE_NEWUTS));
+}
+
+static long become_parent(struct place *p, long arg)
+{
+	long pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	(void)p, (void)arg;
+	if (!pid)
+		_exit(0);
+	return answer(pid);
+}
+
+static long ring_open(struct place *p, long arg)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)"/etc/passwd" };
+
+	(void)arg;
+	return place_ring_op(p, &sqe);
+}
+
+static long ring_socket(struct place *p, long arg)
+{
+	struct io_uring_sqe sqe = { .opcode = 45 /* IORING_OP_SOCKET */, .fd = AF_INET, .off = SOCK_DGRAM };
+
+	(void)arg;
+	return place_ring_op(p, &sqe);
+}
+
+static long ring_write_image(struct place *p, long arg)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_WRITE, .fd = POLICY_FD_RESOURCE, .addr = (uintptr_t)"x",
+				    .len = 1 };
+
+	(void)arg;
+	return place_ring_op(p, &sqe);
+}
+
+static long write_image(struct place *p, long arg)
+{
+	struct iovec v = { "x", 1 };
+
+	(void)p, (void)arg;
+	return answer(syscall(SYS_pwritev, POLICY_FD_RESOURCE, &v, 1, 0, 0));
+}
+
+static long map_image(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, POLICY_FD_RESOURCE, 0));
+}
+
+static long grow_image(struct place *p, long arg)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_WRITE, .fd = POLICY_FD_RESOURCE, .addr = (uintptr_t)"x",
+				    .len = 1, .off = 65536 };
+
+	(void)arg;
+	return place_ring_op(p, &sqe);
+}
+
+enum { DIES, FAILS, WORKS, SKIP };
+
+/*
+ * @sealed: DIES, or FAILS for what allowed calls must answer with an error. @unfiltered: FAILS where another layer
+ * stands behind the filter; SKIP where the filter is the only one (docs/security.md lists these).
+ */
+static const struct act {
+	const char *name;
+	long (*fn)(struct place *p, long arg);
+	int sealed;
+	int unfiltered;
+	bool read_only;		/* the image is open for reading only; the control run has it writable */
+	const char *roles;	/* NULL: all; else these */
+} acts[] = {
+	{ "open a file of the host", open_host_file, DIES, FAILS, false, NULL },
+	{ "open /proc/self/mem", open_proc, DIES, FAILS, false, NULL },
+	{ "climb out of the root", climb_out, DIES, FAILS, false, NULL },
+	{ "open the image again", reopen_image, DIES, FAILS, false, NULL },
+	{ "make a file", make_file, DIES, FAILS, false, NULL },
+	{ "list the root directory", list_root, DIES, FAILS, false, NULL },
+	{ "signal the launcher", kill_host, DIES, FAILS, false, NULL },
+	{ "signal everybody", kill_everybody, DIES, FAILS, false, NULL },
+	{ "ptrace the launcher", ptrace_host, DIES, FAILS, false, NULL },
+	{ "read the launcher's memory", read_host_memory, DIES, FAILS, false, NULL },
+	{ "write the launcher's memory", write_host_memory, DIES, FAILS, false, NULL },
+	{ "pidfd of the launcher", pidfd_host, DIES, FAILS, false, NULL },
+	{ "limits of the launcher", limit_host, DIES, FAILS, false, NULL },
+	{ "enter the launcher's namespaces", enter_host_namespaces, DIES, FAILS, false, NULL },
+	{ "send to 127.0.0.1", inet_socket, DIES, FAILS, false, NULL },
+	{ "abstract socket of the host", abstract_socket, DIES, FAILS, false, NULL },
+	{ "netlink socket", netlink_socket, DIES, SKIP, false, NULL },
+	{ "grow the window by mremap", grow_window, DIES, SKIP, false, NULL },
+	{ "duplicate the window by mremap", duplicate_window, DIES, SKIP, false, NULL },
+	{ "remap_file_pages on the window", remap_window, DIES, SKIP, false, NULL },
+	{ "map memory to execute", map_code, DIES, SKIP, false, NULL },
+	{ "map private memory", map_private, DIES, SKIP, false, NULL },
+	{ "map over the window", map_over, DIES, SKIP, false, NULL },
+	{ "make memory executable", make_executable, DIES, SKIP, false, NULL },
+	{ "execute a program", execute, DIES, FAILS, false, NULL },
+	{ "make a second ring", second_ring, DIES, SKIP, false, NULL },
+	{ "register files", register_files, DIES, SKIP, false, "block net console" },
+	{ "prctl", new_filter, DIES, SKIP, false, NULL },
+	{ "make a namespace", new_namespace, DIES, FAILS, false, NULL },
+	{ "fork", become_parent, DIES, SKIP, false, NULL },
+	{ "write(2) to the connection", other_descriptor, DIES, SKIP, false, "block net console" },
+	{ "pwritev(2) on the image", write_image, DIES, SKIP, false, "block net console" },
+	{ "open a file through the ring", ring_open, FAILS, FAILS, false, "block net console" },
+	{ "make a socket through the ring", ring_socket, FAILS, SKIP, false, "block net console" },
+	{ "write a read-only image through the ring", ring_write_image, FAILS, FAILS, true, "block" },
+	{ "map a read-only image", map_image, FAILS, FAILS, true, "block block-sync" },
+	{ "write a read-only image", write_image, FAILS, FAILS, true, "block-sync" },
+	{ "write behind the image's end", grow_image, FAILS, SKIP, false, "block" },
+};
+
+static bool act_applies(const struct act *a, const char *role)
+{
+	const char *at = a->roles;
+	size_t len = strlen(role);
+
+	if (!at)
+		return true;
+	for (at = strstr(at, role); at; at = strstr(at + 1, role))
+		if ((at == a->roles || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
+static bool good(int expected, const struct place_result *r)
+{
+	switch (expected) {
+	case DIES:
+		return r->outcome == PLACE_DIED;
+	case FAILS:
+		/* SIGXFSZ is how a limit on file size says no. */
+		return (r->outcome == PLACE_RET && r->ret < 0) ||
+		       (r->outcome == PLACE_CRASHED && r->signal == SIGXFSZ);
+	case WORKS:
+		return r->outcome == PLACE_RET && r->ret >= 0;
+	default:
+		return r->outcome != PLACE_BROKEN;
+	}
+}
+
+static void run_act(const struct policy_role *role, const struct act *a, enum place_how how, const char *words,
+		    int expected)
+{
+	int flags = a->read_only && how != PLACE_BARE ? O_RDONLY : O_RDWR;
+	struct place_result r = place_run(role, how, flags, a->fn, 0);
+
+	hostile_check(good(expected, &r), "%s: %s (%s): %s", role->policy->role, a->name, words, hostile_outcome(&r));
+}
+
+void check_acts(const struct policy_role *role)
+{
+	int host = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	hostile_check(host >= 0 && !bind(host, (const struct sockaddr *)&abstract,
+					 offsetof(struct sockaddr_un, sun_path) + 15), "abstract socket of the host");
+	policy_place_fd(host, 200);
+	for (unsigned int i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		const struct act *a = &acts[i];
+
+		if (!act_applies(a, role->policy->role))
+			continue;
+		run_act(role, a, PLACE_SEAL, "sealed", a->sealed);
+		if (a->unfiltered != SKIP)
+			run_act(role, a, PLACE_NO_FILTER, "without the filters", a->unfiltered);
+		run_act(role, a, PLACE_BARE, "control: no sandbox", WORKS);
+	}
+}
