@@ -4,8 +4,9 @@
 # mkhost.sh [--refresh] [6.1|6.12]: build the test host, once, and print its folder.
 #
 # The test host is Debian's own kernel package, unmodified and not installed, with a small initramfs. The folder holds
-#	vmlinux		the ELF kernel, for QEMU's PVH boot (4-level paging, no KASLR)
-#	bzImage		the same as packaged: the only form that switches to 5-level paging or randomises addresses
+#	vmlinux		the ELF kernel, for QEMU's PVH boot (4 levels, no KASLR)
+#	bzImage		the same as packaged: the only form that randomises its addresses
+#	boot.bin, .rom	boot.S, which enters vmlinux with 4 or 5 levels of page tables, in QEMU and in Bochs
 #	base.cpio	busybox, the modules that tests use, and init; `run` appends what a test names
 #	root/		the packages as unpacked: all modules, and the headers to build lg.ko against
 #	release		the kernel's release, as uname -r prints it
@@ -23,12 +24,12 @@ refresh=
 [ "${1-}" != --refresh ] || { refresh=1; shift; }
 kernel=${1:-6.1}
 here=$CACHE/host
-text=$(hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/init" "$HOSTDIR/unpack-kernel")
+text=$(hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/init" "$HOSTDIR/unpack-kernel" "$HOSTDIR/boot.S")
 
 current() { [ "$(cat "$here/$kernel/text" 2>/dev/null)" = "$text" ]; }
 
 if [ -z "$refresh" ] && current; then readlink -f "$here/$kernel"; exit 0; fi
-deps host
+deps build host
 lock "host-$kernel"
 if [ -z "$refresh" ] && current; then readlink -f "$here/$kernel"; exit 0; fi
 mkdir -p "$here"
@@ -69,6 +70,10 @@ if [ ! -d "$dir" ]; then
 	say "unpacking the kernel"
 	mv "$new/root/boot/vmlinuz-$release" "$new/bzImage"
 	"$HOSTDIR/unpack-kernel" "$new/bzImage" "$new/vmlinux"
+	gcc -c -o "$SCRATCH/boot.o" "$HOSTDIR/boot.S"
+	ld -Ttext=0 --section-start=.start=0x800000 --section-start=.rom=0xd0000 -e start -o "$SCRATCH/boot" "$SCRATCH/boot.o"
+	objcopy -O binary -j .start "$SCRATCH/boot" "$new/boot.bin"
+	objcopy -O binary -j .rom "$SCRATCH/boot" "$new/boot.rom"
 	# 6.12's modules are compressed, which busybox's modprobe cannot read.
 	find "$new/root/lib/modules" -name '*.ko.xz' -exec xz -d {} +
 	/sbin/depmod -b "$new/root" "$release"

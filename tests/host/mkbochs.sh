@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# mkbochs.sh: build Bochs 3.0 from Debian's source, once, and print its folder: bochs (the program) and root/ (its BIOS).
+#
+# Bochs is the second emulated host because it models what QEMU's emulation leaves out and real processors have: global TLB entries
+# that outlive a MOV CR3, PCID, INVPCID, XSAVES. It takes some three minutes of one CPU. The source is trixie's, through a
+# private apt folder at this machine's own mirror; nothing of it is installed. Writes in the cache folder only.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+here=$CACHE/bochs
+text=$(hash_of "$0" "$HOSTDIR/lib.sh")
+dir=$here/$text
+
+[ -d "$dir" ] && { echo "$dir"; exit 0; }
+deps bochs
+lock bochs
+[ -d "$dir" ] && { echo "$dir"; exit 0; }
+mkdir -p "$here"
+scratch
+
+private_apt trixie deb-src
+say "fetching Bochs's source"
+# Debian's patches are not needed, so a mirror that has the original tarball alone (no .dsc) will do.
+(cd "$SCRATCH" && apt-get $APT -qq source --download-only bochs >said 2>&1) || true
+[ -s "$(echo "$SCRATCH"/bochs_3.*.orig.tar.*)" ] || cat "$SCRATCH/said" >&2
+[ -s "$(echo "$SCRATCH"/bochs_3.*.orig.tar.*)" ] ||
+	die "cannot download the source of Bochs 3 from Debian trixie: check this machine's package mirror"
+new=$SCRATCH/new; mkdir "$new"
+APT='-o APT::Sandbox::User=root'
+fetch "$new/root" bochsbios vgabios || { refresh_apt && fetch "$new/root" bochsbios vgabios; } ||
+	die "cannot download bochsbios and vgabios: check this machine's package mirror"
+mkdir "$SCRATCH/src"
+tar -xf "$SCRATCH"/bochs_3.*.orig.tar.* -C "$SCRATCH/src" --strip-components=1
+
+say "building Bochs (about three minutes)"
+cd "$SCRATCH/src"
+./configure --enable-x86-64 --enable-cpu-level=6 --enable-smp --enable-avx --enable-evex --enable-cet \
+	--enable-protection-keys --enable-monitor-mwait --enable-repeat-speedups --enable-fast-function-calls \
+	--enable-alignment-check --disable-debugger --disable-docbook --with-nogui \
+	CFLAGS=-O2 CXXFLAGS=-O2 >"$here/build.log" 2>&1 &&
+	nice make -j2 >>"$here/build.log" 2>&1 || { tail -n 15 "$here/build.log" >&2; die "Bochs did not build: see $here/build.log"; }
+strip -o "$new/bochs" bochs
+mv "$new" "$dir"
+say "Bochs is in $dir"
+for old in "$here"/*/; do [ "${old%/}" = "$dir" ] || rm -rf "$old"; done
+echo "$dir"
