@@ -34,7 +34,7 @@ struct vu_fe_region {
  * @num: entries
  * @desc: descriptor table, @avail, @used: as region uaddr addresses
  * @base: avail index to start from
- * @kick: eventfd (EFD_NONBLOCK) or -1 to make the back end poll
+ * @kick: eventfd (EFD_NONBLOCK)
  * @call: eventfd, -1 for none
  * @err: eventfd, -1 for none: signalled when the queue is broken (DEVICE_NEEDS_RESET)
  * @enabled: as last set with vu_fe_vring_enable()
