@@ -155,8 +155,11 @@ static int confine(const struct policy_role *role, int ns, bool was_root, unsign
 	err = policy_set_limits(role->policy, POLICY_SETUP);
 	if (err)
 		return err;
-	/* Beyond RLIMIT_FSIZE a write shall fail, not kill: a log line to a long file is no reason to die. */
-	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+	/*
+	 * A write that goes beyond RLIMIT_FSIZE or whose reader is gone shall fail, not kill: a log line to a long
+	 * file is no reason to die.
+	 */
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	on |= POLICY_LAYER_LIMITS;
 	if (!landlock_everything())

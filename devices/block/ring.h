@@ -22,7 +22,7 @@ static inline void blk_prep_rw(struct io_uring_sqe *sqe, bool read, int fd, void
 	sqe->addr = (uintptr_t)buf;
 	sqe->len = len;
 	sqe->off = pos;
-	sqe->rw_flags = rw_flags;
+	sqe->rw_flags = (uint32_t)rw_flags;
 }
 
 static inline void blk_prep_rwv(struct io_uring_sqe *sqe, bool read, int fd, const struct iovec *v, int n,
@@ -38,7 +38,7 @@ static inline void blk_prep_rwv(struct io_uring_sqe *sqe, bool read, int fd, con
 	sqe->addr = (uintptr_t)v;
 	sqe->len = (uint32_t)n;
 	sqe->off = pos;
-	sqe->rw_flags = rw_flags;
+	sqe->rw_flags = (uint32_t)rw_flags;
 }
 
 static inline void blk_prep_fsync(struct io_uring_sqe *sqe, int fd)
