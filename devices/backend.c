@@ -178,7 +178,7 @@ static void turn(struct backend *be)
 		op->done(op, op->res);
 	}
 	run_pending(be);
-	be->engine->wait(be, !be->ready && !be->pending);
+	be->engine->wait(be, !be->ready && !be->pending && !be->over);
 }
 
 static void drain(struct backend_queue *bq)
@@ -348,7 +348,7 @@ int backend_serve(struct backend *be, int fd)
 	be->engine->watch(be, &be->control, POLLIN);
 	while (!be->over)
 		turn(be);
-	if (be->over != -ECONNRESET)
+	if (be->over != -ECONNRESET && be->over != -ECANCELED)
 		backend_log(be, "connection dropped: message %u %s; check the front end's version", s->why_request,
 			    s->why ? s->why : "could not be answered");
 	vu_session_close(s);
@@ -371,6 +371,11 @@ void backend_io(struct backend *be, struct backend_io *io)
 	be->engine->start_io(be, io);
 }
 
+void backend_timer(struct backend *be, struct backend_timer *t, unsigned int ms)
+{
+	be->engine->timer(be, t, ms);
+}
+
 void backend_cancel(struct backend *be, struct backend_op *op)
 {
 	if (op->pending && !op->ready)
@@ -385,6 +390,11 @@ int backend_accept(struct backend *be, int fd)
 void backend_close(struct backend *be, int fd)
 {
 	be->engine->io.close(be, fd);
+}
+
+void backend_leave(struct backend *be)
+{
+	be->over = -ECANCELED;
 }
 
 void backend_config_changed(struct backend *be)
