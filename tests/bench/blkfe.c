@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * blkfe.c: command-line front end for block back ends: measures one, or kills ours again and again under verified I/O.
+ *
+ *	blkfe bench SOCKET OP BLOCK DEPTH SECONDS	OP: randread randwrite read write; prints "IOPS MiB/s"
+ *	blkfe crash KILLS BACKEND IMAGE [OPTION...]	kill -9 under verified random I/O, in-flight replay each time
+ *	blkfe verify SOCKET SECONDS			verified random I/O against any back end
+ *
+ * Test code. Exit status: 0, or 1 with the reason on stderr.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/bench/blkdrv.h"
+
+#define MAX_DEPTH 64u
+#define ALL_FEATURES (~0ull)
+#define BLOCK 4096u
+#define SECTORS(bytes) ((bytes) / 512)
+
+static uint64_t rng_state = 0x9e3779b97f4a7c15ull;
+
+static uint64_t rng(void)
+{
+	rng_state ^= rng_state << 13;
+	rng_state ^= rng_state >> 7;
+	return rng_state ^= rng_state << 17;
+}
+
+static _Noreturn void fail(const char *what, long err)
+{
+	fprintf(stderr, "blkfe: %s: %s\n", what, err < 0 ? strerror((int)-err) : "");
+	exit(1);
+}
+
+/* --- bench --- */
+
+struct load {
+	bool write, random;
+	uint32_t block;
+	uint64_t blocks, next;
+};
+
+static uint64_t next_sector(struct load *l)
+{
+	uint64_t b = l->random ? rng() % l->blocks : l->next++ % l->blocks;
+
+	return b * SECTORS(l->block);
+}
+
+static int bench(char **arg)
+{
+	struct load l = { .write = strstr(arg[1], "write"), .random = !strncmp(arg[1], "rand", 4),
+			  .block = (uint32_t)atoi(arg[2]) };
+	unsigned int depth = (unsigned int)atoi(arg[3]), busy = 0;
+	double secs = atof(arg[4]), start, end;
+	uint64_t count = 0;
+	struct blkdrv_done done;
+	static struct blkdrv d;
+	int r = blkdrv_open(&d, blkdrv_connect(arg[0]), 1, (size_t)depth * l.block, ALL_FEATURES);
+
+	if (r)
+		fail("set-up", r);
+	l.blocks = d.config.capacity / SECTORS(l.block);
+	memset(d.data, 0x5a, d.data_size);
+	start = blkdrv_now();
+	end = start + secs;
+	for (uint64_t i = 0; i < depth; i++, busy++)
+		if (!blkdrv_submit(&d, 0, l.write, next_sector(&l), d.data + i * l.block, l.block, i))
+			fail("the ring is full", 0);
+	while (busy) {
+		bool more = blkdrv_now() < end;
+
+		blkdrv_kick(&d, 0);
+		r = blkdrv_wait(&d, 0, 10000);
+		while (!r && (r = blkdrv_poll(&d, 0, &done)) == 1) {
+			if (done.status)
+				fail("a request failed", 0);
+			count++;
+			busy--;
+			r = 0;
+			if (more && blkdrv_submit(&d, 0, l.write, next_sector(&l), d.data + done.tag * l.block,
+						  l.block, done.tag))
+				busy++;
+		}
+		if (r < 0)
+			fail("completions", r);
+	}
+	secs = blkdrv_now() - start;
+	printf("%.0f %.1f kicks %.3f waits %.3f\n", (double)count / secs,
+	       (double)count * l.block / secs / 1048576, (double)d.q[0].kicks / (double)count,
+	       (double)d.q[0].waits / (double)count);
+	blkdrv_close(&d);
+	return 0;
+}
+
+/* --- verified I/O --- */
+
+/*
+ * Each block of the image holds its number and a version. One request at a time per block, so what a read must find is
+ * known: the version of the last completed write. A lost write, a late one from a dead process, a request that
+ * completes twice or with an error: each ends the run.
+ */
+struct verify {
+	struct blkdrv d;
+	uint64_t blocks;
+	uint32_t *version;	/* completed */
+	uint32_t *pending;	/* being written, or 0 */
+	bool *busy;
+	uint64_t block_of[MAX_DEPTH];
+	uint64_t reads, writes;
+};
+
+static void fill(uint8_t *p, uint64_t block, uint32_t version)
+{
+	uint64_t word = block << 32 | version;
+
+	for (unsigned int i = 0; i < BLOCK; i += 8, word = word * 6364136223846793005ull + 1)
+		memcpy(p + i, &word, 8);
+}
+
+static bool matches(const uint8_t *p, uint64_t block, uint32_t version)
+{
+	static const uint8_t zero[BLOCK];
+	uint8_t want[BLOCK];
+
+	if (!version)
+		return !memcmp(p, zero, BLOCK);
+	fill(want, block, version);
+	return !memcmp(p, want, BLOCK);
+}
+
+static void verify_submit(struct verify *v, uint64_t tag)
+{
+	uint8_t *buf = v->d.data + tag * BLOCK;
+	bool write = rng() & 1;
+	uint64_t b;
+
+	do
+		b = rng() % v->blocks;
+	while (v->busy[b]);
+	v->busy[b] = true;
+	v->block_of[tag] = b;
+	v->pending[b] = write ? v->version[b] + 1 : 0;
+	if (write)
+		fill(buf, b, v->pending[b]);
+	else
+		memset(buf, 0xee, BLOCK);
+	if (!blkdrv_submit(&v->d, 0, write, b * SECTORS(BLOCK), buf, BLOCK, tag))
+		fail("the ring is full", 0);
+}
+
+static void verify_done(struct verify *v, const struct blkdrv_done *done)
+{
+	uint64_t b = v->block_of[done->tag];
+
+	if (done->status) {
+		fprintf(stderr, "blkfe: block %lu: status %u\n", b, done->status);
+		exit(1);
+	}
+	if (v->pending[b]) {
+		v->version[b] = v->pending[b];
+		v->pending[b] = 0;
+		v->writes++;
+	} else {
+		if (!matches(v->d.data + done->tag * BLOCK, b, v->version[b])) {
+			fprintf(stderr, "blkfe: block %lu: not what was written (version %u)\n", b, v->version[b]);
+			exit(1);
+		}
+		v->reads++;
+	}
+	v->busy[b] = false;
+}
+
+static void verify_open(struct verify *v, int fd, unsigned int depth, uint64_t max_blocks)
+{
+	int r = blkdrv_open(&v->d, fd, 1, (size_t)depth * BLOCK, ALL_FEATURES);
+
+	if (r)
+		fail("set-up", r);
+	v->blocks = v->d.config.capacity / SECTORS(BLOCK);
+	if (v->blocks > max_blocks)
+		v->blocks = max_blocks;
+	v->version = calloc(v->blocks, sizeof(*v->version));
+	v->pending = calloc(v->blocks, sizeof(*v->pending));
+	v->busy = calloc(v->blocks, sizeof(*v->busy));
+}
+
+/* Start from zeroes, which is version 0 everywhere. */
+static void verify_zero(struct verify *v, unsigned int depth)
+{
+	for (uint64_t b = 0; b < v->blocks; b += depth) {
+		uint64_t n = v->blocks - b < depth ? v->blocks - b : depth;
+
+		memset(v->d.data, 0, n * BLOCK);
+		if (blkdrv_io(&v->d, VIRTIO_BLK_T_OUT, b * SECTORS(BLOCK), v->d.data, (uint32_t)(n * BLOCK)))
+			fail("writing zeroes", 0);
+	}
+}
+
+/* Keep @depth requests in flight until @end; returns early with requests still in flight when @end is reached. */
+static void verify_run(struct verify *v, double end)
+{
+	struct blkdrv_done done;
+	int r;
+
+	while (blkdrv_now() < end) {
+		blkdrv_kick(&v->d, 0);
+		r = blkdrv_wait(&v->d, 0, 10000);
+		while (!r && (r = blkdrv_poll(&v->d, 0, &done)) == 1) {
+			verify_done(v, &done);
+			verify_submit(v, done.tag);
+			r = 0;
+		}
+		if (r < 0)
+			fail(r == -EPROTO ? "a request completed that was not in flight" : "completions", r);
+	}
+}
+
+static void verify_drain(struct verify *v, unsigned int depth)
+{
+	struct blkdrv_done done;
+	int r;
+
+	blkdrv_kick(&v->d, 0);
+	while (v->d.q[0].free_n != BLKDRV_NUM) {
+		r = blkdrv_wait(&v->d, 0, 10000);
+		if (!r)
+			r = blkdrv_poll(&v->d, 0, &done);
+		if (r < 0)
+			fail("draining", r);
+		if (r)
+			verify_done(v, &done);
+	}
+	for (uint64_t b = 0; b < v->blocks; b++) {
+		if (blkdrv_io(&v->d, VIRTIO_BLK_T_IN, b * SECTORS(BLOCK), v->d.data, BLOCK))
+			fail("reading back", 0);
+		if (!matches(v->d.data, b, v->version[b]))
+			fail("a block differs at the end", 0);
+	}
+	(void)depth;
+}
+
+static int crash(int argc, char **arg)
+{
+	const unsigned int depth = 32;
+	const char *argv[24] = { arg[1] };
+	struct blkdrv_backend be = { .quiet = false };
+	static struct verify v;
+	char image[512];
+	double gap, worst = 0, sum = 0;
+	int kills = atoi(arg[0]), fd, n = 1, r;
+
+	snprintf(image, sizeof(image), "--blk-file=%s", arg[2]);
+	argv[n++] = image;
+	for (int i = 3; i < argc && n < 20; i++)
+		argv[n++] = arg[i];
+	fd = blkdrv_spawn(&be, argv);
+	if (fd < 0)
+		fail("starting the back end", fd);
+	verify_open(&v, fd, depth, 4096);
+	verify_zero(&v, depth);
+	for (uint64_t i = 0; i < depth; i++)
+		verify_submit(&v, i);
+	for (int k = 0; k < kills; k++) {
+		double killed;
+
+		verify_run(&v, blkdrv_now() + 0.02 + (double)(rng() % 100) / 1000);
+		killed = blkdrv_now();
+		blkdrv_kill(&be);
+		be.quiet = true;
+		fd = blkdrv_spawn(&be, argv);
+		if (fd < 0)
+			fail("starting the back end again", fd);
+		r = blkdrv_reconnect(&v.d, fd);
+		if (r)
+			fail("going on with the new back end", r);
+		gap = (blkdrv_now() - killed) * 1000;
+		sum += gap;
+		if (gap > worst)
+			worst = gap;
+	}
+	verify_run(&v, blkdrv_now() + 0.1);
+	verify_drain(&v, depth);
+	printf("%d kills, %lu reads, %lu writes: no error, none lost, none repeated; gap mean %.0f ms, worst %.0f ms\n",
+	       kills, v.reads, v.writes, sum / kills, worst);
+	kill(be.pid, SIGTERM);
+	return 0;
+}
+
+static int verify(char **arg)
+{
+	const unsigned int depth = 32;
+	static struct verify v;
+
+	verify_open(&v, blkdrv_connect(arg[0]), depth, 4096);
+	verify_zero(&v, depth);
+	for (uint64_t i = 0; i < depth; i++)
+		verify_submit(&v, i);
+	verify_run(&v, blkdrv_now() + atof(arg[1]));
+	verify_drain(&v, depth);
+	printf("%lu reads, %lu writes verified\n", v.reads, v.writes);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 7 && !strcmp(argv[1], "bench"))
+		return bench(argv + 2);
+	if (argc >= 5 && !strcmp(argv[1], "crash"))
+		return crash(argc - 2, argv + 2);
+	if (argc == 4 && !strcmp(argv[1], "verify"))
+		return verify(argv + 2);
+	fprintf(stderr, "usage: blkfe bench SOCKET OP BLOCK DEPTH SECONDS | crash KILLS BACKEND IMAGE [OPTION...] | "
+			"verify SOCKET SECONDS\n");
+	return 2;
+}
