@@ -146,7 +146,8 @@ struct backend_ops {
  * @ops: the device
  * @dev: its state, zeroed; backend_dev() gives it back
  *
- * Return: exit status: 0 the front end hung up, 1 a resource of the host is missing, 2 wrong usage.
+ * Return: exit status: 0 the front end hung up, 1 a resource of the host is missing, 2 wrong usage, 3 the front end
+ * broke the protocol, 4 the user left the guest (console).
  */
 int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev);
 
@@ -255,11 +256,36 @@ void backend_unwatch(struct backend *be, struct backend_watch *w);
  */
 void backend_io(struct backend *be, struct backend_io *io);
 
+/**
+ * struct backend_timer - a one-shot timer; embed it in what it belongs to
+ * @op: @op.done is called with -ETIME when the time is over, -ECANCELED after backend_cancel()
+ *
+ * The rest is the loop's.
+ */
+struct backend_timer {
+	struct backend_op op;
+	struct backend_timer *next;
+	int64_t ns[2]; /* struct __kernel_timespec of the ring; [0] is the deadline on the poll engine */
+};
+
+/**
+ * backend_timer() - start a timer
+ * @be: the role
+ * @t: not pending, @t->op.done set
+ * @ms: milliseconds from now
+ *
+ * For pauses of about a second; without a ring it may fire late.
+ */
+void backend_timer(struct backend *be, struct backend_timer *t, unsigned int ms);
+
 /** backend_accept() - take a connection from a listening socket that is ready. Return: descriptor or -errno. */
 int backend_accept(struct backend *be, int fd);
 
 /** backend_close() - close a descriptor with nothing pending on it. */
 void backend_close(struct backend *be, int fd);
+
+/** backend_leave() - end the connection: the user asked to leave the guest; the program exits with status 4. */
+void backend_leave(struct backend *be);
 
 /** backend_config_changed() - tell the driver (through the front end) to read config space again. */
 void backend_config_changed(struct backend *be);

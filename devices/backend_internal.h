@@ -45,7 +45,7 @@ struct backend_queue {
  * @wait: submit what is queued and take what is complete; with @block, wait for at least one event
  * @kick_arm, @kick_disarm: wait for kicks of a queue; after the second nothing of it is pending
  * @signal: write to *@s->fd
- * @watch, @unwatch, @start_io, @cancel, @accept: see backend.h
+ * @watch, @unwatch, @start_io, @cancel, @timer, @accept: see backend.h
  * @log: write a line to stderr, without waiting
  */
 struct backend_engine {
@@ -58,6 +58,7 @@ struct backend_engine {
 	void (*unwatch)(struct backend *be, struct backend_watch *w);
 	void (*start_io)(struct backend *be, struct backend_io *io);
 	void (*cancel)(struct backend *be, struct backend_op *op);
+	void (*timer)(struct backend *be, struct backend_timer *t, unsigned int ms);
 	int (*accept)(struct backend *be, int fd);
 	bool (*byte_at)(struct backend *be, int fd, uint64_t off);
 	void (*log)(struct backend *be, size_t len);
@@ -83,6 +84,7 @@ struct backend {
 	struct backend_op *ready, **ready_tail; /* complete, not yet dispatched */
 	struct backend_watch *watches; /* of the poll engine, as are: */
 	struct backend_io *ios;
+	struct backend_timer *timers;
 
 	struct backend_op log_op;
 	unsigned int log_lines;

@@ -21,7 +21,7 @@
 #include "devices/backend_internal.h"
 #include "policy/policy.h"
 
-enum { EXIT_HUNG_UP = 0, EXIT_RESOURCE = 1, EXIT_USAGE = 2, EXIT_PROTOCOL = 3 };
+enum { EXIT_HUNG_UP = 0, EXIT_RESOURCE = 1, EXIT_USAGE = 2, EXIT_PROTOCOL = 3, EXIT_LEFT = 4 };
 enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_HELP, OPT_VERSION };
 
 #define MAX_OPTIONS 32u
@@ -85,7 +85,7 @@ static void help(const struct backend_ops *ops)
 	       "  --print-policy       its sandbox: system calls, descriptors, limits\n"
 	       "  --help, --version\n\n"
 	       "Exit status: 0 the front end hung up, 1 a resource is missing, 2 wrong usage, 3 the front end\n"
-	       "broke the protocol.\n", ops->name, ops->summary, ops->usage);
+	       "broke the protocol, 4 the user left the guest.\n", ops->name, ops->summary, ops->usage);
 }
 
 static void capabilities(const struct backend_ops *ops)
@@ -304,8 +304,6 @@ static int serve(struct backend *be, const struct policy_role *role, unsigned in
 	int err;
 
 	policy_report(role, layers, stderr);
-	/* A reader that is gone is an error of one write, not the end of the role. */
-	signal(SIGPIPE, SIG_IGN);
 	if (be->engine == &backend_engine_ring && make_ring(be, role))
 		return EXIT_RESOURCE;
 	if (be->ops->start && be->ops->start(be))
@@ -315,7 +313,10 @@ static int serve(struct backend *be, const struct policy_role *role, unsigned in
 		backend_fail(be, "cannot seal its sandbox: %s", strerror(-err));
 		return EXIT_RESOURCE;
 	}
-	return backend_serve(be, POLICY_FD_CONTROL) == -ECONNRESET ? EXIT_HUNG_UP : EXIT_PROTOCOL;
+	err = backend_serve(be, POLICY_FD_CONTROL);
+	if (err == -ECANCELED)
+		return EXIT_LEFT;
+	return err == -ECONNRESET ? EXIT_HUNG_UP : EXIT_PROTOCOL;
 }
 
 static void report_death(struct backend *be, int status)
@@ -348,8 +349,11 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 		if (!pid)
 			_exit(serve(be, role, layers));
 		close(POLICY_FD_CONTROL);
-		if (waitpid(pid, &status, 0) == pid)
-			report_death(be, status);
+		if (waitpid(pid, &status, 0) != pid)
+			continue;
+		report_death(be, status);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LEFT)
+			return EXIT_LEFT;
 	}
 }
 

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "devices/backend_internal.h"
@@ -95,6 +96,41 @@ static void poll_io(struct backend *be, struct backend_io *io)
 	be->ios = io;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void poll_timer(struct backend *be, struct backend_timer *t, unsigned int ms)
+{
+	t->ns[0] = now_ms() + ms;
+	t->op.pending = true;
+	t->next = be->timers;
+	be->timers = t;
+}
+
+/* Complete the timers that are due (or the one that is cancelled); answer the milliseconds to the next, -1: none. */
+static int64_t run_timers(struct backend *be, const struct backend_op *cancelled)
+{
+	struct backend_timer **at = &be->timers, *t;
+	int64_t now_is = be->timers ? now_ms() : 0, next = -1;
+
+	while ((t = *at)) {
+		if (&t->op != cancelled && t->ns[0] > now_is) {
+			if (next < 0 || t->ns[0] - now_is < next)
+				next = t->ns[0] - now_is;
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		backend_complete(be, &t->op, &t->op == cancelled ? -ECANCELED : -ETIME);
+	}
+	return next;
+}
+
 static void remove_io(struct backend *be, struct backend_io *io)
 {
 	struct backend_io **at = &be->ios;
@@ -106,10 +142,14 @@ static void remove_io(struct backend *be, struct backend_io *io)
 
 static void poll_cancel(struct backend *be, struct backend_op *op)
 {
-	struct backend_io *io = (struct backend_io *)op;
-
-	remove_io(be, io);
-	backend_complete(be, op, -ECANCELED);
+	for (struct backend_io *io = be->ios; io; io = io->next) {
+		if (&io->op != op)
+			continue;
+		remove_io(be, io);
+		backend_complete(be, op, -ECANCELED);
+		return;
+	}
+	run_timers(be, op);
 }
 
 static void poll_log(struct backend *be, size_t len)
@@ -167,9 +207,13 @@ static void poll_wait(struct backend *be, bool block)
 	struct backend_watch *w = be->watches, *next_w, *hit = NULL;
 	struct backend_io *io = be->ios, *next_io;
 	unsigned int n = collect(be, p), at = 0;
+	int64_t ms = run_timers(be, NULL);
+	struct timespec until = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	short events = 0;
 
-	if (ppoll(p, n, block ? NULL : &now, NULL) <= 0)
+	if (be->ready)
+		block = false;
+	if (ppoll(p, n, !block ? &now : ms >= 0 ? &until : NULL, NULL) <= 0)
 		return;
 	for (unsigned int i = 0; i < be->session.queues; i++)
 		if (be->queue[i].armed && p[at++].revents)
@@ -195,5 +239,5 @@ const struct backend_engine backend_engine_poll = {
 	.io = { poll_recvmsg, poll_sendmsg, poll_close },
 	.wait = poll_wait, .kick_arm = poll_kick_arm, .kick_disarm = poll_kick_disarm, .signal = poll_signal,
 	.watch = poll_watch, .unwatch = poll_unwatch, .start_io = poll_io, .cancel = poll_cancel,
-	.accept = poll_accept, .byte_at = poll_byte_at, .log = poll_log,
+	.timer = poll_timer, .accept = poll_accept, .byte_at = poll_byte_at, .log = poll_log,
 };

@@ -248,6 +248,14 @@ static void ring_io(struct backend *be, struct backend_io *io)
 		io_uring_prep_readv(sqe, io->fd, io->iov, (unsigned int)io->n, (uint64_t)-1);
 }
 
+static void ring_timer(struct backend *be, struct backend_timer *t, unsigned int ms)
+{
+	_Static_assert(sizeof(t->ns) == sizeof(struct __kernel_timespec), "backend.h spells it out");
+	t->ns[0] = ms / 1000;
+	t->ns[1] = (int64_t)(ms % 1000) * 1000000;
+	io_uring_prep_timeout(backend_sqe(be, &t->op), (struct __kernel_timespec *)t->ns, 0, 0);
+}
+
 static void log_done(struct backend_op *op, int32_t res)
 {
 	(void)op;
@@ -264,5 +272,5 @@ const struct backend_engine backend_engine_ring = {
 	.io = { ring_recvmsg, ring_sendmsg, ring_close },
 	.wait = ring_wait, .kick_arm = kick_arm, .kick_disarm = kick_disarm, .signal = ring_signal,
 	.watch = ring_watch, .unwatch = ring_unwatch, .start_io = ring_io, .cancel = ring_cancel,
-	.accept = ring_accept, .byte_at = ring_byte_at, .log = ring_log,
+	.timer = ring_timer, .accept = ring_accept, .byte_at = ring_byte_at, .log = ring_log,
 };

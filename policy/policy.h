@@ -41,8 +41,7 @@ enum policy_fd {
 	POLICY_FD_RESOURCE_OUT = 5,	/* console output, where it differs from the input */
 	POLICY_FD_DRAIN = 6,		/* pipe write end: hangs up when the last I/O of a dead role is over */
 	POLICY_FD_RING = 7,		/* io_uring */
-	POLICY_FD_EPOLL = 8,
-	POLICY_FD_TIMER = 9,
+	POLICY_FD_RESIZE = 8,		/* console: pipe that window sizes come from */
 	POLICY_FD_LISTEN = 10,		/* console on a Unix socket: the listening end */
 	POLICY_FD_INFLIGHT = 11,		/* memfd of the vhost-user in-flight records, handed to the peer on request */
 	POLICY_FD_TAP = 16,		/* one per queue pair: TAP + pair */

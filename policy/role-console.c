@@ -21,6 +21,7 @@ static const struct policy_desc descs[] = {
 	ROLE_DESC_RING,
 	{ POLICY_FD_RESOURCE, 1, POLICY_BOTH, "console input", "" },
 	{ POLICY_FD_RESOURCE_OUT, 1, POLICY_BOTH, "console output", "" },
+	{ POLICY_FD_RESIZE, 1, POLICY_BOTH, "window sizes of the terminal", "pipe:" },
 	{ POLICY_FD_LISTEN, 1, POLICY_BOTH, "listening socket of the console", "socket:" },
 	{ 0 }
 };
@@ -32,6 +33,8 @@ static const struct policy_limit limits[] = {
 
 static const struct policy_ring_op ring_ops[] = {
 	ROLE_RING_LOOP,
+	{ IORING_OP_ACCEPT, "ACCEPT", "whoever connects to the console's socket" },
+	{ IORING_OP_TIMEOUT, "TIMEOUT", "three ^C within a second; a reader that stalls" },
 	{ IORING_OP_READV, "READV", "bytes typed" },
 	{ IORING_OP_WRITEV, "WRITEV", "bytes shown" },
 	{ 0 }

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * console.h: what the files of lguest-console share: main.c (options and opening), port.c (the two queues and the
+ * bytes between), terminal.c (raw mode and the keeper that undoes it).
+ */
+#ifndef LGUEST_CONSOLE_H
+#define LGUEST_CONSOLE_H
+
+#include "devices/backend.h"
+
+#define CONSOLE_QUEUES 2u /* 0 = to the guest, 1 = from the guest (virtio 1.2, 5.3.2, without MULTIPORT) */
+#define CONSOLE_QUEUE_SIZE 256u
+#define CONSOLE_SEGS 256u
+#define CONSOLE_IN 4096u
+#define CONSOLE_OUT 65536u
+#define VIRTIO_CONSOLE_F_SIZE 0
+
+/* virtio 1.2, 5.3.4 */
+struct console_config {
+	uint16_t cols;
+	uint16_t rows;
+	uint32_t max_nr_ports;
+	uint32_t emerg_wr;
+};
+
+/* What the keeper sends down the resize pipe. */
+struct console_size {
+	uint16_t cols;
+	uint16_t rows;
+};
+
+/**
+ * struct console - the device
+ * @in_fd, @out_fd: where bytes come from and go to, -1: nowhere (now)
+ * @listen: waits for somebody to connect (Unix socket), @conn is who did
+ * @terminal: ^C three times leaves
+ * @in: bytes on their way to the guest, [@in_off, @in_len)
+ * @out: ring of @out_len bytes from @out_at, on their way to @out_fd
+ * @held, @chain, @chain_off: a request of the guest that did not fit into @out
+ * @stalled: nobody took a byte for a second; until one is taken what does not fit is dropped, and counted in @lost
+ */
+struct console {
+	struct backend *be;
+	const char *file, *unix_path;
+	bool stdio, pty;
+	int in_fd, out_fd, conn;
+	struct backend_watch listen;
+	bool terminal;
+	unsigned int interrupts;
+	struct backend_timer interrupt_timer;
+	struct console_size size, new_size;
+	struct backend_io size_io;
+	struct iovec size_iov;
+	bool size_known;
+
+	uint8_t in[CONSOLE_IN];
+	uint32_t in_off, in_len;
+	struct backend_io in_io;
+	struct iovec in_iov;
+	bool in_stale;
+
+	uint8_t out[CONSOLE_OUT];
+	uint32_t out_at, out_len;
+	struct backend_io out_io;
+	struct iovec out_iov[2];
+	bool out_stale;
+
+	struct vq_chain chain;
+	struct iovec seg[CONSOLE_SEGS];
+	uint64_t chain_off, lost;
+	bool held, stalled;
+	struct backend_timer stall_timer;
+};
+
+/* port.c */
+
+/** console_start() - begin reading and listening; the ring is there. */
+int console_start(struct backend *be);
+
+/** console_kick() - queue_kick() of both queues. */
+void console_kick(struct backend *be, struct vq *q);
+
+/** console_queue_stop() - let go of the guest's memory. */
+void console_queue_stop(struct backend *be, struct vq *q);
+
+/* terminal.c */
+
+/**
+ * terminal_keep() - put the terminal on descriptor 0 into raw mode, and stay behind to restore it
+ * @con: @con->size is set
+ *
+ * Forks: the call returns in the child, and the parent (the keeper) waits for it, restores the terminal however the
+ * child ended, and exits with its status. Window sizes come through the pipe at POLICY_FD_RESIZE.
+ *
+ * Return: 0, or -errno.
+ */
+int terminal_keep(struct console *con);
+
+#endif

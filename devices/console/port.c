@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * port.c: bytes from the guest to the output and from the input to the guest, both through buffers of fixed size.
+ *
+ * A guest that prints while nobody reads: Linux spins in the hypervisor console's put_chars() until its buffer
+ * comes back, so holding it for good would hang a processor of the guest, and buffering without bound is
+ * Firecracker's CVE-2020-27174. Hence: 64 KiB of buffer, then the guest waits, and after a second in which not one
+ * byte was taken, output is dropped, counted and announced.
+ *
+ * It may: move bytes between guest buffers and two descriptors. It may not: open or configure anything.
+ */
+#include <errno.h>
+#include <poll.h>
+
+#include "devices/console/console.h"
+#include "policy/policy.h"
+
+#define STALL_MS 1000u
+#define INTERRUPT_MS 1000u
+#define INTERRUPTS_TO_LEAVE 3u
+#define CTRL_C 0x03
+
+static void start_read(struct console *con);
+static void start_write(struct console *con);
+
+#define of(ptr, field) ((struct console *)((char *)(ptr) - offsetof(struct console, field)))
+
+/* --- the peer on a Unix socket --- */
+
+/*
+ * Operations in flight belong to who has gone: their results are ignored when they come (a new peer may have got the
+ * same descriptor number by then).
+ */
+static void disconnect(struct console *con)
+{
+	if (con->conn < 0)
+		return;
+	con->in_stale = con->in_io.op.pending;
+	con->out_stale = con->out_io.op.pending;
+	backend_cancel(con->be, &con->in_io.op);
+	backend_cancel(con->be, &con->out_io.op);
+	backend_close(con->be, con->conn);
+	con->conn = con->in_fd = con->out_fd = -1;
+	con->out_len = 0;
+	backend_watch(con->be, &con->listen, POLLIN);
+}
+
+static void connected(struct backend_watch *w, short revents)
+{
+	struct console *con = of(w, listen);
+	int fd = backend_accept(con->be, w->fd);
+
+	(void)revents;
+	if (fd < 0) {
+		backend_watch(con->be, w, POLLIN);
+		return;
+	}
+	con->conn = con->in_fd = con->out_fd = fd;
+	start_read(con);
+	start_write(con);
+}
+
+/* --- towards the guest --- */
+
+/* ^C three times within a second leaves; the guest gets them all the same. */
+static void watch_for_leaving(struct console *con)
+{
+	if (!con->terminal)
+		return;
+	for (uint32_t i = 0; i < con->in_len; i++)
+		con->interrupts = con->in[i] == CTRL_C ? con->interrupts + 1 : 0;
+	if (con->interrupts >= INTERRUPTS_TO_LEAVE)
+		backend_leave(con->be);
+	else if (con->interrupts && !con->interrupt_timer.op.pending)
+		backend_timer(con->be, &con->interrupt_timer, INTERRUPT_MS);
+}
+
+static void interrupts_over(struct backend_op *op, int32_t res)
+{
+	(void)res;
+	of(op, interrupt_timer.op)->interrupts = 0;
+}
+
+static void deliver(struct console *con)
+{
+	struct vq *q = backend_vq(con->be, 0);
+	static struct iovec seg[CONSOLE_SEGS];
+	struct vq_chain c = { .seg = seg, .seg_max = CONSOLE_SEGS };
+	size_t n;
+
+	if (!backend_running(con->be, q))
+		return;
+	vq_pass(q);
+	while (con->in_off < con->in_len && vq_pop(q, &c) > 0) {
+		n = vq_copy_in(&c, 0, con->in + con->in_off, con->in_len - con->in_off);
+		vq_push(q, c.head, (uint32_t)n);
+		con->in_off += (uint32_t)n;
+	}
+	backend_notify(con->be, q);
+	if (con->in_off == con->in_len) {
+		con->in_off = con->in_len = 0;
+		start_read(con);
+	} else if (vq_want_kicks(q)) {
+		backend_again(con->be, q);
+	}
+}
+
+static void read_done(struct backend_op *op, int32_t res)
+{
+	struct console *con = of(op, in_io.op);
+
+	if (con->in_stale) {
+		con->in_stale = false;
+		start_read(con);
+		return;
+	}
+	if (res == -EAGAIN || res == -EINTR) {
+		start_read(con);
+		return;
+	}
+	if (res <= 0) {
+		con->in_fd = -1;
+		disconnect(con);
+		return;
+	}
+	con->in_len = (uint32_t)res;
+	watch_for_leaving(con);
+	deliver(con);
+}
+
+/* Nothing is read while the guest has not taken what came before: the terminal's own buffer holds the rest. */
+static void start_read(struct console *con)
+{
+	if (con->in_fd < 0 || con->in_len || con->in_io.op.pending)
+		return;
+	con->in_iov = (struct iovec){ con->in, sizeof(con->in) };
+	con->in_io.fd = con->in_fd;
+	con->in_io.iov = &con->in_iov;
+	con->in_io.n = 1;
+	backend_io(con->be, &con->in_io);
+}
+
+/* --- from the guest --- */
+
+static uint32_t room(const struct console *con)
+{
+	return CONSOLE_OUT - con->out_len;
+}
+
+static uint32_t out_end(const struct console *con)
+{
+	return (con->out_at + con->out_len) % CONSOLE_OUT;
+}
+
+/* As much of the held request as fits, in at most two pieces. */
+static void take(struct console *con)
+{
+	uint32_t end, n;
+	size_t got;
+
+	for (int piece = 0; piece < 2 && room(con); piece++) {
+		end = out_end(con);
+		n = CONSOLE_OUT - end < room(con) ? CONSOLE_OUT - end : room(con);
+		got = vq_copy_out(&con->chain, con->chain_off, con->out + end, n);
+		con->out_len += (uint32_t)got;
+		con->chain_off += got;
+	}
+}
+
+static void announce_loss(struct console *con)
+{
+	char note[64];
+	int n = snprintf(note, sizeof(note), "\r\n[%llu bytes of output were lost: nobody read them]\r\n",
+			 (unsigned long long)con->lost);
+
+	if (!con->lost || (uint32_t)n > room(con))
+		return;
+	for (int i = 0; i < n; i++) {
+		con->out[out_end(con)] = (uint8_t)note[i];
+		con->out_len++;
+	}
+	con->lost = 0;
+}
+
+/* Is the held request done with: taken, or dropped because nobody reads? */
+static bool finish_held(struct console *con)
+{
+	uint64_t left;
+
+	if (con->out_fd < 0)
+		return true;
+	take(con);
+	left = con->chain.out_len - con->chain_off;
+	if (!left)
+		return true;
+	if (!con->stalled) {
+		if (!con->stall_timer.op.pending)
+			backend_timer(con->be, &con->stall_timer, STALL_MS);
+		return false;
+	}
+	con->lost += left;
+	return true;
+}
+
+static void transmit(struct console *con, struct vq *q)
+{
+	con->chain.seg = con->seg;
+	con->chain.seg_max = CONSOLE_SEGS;
+	for (;;) {
+		if (!con->held) {
+			if (vq_pop(q, &con->chain) <= 0)
+				break;
+			con->held = true;
+			con->chain_off = 0;
+		}
+		if (!finish_held(con))
+			break;
+		vq_push(q, con->chain.head, 0);
+		con->held = false;
+	}
+	start_write(con);
+}
+
+static void write_done(struct backend_op *op, int32_t res)
+{
+	struct console *con = of(op, out_io.op);
+
+	if (con->out_stale) {
+		con->out_stale = false;
+	} else if (res > 0) {
+		con->out_at = (con->out_at + (uint32_t)res) % CONSOLE_OUT;
+		con->out_len -= (uint32_t)res;
+		con->stalled = false;
+		backend_cancel(con->be, &con->stall_timer.op);
+		announce_loss(con);
+	} else if (res != -EAGAIN && res != -EINTR) {
+		con->out_fd = -1; /* no reader any more: what the guest prints is thrown away from here on */
+		con->out_len = 0;
+		disconnect(con);
+	}
+	start_write(con);
+	if (con->held)
+		backend_again(con->be, backend_vq(con->be, 1));
+}
+
+static void start_write(struct console *con)
+{
+	uint32_t first;
+
+	if (con->out_fd < 0 || !con->out_len || con->out_io.op.pending)
+		return;
+	first = CONSOLE_OUT - con->out_at < con->out_len ? CONSOLE_OUT - con->out_at : con->out_len;
+	con->out_iov[0] = (struct iovec){ con->out + con->out_at, first };
+	con->out_iov[1] = (struct iovec){ con->out, con->out_len - first };
+	con->out_io.fd = con->out_fd;
+	con->out_io.iov = con->out_iov;
+	con->out_io.n = con->out_len > first ? 2 : 1;
+	backend_io(con->be, &con->out_io);
+}
+
+static void stall_over(struct backend_op *op, int32_t res)
+{
+	struct console *con = of(op, stall_timer.op);
+
+	if (res == -ECANCELED || !con->held)
+		return;
+	con->stalled = true;
+	backend_again(con->be, backend_vq(con->be, 1));
+}
+
+/* --- what the loop calls --- */
+
+void console_kick(struct backend *be, struct vq *q)
+{
+	struct console *con = backend_dev(be);
+
+	if (q->index)
+		transmit(con, q);
+	else
+		deliver(con);
+}
+
+void console_queue_stop(struct backend *be, struct vq *q)
+{
+	struct console *con = backend_dev(be);
+
+	if (q->index && con->held) {
+		con->lost += con->chain.out_len - con->chain_off;
+		vq_push(q, con->chain.head, 0);
+		con->held = false;
+	}
+}
+
+static void start_size_read(struct console *con)
+{
+	con->size_iov = (struct iovec){ &con->new_size, sizeof(con->new_size) };
+	con->size_io.fd = POLICY_FD_RESIZE;
+	con->size_io.iov = &con->size_iov;
+	con->size_io.n = 1;
+	backend_io(con->be, &con->size_io);
+}
+
+static void size_done(struct backend_op *op, int32_t res)
+{
+	struct console *con = of(op, size_io.op);
+
+	if (res != sizeof(con->new_size))
+		return; /* the keeper is gone, and soon so are we */
+	con->size = con->new_size;
+	backend_config_changed(con->be);
+	start_size_read(con);
+}
+
+int console_start(struct backend *be)
+{
+	struct console *con = backend_dev(be);
+
+	con->in_io.op.done = read_done;
+	con->out_io.op.done = write_done;
+	con->out_io.write = true;
+	con->interrupt_timer.op.done = interrupts_over;
+	con->stall_timer.op.done = stall_over;
+	con->size_io.op.done = size_done;
+	con->listen.ready = connected;
+	if (con->terminal)
+		start_size_read(con);
+	if (con->unix_path)
+		backend_watch(be, &con->listen, POLLIN);
+	start_read(con);
+	return 0;
+}

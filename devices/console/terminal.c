@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * terminal.c: raw mode, and the keeper: a parent process that does nothing but restore the terminal when the
+ * console role has ended, in whichever way: a sealed role that is killed by its filter, or by kill -9, cannot
+ * restore anything, and has no right to.
+ *
+ * The keeper may: set terminal modes, wait for its child, pass signals and window sizes on. It may not: read
+ * anything that a guest or a front end wrote.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "devices/console/console.h"
+#include "policy/policy.h"
+
+static bool get_size(struct console_size *size)
+{
+	struct winsize w;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &w))
+		return false;
+	*size = (struct console_size){ w.ws_col, w.ws_row };
+	return true;
+}
+
+/* The pipe is non-blocking: a role that does not read loses sizes, and gets the next one. */
+static void send_size(int fd)
+{
+	struct console_size size;
+
+	if (get_size(&size) && write(fd, &size, sizeof(size)) < 0)
+		return;
+}
+
+/* All signals are taken here, one at a time, so nothing can happen in a handler. */
+static int wait_for(pid_t child, const sigset_t *set, int resize)
+{
+	siginfo_t info;
+	int status;
+
+	for (;;) {
+		if (sigwaitinfo(set, &info) < 0)
+			continue;
+		if (info.si_signo == SIGWINCH)
+			send_size(resize);
+		else if (info.si_signo != SIGCHLD)
+			kill(child, info.si_signo);
+		else if (waitpid(child, &status, WNOHANG) == child)
+			return status;
+	}
+}
+
+static void __attribute__((noreturn)) keeper(pid_t child, const sigset_t *set, int resize, const struct termios *saved)
+{
+	int status = wait_for(child, set, resize);
+
+	/* In the background of its session it would be stopped here, with the terminal still raw. */
+	signal(SIGTTOU, SIG_IGN);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, saved);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+static void keeper_signals(sigset_t *set)
+{
+	static const int signals[] = { SIGCHLD, SIGWINCH, SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+
+	sigemptyset(set);
+	for (unsigned int i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(set, signals[i]);
+}
+
+int terminal_keep(struct console *con)
+{
+	struct termios saved, raw;
+	sigset_t set, old;
+	pid_t child;
+	int resize[2];
+
+	if (tcgetattr(STDIN_FILENO, &saved))
+		return -errno;
+	con->size_known = get_size(&con->size);
+	if (pipe2(resize, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	raw = saved;
+	cfmakeraw(&raw);
+	keeper_signals(&set);
+	/* Before raw mode: a signal between the two must find somebody who restores it. */
+	sigprocmask(SIG_BLOCK, &set, &old);
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw))
+		return -errno;
+	child = fork();
+	if (child > 0) {
+		close(resize[0]);
+		keeper(child, &set, resize[1], &saved);
+	}
+	if (child < 0) {
+		int err = -errno;
+
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
+		return err;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(resize[1]);
+	return policy_place_fd(resize[0], POLICY_FD_RESIZE) < 0 ? -EBADF : 0;
+}
