@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * core.c: lguest-core, the process that holds the guest: RAM, the vCPU, the register files of its devices.
+ *
+ * It is started by lguest-run with the descriptors of enum core_fd and opens nothing itself. After loading it does four
+ * things: run the vCPU (a thread), serve device registers, talk vhost-user, and exchange struct control_msg
+ * with lguest-run. It may not open, create, execute, or reach a device's resource.
+ *
+ * The guest can make it do wrong, and so it is the one role that is as trusted as the guest itself: what it
+ * can reach is guest RAM, the windows and /dev/lguest's ioctls on its own guest.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/control.h"
+#include "core/exit.h"
+#include "core/loader.h"
+#include "core/vcpu.h"
+
+/* What the command line said; lguest-run writes it, so it is checked for mistakes, not for malice. */
+struct options {
+	uint64_t memory;
+	const char *cmdline;
+	bool initrd;
+	unsigned int devices;
+	struct { const struct device_type *type; uint64_t window; uint8_t mac[6]; bool has_mac; } device[GUEST_DEVICES];
+};
+
+static struct machine machine = { .lguest = CORE_FD_LGUEST, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void say(uint32_t type, uint32_t device, uint32_t code, const char *text)
+{
+	struct control_msg msg = { .type = type, .device = device, .code = code };
+
+	snprintf(msg.text, sizeof(msg.text), "%s", text);
+	send(CORE_FD_CONTROL, &msg, sizeof(msg), MSG_NOSIGNAL);
+}
+
+static uint32_t culprit;	/* the device that the last word is about */
+
+/* The last word. Both threads may come here: the second waits for the first one's exit. */
+static void __attribute__((noreturn)) end(uint32_t code, const char *text)
+{
+	static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&once);
+	say(CONTROL_END, culprit, code, text);
+	_exit(0);
+}
+
+static void __attribute__((noreturn, format(printf, 2, 3))) fail(uint32_t code, const char *fmt, ...)
+{
+	char text[LGUEST_TEXT_SIZE + 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	end(code, text);
+}
+
+static int real_ioctl(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg);
+}
+
+static void print(struct machine *m, const char *text, uint32_t len)
+{
+	ssize_t n = write(CORE_FD_CONSOLE, text, len);
+
+	(void)m;
+	(void)n;	/* a closed terminal must not end the guest */
+}
+
+/* --- the guest --- */
+
+static void open_module(void)
+{
+	struct lguest_create create = { 0 };
+	struct lguest_vcpu vcpu = { .id = 0 };
+	int version = ioctl(CORE_FD_LGUEST, LGUEST_GET_API_VERSION);
+
+	if (version < 0)
+		fail(EXIT_DEVICE, "/dev/lguest is not lguest's device: %s", strerror(errno));
+	if (version != LGUEST_API_VERSION)
+		fail(EXIT_DEVICE, "the module speaks version %d of the interface and this program version %d: install both from one build",
+		     version, LGUEST_API_VERSION);
+	if (ioctl(CORE_FD_LGUEST, LGUEST_CREATE, &create))
+		fail(EXIT_DEVICE, "/dev/lguest does not make a guest: %s (the host's kernel log may say why)", strerror(errno));
+	if (ioctl(CORE_FD_LGUEST, LGUEST_CREATE_VCPU, &vcpu))
+		fail(EXIT_DEVICE, "/dev/lguest does not make a vCPU: %s", strerror(errno));
+}
+
+static void add_memory(const struct guest_region *r)
+{
+	struct lguest_memory_region region = {
+		.guest_phys = r->gpa, .size = r->size, .user_addr = (uintptr_t)r->host,
+	};
+
+	if (!ioctl(CORE_FD_LGUEST, LGUEST_ADD_MEMORY, &region))
+		return;
+	if (errno == ENOMEM)
+		fail(EXIT_MEMORY, "%llu MiB of guest memory are more than the limit of locked memory (ulimit -l) or the host has: "
+		     "raise it in /etc/security/limits.d, or give the guest less with --memory",
+		     (unsigned long long)machine.memory.ram >> 20);
+	fail(EXIT_DEVICE, "/dev/lguest refuses guest memory at %#llx: %s", (unsigned long long)r->gpa, strerror(errno));
+}
+
+static void make_memory(const struct options *o)
+{
+	int err = guest_memory_ram(&machine.memory, o->memory);
+
+	if (err)
+		fail(EXIT_MEMORY, "the host cannot give %llu MiB of guest memory: %s", (unsigned long long)o->memory >> 20,
+		     strerror(-err));
+	for (unsigned int i = 0; i < o->devices; i++) {
+		struct device *d = &machine.device[i];
+
+		if (!o->device[i].window)
+			continue;
+		d->window = guest_memory_window(&machine.memory, o->device[i].window);
+		if (!d->window)
+			fail(EXIT_MEMORY, "no room for the window of device %u: %s", i, strerror(errno));
+	}
+	for (unsigned int i = 0; i < machine.memory.regions; i++)
+		add_memory(&machine.memory.region[i]);
+}
+
+static void make_devices(const struct options *o)
+{
+	unsigned int same[GUEST_DEVICES] = { 0 };
+	const char *error;
+
+	machine.devices = o->devices;
+	for (unsigned int i = 0; i < o->devices; i++) {
+		struct device *d = &machine.device[i];
+
+		d->index = i;
+		d->type = o->device[i].type;
+		d->memory = &machine.memory;
+		d->lguest = CORE_FD_LGUEST;
+		d->has_mac = o->device[i].has_mac;
+		memcpy(d->mac, o->device[i].mac, sizeof(d->mac));
+		snprintf(d->name, sizeof(d->name), "%s%u", d->type->name, same[d->type->id % GUEST_DEVICES]++);
+		culprit = i;
+		error = device_open(d, CORE_FD_DEVICE + (int)i);
+		if (error)
+			fail(EXIT_ROLE, "device %s: %s", d->name, error);
+	}
+	culprit = 0;
+}
+
+/* What the user gave, and behind it a parameter for each device: registers and line, and its window. */
+static void make_cmdline(const struct options *o, char *buf, size_t size)
+{
+	size_t n = (size_t)snprintf(buf, size, "%s", o->cmdline);
+
+	for (unsigned int i = 0; i < machine.devices && n < size; i++) {
+		const struct device *d = &machine.device[i];
+
+		n += (size_t)snprintf(buf + n, size - n, "%svirtio_mmio.device=4K@%#llx:%u", n ? " " : "",
+				      (unsigned long long)device_registers(d), device_line(d));
+		if (d->window && n < size)
+			n += (size_t)snprintf(buf + n, size - n, " lguest.window=%#llx,%#llx,%#llx",
+					      (unsigned long long)device_registers(d), (unsigned long long)d->window->gpa,
+					      (unsigned long long)d->window->size);
+	}
+	if (n >= size)
+		fail(EXIT_USAGE, "the command line and its device parameters are longer than the %u bytes a kernel takes",
+		     GUEST_CMDLINE_MAX - 1);
+}
+
+static void load_guest(const struct options *o)
+{
+	char cmdline[GUEST_CMDLINE_MAX];
+	struct loader l = { 0 };
+	int code;
+
+	code = load_kernel(&l, &machine.memory, CORE_FD_KERNEL);
+	if (code)
+		fail((uint32_t)code, "the kernel %s", l.error);
+	if (o->initrd) {
+		code = load_initrd(&l, &machine.memory, CORE_FD_INITRD);
+		if (code)
+			fail((uint32_t)code, "the initrd %s", l.error);
+	}
+	make_cmdline(o, cmdline, sizeof(cmdline));
+	code = load_boot_params(&l, &machine.memory, cmdline);
+	if (code)
+		fail((uint32_t)code, "the command line %s", l.error);
+	if (vcpu_start_regs(&machine, l.entry, l.cr3))
+		fail(EXIT_KERNEL, "the kernel has an entry that no processor can start at");
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu_end why;
+
+	(void)arg;
+	vcpu_run(&machine, &why);
+	end(why.code, why.text);
+}
+
+/* --- the main thread: recovery --- */
+
+/* A dead connection is said once; what comes back goes through connect_device(). */
+static void report_lost(struct device *d)
+{
+	if (!d->fe.dead || d->down)
+		return;
+	d->down = true;
+	say(CONTROL_LOST, d->index, 0, d->fe.error ? d->fe.error : "it is gone");
+}
+
+static void connect_device(struct device *d, int fd)
+{
+	const char *error = device_reconnect(d, fd);
+
+	if (error) {
+		d->down = true;
+		say(CONTROL_LOST, d->index, 0, error);
+	} else {
+		say(CONTROL_RECOVERED, d->index, 0, "");
+	}
+}
+
+static int received_fd(struct msghdr *m)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+static void control_message(void)
+{
+	char space[CMSG_SPACE(sizeof(int))];
+	struct control_msg msg;
+	struct iovec iov = { &msg, sizeof(msg) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	ssize_t n = recvmsg(CORE_FD_CONTROL, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	int fd;
+
+	if (n == 0)
+		_exit(0);	/* lguest-run is gone: nobody could end this guest any more */
+	if (n < 0)
+		return;
+	fd = received_fd(&m);
+	if (n != sizeof(msg) || msg.device >= machine.devices) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	if (msg.type == CONTROL_CONNECT && fd >= 0)
+		connect_device(&machine.device[msg.device], fd);
+	else if (msg.type == CONTROL_GIVE_UP)
+		device_give_up(&machine.device[msg.device]);
+}
+
+/* Three descriptors a device: its connection (for its end only), its own socket, its queues' errors. */
+static unsigned int poll_set(struct pollfd *p)
+{
+	unsigned int n = 0;
+
+	p[n++] = (struct pollfd){ .fd = CORE_FD_CONTROL, .events = POLLIN };
+	for (unsigned int i = 0; i < machine.devices; i++) {
+		const struct device *d = &machine.device[i];
+
+		p[n++] = (struct pollfd){ .fd = d->fe.dead ? -1 : d->fe.chan.fd, .events = POLLRDHUP };
+		p[n++] = (struct pollfd){ .fd = d->fe.event_fd, .events = POLLIN };
+		p[n++] = (struct pollfd){ .fd = d->err, .events = POLLIN };
+	}
+	return n;
+}
+
+static void serve_device(struct device *d, const struct pollfd *p)
+{
+	if (p[0].revents && !d->fe.dead) {
+		d->fe.dead = true;
+		d->fe.error = "its process ended";
+	}
+	if (p[1].revents)
+		device_event(d);
+	if (p[2].revents)
+		device_broken(d);
+	report_lost(d);
+}
+
+/*
+ * How long a connection that died under the vCPU's thread goes unreported: the hang-up wakes poll() for a process that
+ * ended; a hung one is found by the vCPU's deadline, and this tick reports it.
+ */
+#define TICK_MS 200
+
+static void __attribute__((noreturn)) main_loop(void)
+{
+	struct pollfd p[1 + 3 * GUEST_DEVICES];
+	unsigned int n;
+
+	for (;;) {
+		pthread_mutex_lock(&machine.lock);
+		n = poll_set(p);
+		pthread_mutex_unlock(&machine.lock);
+		poll(p, n, machine.devices ? TICK_MS : -1);
+		pthread_mutex_lock(&machine.lock);
+		for (unsigned int i = 0; i < machine.devices; i++)
+			serve_device(&machine.device[i], &p[1 + 3 * i]);
+		if (p[0].revents)
+			control_message();
+		pthread_mutex_unlock(&machine.lock);
+	}
+}
+
+/* --- the command line --- */
+
+static uint64_t number(const char *text)
+{
+	char *rest;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &rest, 10);
+	if (errno || rest == text || *rest)
+		fail(EXIT_USAGE, "lguest-core: '%s' is not a number", text);
+	return n;
+}
+
+static bool parse_mac(const char *text, uint8_t mac[6])
+{
+	char rest;
+
+	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5],
+		      &rest) == 6;
+}
+
+/* --device TYPE,WINDOW[,MAC]: WINDOW in bytes, 0 for all of guest memory. */
+static void add_device(struct options *o, char *text)
+{
+	char *type = strsep(&text, ","), *window = strsep(&text, ","), *mac = text;
+	unsigned int i = o->devices;
+
+	if (i == GUEST_DEVICES)
+		fail(EXIT_USAGE, "more than %u devices", GUEST_DEVICES);
+	o->device[i].type = device_type_find(type);
+	if (!o->device[i].type || !window)
+		fail(EXIT_USAGE, "lguest-core: --device %s: no such type, or no window size", type);
+	o->device[i].window = number(window);
+	if (mac) {
+		o->device[i].has_mac = true;
+		if (!parse_mac(mac, o->device[i].mac))
+			fail(EXIT_USAGE, "lguest-core: '%s' is not a MAC address", mac);
+	}
+	o->devices++;
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "memory", required_argument, NULL, 'm' }, { "cmdline", required_argument, NULL, 'c' },
+		{ "initrd", no_argument, NULL, 'i' }, { "device", required_argument, NULL, 'd' }, { 0 },
+	};
+	int opt;
+
+	o->cmdline = "";
+	while ((opt = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
+		switch (opt) {
+		case 'm': o->memory = number(optarg); break;
+		case 'c': o->cmdline = optarg; break;
+		case 'i': o->initrd = true; break;
+		case 'd': add_device(o, optarg); break;
+		default: fail(EXIT_USAGE, "lguest-core: unknown option");
+		}
+	}
+	if (optind != argc)
+		fail(EXIT_USAGE, "lguest-core: unexpected '%s'", argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	pthread_t vcpu;
+
+	/* The guest may not outlive the one that can end it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	machine.ioctl = real_ioctl;
+	machine.print = print;
+	parse(argc, argv, &o);
+	open_module();
+	make_memory(&o);
+	make_devices(&o);
+	load_guest(&o);
+	close(CORE_FD_KERNEL);
+	if (o.initrd)
+		close(CORE_FD_INITRD);
+	say(CONTROL_RUNNING, 0, 0, "");
+	if (pthread_create(&vcpu, NULL, vcpu_thread, NULL))
+		fail(EXIT_HOST, "no thread for the vCPU: the host's limit of processes is reached");
+	main_loop();
+}

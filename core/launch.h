@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * launch.h: what lguest-run was asked to start, and what it holds while it runs. options.c fills the first
+ * half of each structure, resources.c and spawn.c the second; supervise.c watches.
+ */
+#ifndef LGUEST_CORE_LAUNCH_H
+#define LGUEST_CORE_LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/layout.h"
+
+/* The kinds of device that lguest-run knows; the order is that of EXIT_ROLE statuses. */
+enum role_kind {
+	ROLE_BLOCK,
+	ROLE_NET,
+	ROLE_CONSOLE,
+	ROLE_RNG,
+	ROLE_FOREIGN,
+	ROLE_KINDS,
+};
+
+/**
+ * struct role - one device: what was asked for, and the process that serves it
+ * @kind: which program
+ * @path: image, tap name, console target, or socket of a foreign back end
+ * @type: device type of a foreign back end
+ * @serial: block serial or NULL, @mac: net address or NULL
+ * @window: bytes; 0 = dma=direct
+ * @name: "block0"
+ *
+ * @resource: opened for it, -1 = none; @resources: how many
+ * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
+ * @drain: read end of the pipe that hangs up when the last I/O of the process is over
+ * @pid: of its process, 0 = none runs; @pidfd: the same
+ * @started_ms: when, @strikes: deaths that were its own fault, in a row
+ * @recovered: the core has taken it in use
+ */
+struct role {
+	enum role_kind kind;
+	const char *path;
+	const char *type;
+	const char *serial;
+	const char *mac;
+	uint64_t window;
+	bool read_only;
+	bool direct_io;
+	char name[24];
+
+	int resource[2];
+	unsigned int resources;
+	int socket;
+	int drain;
+	pid_t pid;
+	int pidfd;
+	uint64_t started_ms;
+	unsigned int strikes;
+	bool recovered;
+	bool given_up;
+	bool wanted;		/* dead, to be started when its drain pipe hangs up */
+};
+
+/**
+ * struct launch - everything
+ */
+struct launch {
+	const char *kernel;
+	const char *initrd;
+	const char *cmdline;
+	const char *name;
+	const char *pidfile;
+	const char *log;
+	uint64_t memory;
+	bool check;
+	bool explain;
+	unsigned int roles;
+	struct role role[GUEST_DEVICES];
+
+	int kernel_fd, initrd_fd, lguest_fd;
+	int program_dir;	/* where the role programs are: beside lguest-run */
+	int control;		/* to the core */
+	pid_t core_pid;
+	int core_pidfd;
+};
+
+/** complain() - one sentence on stderr, "lguest-run: " before it. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** role_type() - virtio device type of a role, as core/device.h names it. */
+const char *role_type(const struct role *r);
+
+/** options_parse() - the command line (and the files it names). Return: 0, or an exit status after complain(). -1: exit 0. */
+int options_parse(struct launch *l, int argc, char **argv);
+
+/** resources_open() - open all that the command line names. Return: 0, or an exit status after complain(). */
+int resources_open(struct launch *l);
+
+/** spawn_role() - start the process of a role; @r->socket becomes the core's end. Return: 0 or an exit status. */
+int spawn_role(struct launch *l, struct role *r);
+
+/** spawn_core() - start lguest-core with every role's connection. Return: 0 or an exit status. */
+int spawn_core(struct launch *l);
+
+/** supervise() - watch until the guest ends, then end everything. Return: the exit status. */
+int supervise(struct launch *l);
+
+/** terminal_save() - remember the settings of the terminal on stdin, if it is one; terminal_restore() puts them back. */
+void terminal_save(void);
+void terminal_restore(void);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * layout.h: where things are, in guest-physical space and in lguest-core's descriptor table. One page of
+ * numbers that the launcher, the core, its manifest and the tests share; docs/launcher.md shows them as a
+ * table. It may hold constants only.
+ *
+ *	0                      RAM, up to 3 GiB of it (the part above LOW_RAM_MAX continues at HIGH_RAM)
+ *	end of low RAM         windows, 2 MiB aligned, below MMIO_BASE
+ *	MMIO_BASE              virtio-mmio register pages, one per device
+ *	HIGH_RAM               the rest of RAM
+ *
+ * Windows lie below 4 GiB, beside RAM, so that a small guest needs no page descriptors for a distant section.
+ */
+#ifndef LGUEST_LAYOUT_H
+#define LGUEST_LAYOUT_H
+
+#include <stdint.h>
+
+#define GUEST_PAGE		4096ull
+#define GUEST_HUGE		(2ull << 20)
+
+#define GUEST_LOW_RAM_MAX	(3ull << 30)
+#define GUEST_HIGH_RAM		(4ull << 30)
+#define GUEST_MMIO_BASE		0xd0000000ull
+#define GUEST_MMIO_SIZE		4096ull
+#define GUEST_RAM_MIN		(16ull << 20)	/* no kernel of ours fits in less */
+#define GUEST_RAM_MAX		(1ull << 40)
+
+/* What the kernel finds below 640 KiB; the loader refuses segments there. */
+#define GUEST_BOOT_PARAMS	0x10000ull
+#define GUEST_SETUP_DATA	0x12000ull
+#define GUEST_CMDLINE		0x20000ull
+#define GUEST_CMDLINE_MAX	2048u		/* COMMAND_LINE_SIZE of x86, with its NUL */
+#define GUEST_BIOS_HOLE		0xa0000ull	/* to GUEST_KERNEL_MIN: what PCs keep for video and firmware */
+#define GUEST_KERNEL_MIN	0x100000ull
+#define GUEST_KERNEL_MOVED	(16ull << 20)	/* lowest place of a kernel that may be moved */
+
+/* A device n: registers at GUEST_MMIO_BASE + n * GUEST_MMIO_SIZE, interrupt line n + 1 (line 0 is the timer). */
+#define GUEST_DEVICES		16u
+#define GUEST_QUEUES		16u		/* most virtqueues of one device */
+#define GUEST_QUEUE_SIZE	256u		/* most entries of one */
+
+/* The descriptor table of lguest-core. */
+enum core_fd {
+	CORE_FD_CONSOLE = 1,		/* early console text, by write */
+	CORE_FD_LOG = 2,
+	CORE_FD_CONTROL = 3,		/* SOCK_SEQPACKET to lguest-run, core/control.h */
+	CORE_FD_LGUEST = 4,		/* /dev/lguest */
+	CORE_FD_KERNEL = 5,		/* until the guest is loaded */
+	CORE_FD_INITRD = 6,		/* the same */
+	CORE_FD_DEVICE = 16,		/* + device: its vhost-user connection */
+	CORE_FD_WINDOW = 32,		/* + device: its window, to say again when a role comes back */
+	CORE_FD_OWN = 48,		/* the core's own from here on: RAM, eventfds, what back ends send */
+	CORE_FD_MAX = 1024,
+};
+
+#endif

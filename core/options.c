@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * options.c: the command line of lguest-run (launch.h), as tables: every option with its help line, every key
+ * of every device. What is not in a table is refused, with the nearest word that is.
+ *
+ * It may write struct launch and print. It opens nothing.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/exit.h"
+#include "core/launch.h"
+#include "core/text.h"
+
+#define MEMORY_DEFAULT	(256ull << 20)
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("lguest-run: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static int __attribute__((format(printf, 1, 2))) wrong(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("lguest-run: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs(" (lguest-run --help shows all options)\n", stderr);
+	return EXIT_USAGE;
+}
+
+/* --- keys of devices --- */
+
+enum key {
+	KEY_RO, KEY_DIRECT, KEY_SERIAL, KEY_MAC, KEY_WINDOW, KEY_DMA, KEY_SOCKET, KEY_TYPE, KEYS
+};
+
+static const char *const key_name[KEYS] = { "ro", "direct", "serial", "mac", "window", "dma", "socket", "type" };
+
+#define KEY(k) (1u << KEY_##k)
+#define KEYS_ALWAYS (KEY(WINDOW) | KEY(DMA))
+#define KEYS_BARE (KEY(RO) | KEY(DIRECT))	/* flags: no value */
+
+/**
+ * struct device_option - an option that adds a device
+ * @keys: which keys it takes, @window: default size of its window
+ * @needs_path: its first word is an object
+ */
+struct device_option {
+	const char *name;
+	enum role_kind kind;
+	unsigned int keys;
+	uint64_t window;
+	bool needs_path;
+	const char *help;
+};
+
+static const struct device_option device_options[] = {
+	{ "block", ROLE_BLOCK, KEYS_ALWAYS | KEY(RO) | KEY(DIRECT) | KEY(SERIAL), 8 << 20, true,
+	  "[ro:]IMAGE[,ro][,direct][,serial=TEXT]   a disk: an image file or a block device;\n"
+	  "                       ro = read-only, direct = past the host's page cache" },
+	{ "net", ROLE_NET, KEYS_ALWAYS | KEY(MAC), 4 << 20, true,
+	  "TAP[,mac=ADDRESS]    a network card on an existing tap interface" },
+	{ "console", ROLE_CONSOLE, KEYS_ALWAYS, 1 << 20, true,
+	  "stdio|none|FILE   the guest's console: this terminal (the default), nothing,\n"
+	  "                       or a file or device that it is written to" },
+	{ "rng", ROLE_RNG, KEYS_ALWAYS, 256 << 10, false, "                  a source of random numbers" },
+	{ "vhost-user", ROLE_FOREIGN, KEYS_ALWAYS | KEY(SOCKET) | KEY(TYPE), 8 << 20, false,
+	  "socket=PATH,type=block|net|console|rng|fs   a device served by another program" },
+};
+#define DEVICE_OPTIONS (sizeof(device_options) / sizeof(device_options[0]))
+
+static int unknown_key(const struct device_option *o, const char *key)
+{
+	const char *words[KEYS + 1], *near;
+	unsigned int n = 0;
+
+	for (unsigned int k = 0; k < KEYS; k++)
+		if (o->keys & (1u << k))
+			words[n++] = key_name[k];
+	words[n] = NULL;
+	near = text_nearest(key, words);
+	return near ? wrong("--%s has no key '%s': did you mean '%s'?", o->name, key, near)
+		    : wrong("--%s has no key '%s'", o->name, key);
+}
+
+static int set_window(const struct device_option *o, struct role *r, const char *value)
+{
+	if (!text_size(value, 1 << 20, &r->window) || r->window < 64 << 10 || r->window > 256 << 20 || r->window % GUEST_PAGE)
+		return wrong("--%s: window=%s is not a size from 64K to 256M", o->name, value);
+	return 0;
+}
+
+static int set_dma(const struct device_option *o, struct role *r, const char *value)
+{
+	if (!strcmp(value, "direct"))
+		r->window = 0;
+	else if (strcmp(value, "window"))
+		return wrong("--%s: dma=%s is neither window nor direct", o->name, value);
+	return 0;
+}
+
+static int set_type(const struct device_option *o, struct role *r, const char *value)
+{
+	static const char *const known[] = { "block", "net", "console", "rng", "fs", NULL };
+
+	for (unsigned int i = 0; known[i]; i++)
+		if (!strcmp(value, known[i]))
+			r->type = known[i];
+	return r->type ? 0 : wrong("--%s: type=%s is not one of block, net, console, rng, fs", o->name, value);
+}
+
+static int set_key(const struct device_option *o, struct role *r, enum key key, const char *value)
+{
+	switch (key) {
+	case KEY_RO: r->read_only = true; return 0;
+	case KEY_DIRECT: r->direct_io = true; return 0;
+	case KEY_SERIAL:
+		r->serial = value;
+		return strlen(value) <= 20 ? 0 : wrong("--%s: serial=%s has more than 20 characters", o->name, value);
+	case KEY_MAC:
+		r->mac = value;
+		return text_is_mac(value) ? 0 : wrong("--%s: mac=%s is not an address like 52:54:00:12:34:56", o->name, value);
+	case KEY_WINDOW: return set_window(o, r, value);
+	case KEY_DMA: return set_dma(o, r, value);
+	case KEY_SOCKET: r->path = value; return 0;
+	case KEY_TYPE: return set_type(o, r, value);
+	default: return 0;
+	}
+}
+
+static int parse_key(const struct device_option *o, struct role *r, char *word)
+{
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = '\0';
+	for (unsigned int k = 0; k < KEYS; k++) {
+		if (!(o->keys & (1u << k)) || strcmp(word, key_name[k]))
+			continue;
+		if (KEYS_BARE & (1u << k) && value)
+			return wrong("--%s: '%s' takes no value", o->name, word);
+		if (!(KEYS_BARE & (1u << k)) && (!value || !*value))
+			return wrong("--%s: '%s' needs a value: %s=...", o->name, word, word);
+		return set_key(o, r, (enum key)k, value);
+	}
+	return unknown_key(o, word);
+}
+
+static void name_role(const struct launch *l, struct role *r)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < l->roles; i++)
+		n += &l->role[i] != r && !strcmp(role_type(&l->role[i]), role_type(r));
+	snprintf(r->name, sizeof(r->name), "%.16s%u", role_type(r), n);
+}
+
+static int add_device(struct launch *l, const struct device_option *o, char *text)
+{
+	struct role *r = &l->role[l->roles];
+	char *word;
+	int err;
+
+	if (l->roles == GUEST_DEVICES)
+		return wrong("there are more than %u devices", GUEST_DEVICES);
+	*r = (struct role){ .kind = o->kind, .window = o->window, .resource = { -1, -1 }, .socket = -1, .drain = -1, .pidfd = -1 };
+	if (o->needs_path) {
+		if (o->kind == ROLE_BLOCK && !strncmp(text, "ro:", 3)) {
+			r->read_only = true;
+			text += 3;
+		}
+		r->path = strsep(&text, ",");
+		if (!*r->path)
+			return wrong("--%s names nothing: --%s %s", o->name, o->name, o->help);
+	}
+	while ((word = strsep(&text, ","))) {
+		err = *word ? parse_key(o, r, word) : 0;
+		if (err)
+			return err;
+	}
+	if (o->kind == ROLE_FOREIGN && (!r->path || !r->type))
+		return wrong("--vhost-user needs both socket=PATH and type=...");
+	name_role(l, r);
+	l->roles++;
+	return 0;
+}
+
+const char *role_type(const struct role *r)
+{
+	static const char *const names[ROLE_KINDS] = { "block", "net", "console", "rng", NULL };
+
+	return r->kind == ROLE_FOREIGN ? r->type : names[r->kind];
+}
+
+/* --- plain options --- */
+
+static int set_memory(struct launch *l, const char *value)
+{
+	if (!text_size(value, 1 << 20, &l->memory))
+		return wrong("--memory %s is not a size like 256M or 2G", value);
+	if (l->memory < GUEST_RAM_MIN || l->memory > GUEST_RAM_MAX || l->memory % GUEST_PAGE)
+		return wrong("--memory %s: a guest can have from 16M to 1T, in whole pages", value);
+	return 0;
+}
+
+static int set_cpus(struct launch *l, const char *value)
+{
+	uint64_t n;
+
+	(void)l;
+	if (!text_number(value, 1, &n) || n != 1)
+		return wrong("--cpus %s: this module gives a guest one CPU", value);
+	return 0;
+}
+
+static int set_name(struct launch *l, const char *value)
+{
+	l->name = value;
+	return *value && strlen(value) < 64 && !strchr(value, '/') ? 0 : wrong("--name %s: 1 to 63 characters without '/'", value);
+}
+
+static int set_check(struct launch *l, const char *value)
+{
+	(void)value;
+	l->check = true;
+	return 0;
+}
+
+static int set_explain(struct launch *l, const char *value)
+{
+	(void)value;
+	l->explain = true;
+	return 0;
+}
+
+static int load_config(struct launch *l, const char *value);
+
+/**
+ * struct plain_option - an option that is not a device
+ * @arg: what its argument is called in the help; NULL: it has none
+ * @text: where its text goes, offset in struct launch, when there is no @set
+ */
+struct plain_option {
+	const char *name;
+	const char *arg;
+	int (*set)(struct launch *l, const char *value);
+	size_t text;
+	const char *help;
+};
+#define TEXT(field) NULL, offsetof(struct launch, field)
+
+static const struct plain_option plain_options[] = {
+	{ "kernel", "FILE", TEXT(kernel), "the guest's kernel: an uncompressed vmlinux made for lguest" },
+	{ "initrd", "FILE", TEXT(initrd), "its initial root file system" },
+	{ "cmdline", "TEXT", TEXT(cmdline), "its command line" },
+	{ "memory", "SIZE", set_memory, 0, "its memory, 256M if not said; a bare number is MiB" },
+	{ "cpus", "N", set_cpus, 0, "its CPUs: 1" },
+	{ "name", "NAME", set_name, 0, "what its processes are called" },
+	{ "pidfile", "FILE", TEXT(pidfile), "write the process id of lguest-run here" },
+	{ "log", "FILE", TEXT(log), "messages go to the end of this file instead of stderr" },
+	{ "config", "FILE", load_config, 0, "read options from a file: one a line, without the dashes" },
+	{ "check", NULL, set_check, 0, "check all of this, open every file, start nothing" },
+	{ "explain", NULL, set_explain, 0, "print which process would hold what, start nothing" },
+};
+#define PLAIN_OPTIONS (sizeof(plain_options) / sizeof(plain_options[0]))
+
+static int unknown_option(const char *name)
+{
+	const char *words[DEVICE_OPTIONS + PLAIN_OPTIONS + 2], *near;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < PLAIN_OPTIONS; i++)
+		words[n++] = plain_options[i].name;
+	for (unsigned int i = 0; i < DEVICE_OPTIONS; i++)
+		words[n++] = device_options[i].name;
+	words[n++] = "help";
+	words[n] = NULL;
+	near = text_nearest(name, words);
+	return near ? wrong("there is no option --%s: did you mean --%s?", name, near) : wrong("there is no option --%s", name);
+}
+
+static const struct plain_option *find_plain(const char *name)
+{
+	for (unsigned int i = 0; i < PLAIN_OPTIONS; i++)
+		if (!strcmp(plain_options[i].name, name))
+			return &plain_options[i];
+	return NULL;
+}
+
+static const struct device_option *find_device(const char *name)
+{
+	for (unsigned int i = 0; i < DEVICE_OPTIONS; i++)
+		if (!strcmp(device_options[i].name, name))
+			return &device_options[i];
+	return NULL;
+}
+
+static bool takes_value(const char *name)
+{
+	const struct plain_option *p = find_plain(name);
+	const struct device_option *d = find_device(name);
+
+	return p ? p->arg != NULL : d && (d->needs_path || d->kind == ROLE_FOREIGN);
+}
+
+/* One option. @value is NULL when none was given; it may be changed. */
+static int set_option(struct launch *l, const char *name, char *value)
+{
+	static char nothing[1];
+	const struct plain_option *p = find_plain(name);
+	const struct device_option *d = find_device(name);
+
+	if (!p && !d)
+		return unknown_option(name);
+	if (takes_value(name) && !value)
+		return p ? wrong("--%s needs a value: --%s %s", name, name, p->arg)
+			 : wrong("--%s needs a value: --%s %s", name, name, d->help);
+	if (p && !p->arg && value)
+		return wrong("--%s takes no value", name);
+	if (d)
+		return add_device(l, d, value ? value : nothing);
+	if (p->set)
+		return p->set(l, value);
+	*(const char **)((char *)l + p->text) = value;
+	return 0;
+}
+
+/* --- the configuration file --- */
+
+#define CONFIG_LINE_MAX	4096
+
+static char *trim(char *s)
+{
+	size_t n;
+
+	while (*s == ' ' || *s == '\t')
+		s++;
+	n = strlen(s);
+	while (n && strchr(" \t\r\n", s[n - 1]))
+		s[--n] = '\0';
+	return s;
+}
+
+/* "name value" or "name = value"; '#' begins a comment. Texts are kept for the life of the process. */
+static int config_line(struct launch *l, const char *file, unsigned int number, char *line)
+{
+	char *name = trim(line), *value;
+	int err;
+
+	if (!*name || *name == '#')
+		return 0;
+	value = name + strcspn(name, " \t=");
+	if (*value) {
+		*value++ = '\0';
+		value = trim(value);
+		if (*value == '=')
+			value = trim(value + 1);
+	}
+	if (!strcmp(name, "config"))
+		return wrong("%s line %u: a configuration file cannot name another", file, number);
+	value = *value ? strdup(value) : NULL;
+	err = set_option(l, name, value);
+	if (err)
+		complain("that was line %u of %s", number, file);
+	return err;
+}
+
+static int load_config(struct launch *l, const char *path)
+{
+	char line[CONFIG_LINE_MAX];
+	unsigned int number = 0;
+	FILE *f = fopen(path, "re");
+	int err = 0;
+
+	if (!f) {
+		complain("cannot open the configuration %s: %m", path);
+		return EXIT_FILE;
+	}
+	while (!err && fgets(line, sizeof(line), f)) {
+		number++;
+		if (!strchr(line, '\n') && !feof(f))
+			err = wrong("%s line %u has more than %d characters", path, number, CONFIG_LINE_MAX - 2);
+		else
+			err = config_line(l, path, number, line);
+	}
+	fclose(f);
+	return err;
+}
+
+/* --- help and the whole line --- */
+
+static void help(void)
+{
+	puts("usage: lguest-run --kernel FILE [OPTION...]\n\n"
+	     "Runs a Linux guest under the lguest module, each of its devices in a process of its own.\n");
+	for (unsigned int i = 0; i < PLAIN_OPTIONS; i++)
+		printf("  --%-8s %-9s  %s\n", plain_options[i].name, plain_options[i].arg ? plain_options[i].arg : "",
+		       plain_options[i].help);
+	puts("\nDevices; each may be given several times, with keys behind commas:\n");
+	for (unsigned int i = 0; i < DEVICE_OPTIONS; i++)
+		printf("  --%s %s\n", device_options[i].name, device_options[i].help);
+	puts("\nKeys of every device:\n"
+	     "  window=SIZE         memory shared with its process, which sees nothing else of the guest\n"
+	     "  dma=direct          let its process see all of the guest's memory instead\n\n"
+	     "Three times ctrl-C within a second ends the guest. The exit status is the guest's own, or, from 100 on,\n"
+	     "says what went wrong: see lguest-run(1).");
+}
+
+/* A console is there unless it was said otherwise. */
+static int default_console(struct launch *l)
+{
+	char stdio[] = "stdio";
+
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (l->role[i].kind == ROLE_CONSOLE)
+			return 0;
+	return add_device(l, find_device("console"), stdio);
+}
+
+static void drop_no_console(struct launch *l)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (l->role[i].kind != ROLE_CONSOLE || strcmp(l->role[i].path, "none"))
+			l->role[n++] = l->role[i];
+	l->roles = n;
+}
+
+int options_parse(struct launch *l, int argc, char **argv)
+{
+	int err = 0;
+
+	*l = (struct launch){
+		.cmdline = "", .name = "guest", .memory = MEMORY_DEFAULT,
+		.kernel_fd = -1, .initrd_fd = -1, .lguest_fd = -1, .program_dir = -1, .control = -1, .core_pidfd = -1,
+	};
+	for (int i = 1; i < argc && !err; i++) {
+		char *name = argv[i], *value;
+
+		if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
+			help();
+			return -1;
+		}
+		if (strncmp(name, "--", 2) || !name[2])
+			return wrong("unexpected '%s': options begin with --", name);
+		name += 2;
+		value = strchr(name, '=');
+		if (value)
+			*value++ = '\0';
+		else if (takes_value(name) && i + 1 < argc)
+			value = argv[++i];
+		err = set_option(l, name, value);
+	}
+	if (err)
+		return err;
+	if (!l->kernel)
+		return wrong("no kernel: --kernel FILE is needed");
+	err = default_console(l);
+	drop_no_console(l);
+	return err;
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawn.c: start a role or the core: fork, put exactly its descriptors at their numbers, exec (launch.h).
+ *
+ * Between fork and exec the child may call what is safe there: dup2, close_range, prctl, setsid, execveat. It gets an
+ * empty environment and a session of its own: keys typed at the terminal signal lguest-run alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/close_range.h>
+
+#include "core/exit.h"
+#include "core/launch.h"
+
+#define FD_FLOOR	128
+
+/* Where a role finds what it inherits; its options name these numbers. */
+#define ROLE_FD_SOCKET		3
+#define ROLE_FD_RESOURCE	4
+#define ROLE_FD_DRAIN		5
+
+#define ARGS_MAX	(12 + 2 * GUEST_DEVICES)
+#define FDS_MAX		(8 + GUEST_DEVICES)
+
+struct process {
+	const char *program;
+	const char *argv[ARGS_MAX];
+	unsigned int args;
+	struct { int from, to; } fd[FDS_MAX];
+	unsigned int fds;
+};
+
+static void arg(struct process *p, const char *text)
+{
+	p->argv[p->args++] = text;
+}
+
+static void give(struct process *p, int from, int to)
+{
+	p->fd[p->fds].from = from;
+	p->fd[p->fds++].to = to;
+}
+
+/* In the child. What we were started with, and forgot, is closed at exec like everything of ours. */
+static void __attribute__((noreturn)) become(const struct launch *l, const struct process *p, pid_t parent)
+{
+	static char *const no_environment[] = { NULL };
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_HOST);
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	for (unsigned int i = 0; i < p->fds; i++)
+		if (dup2(p->fd[i].from, p->fd[i].to) < 0)
+			_exit(EXIT_HOST);
+	execveat(l->program_dir, p->program, (char *const *)p->argv, no_environment, 0);
+	dprintf(STDERR_FILENO, "lguest-run: cannot start %s from the folder of lguest-run: %m\n", p->program);
+	_exit(EXIT_HOST);
+}
+
+static int start(const struct launch *l, const struct process *p, pid_t *pid, int *pidfd)
+{
+	pid_t parent = getpid(), child = fork();
+	int fd;
+
+	if (child < 0) {
+		complain("cannot start %s: %m", p->program);
+		return EXIT_HOST;
+	}
+	if (!child)
+		become(l, p, parent);
+	fd = (int)syscall(SYS_pidfd_open, child, 0);
+	if (fd < 0) {
+		complain("cannot watch %s: %m", p->program);
+		kill(child, SIGKILL);
+		return EXIT_HOST;
+	}
+	*pidfd = fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+	close(fd);
+	*pid = child;
+	return 0;
+}
+
+/* --- roles --- */
+
+static void block_args(const struct role *r, struct process *p)
+{
+	p->program = "lguest-block";
+	arg(p, "--blk-fd=4");
+	if (r->read_only)
+		arg(p, "--read-only");
+	if (r->direct_io)
+		arg(p, "--direct");
+	if (r->serial) {
+		arg(p, "--serial");
+		arg(p, r->serial);
+	}
+	give(p, r->resource[0], ROLE_FD_RESOURCE);
+}
+
+static void net_args(const struct role *r, struct process *p)
+{
+	p->program = "lguest-net";
+	arg(p, "--tap-fd=4");
+	give(p, r->resource[0], ROLE_FD_RESOURCE);
+}
+
+static void console_args(const struct role *r, struct process *p)
+{
+	p->program = "lguest-console";
+	arg(p, "--stdio");
+	give(p, r->resource[0], STDIN_FILENO);
+	give(p, r->resource[1], STDOUT_FILENO);
+}
+
+static void rng_args(const struct role *r, struct process *p)
+{
+	(void)r;
+	p->program = "lguest-rng";
+}
+
+static void (*const role_args[ROLE_KINDS])(const struct role *r, struct process *p) = {
+	[ROLE_BLOCK] = block_args, [ROLE_NET] = net_args, [ROLE_CONSOLE] = console_args, [ROLE_RNG] = rng_args,
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* A pair of descriptors whose second is the child's; the first goes to a number that no role uses. */
+static bool pair(int fds[2], int *ours)
+{
+	*ours = fcntl(fds[0], F_DUPFD_CLOEXEC, FD_FLOOR);
+	close(fds[0]);
+	fds[1] = fcntl(fds[1], F_DUPFD_CLOEXEC, FD_FLOOR);
+	return *ours >= 0 && fds[1] >= 0;
+}
+
+int spawn_role(struct launch *l, struct role *r)
+{
+	struct process p = { 0 };
+	int sock[2], drain[2], err;
+
+	if (r->kind == ROLE_FOREIGN)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) || pipe2(drain, O_CLOEXEC) ||
+	    !pair(sock, &r->socket) || !pair(drain, &r->drain)) {
+		complain("no descriptors left for %s: %m", r->name);
+		return EXIT_HOST;
+	}
+	arg(&p, r->name);
+	arg(&p, "--fd=3");
+	arg(&p, "--drain-fd=5");
+	role_args[r->kind](r, &p);
+	give(&p, sock[1], ROLE_FD_SOCKET);
+	give(&p, drain[1], ROLE_FD_DRAIN);
+	err = start(l, &p, &r->pid, &r->pidfd);
+	close(sock[1]);
+	close(drain[1]);
+	r->started_ms = now_ms();
+	r->wanted = r->recovered = false;
+	return err;
+}
+
+/* --- the core --- */
+
+/* Locked memory is counted against this limit: as high as we may. The core says so when it is not enough. */
+static void raise_memlock(void)
+{
+	struct rlimit want = { RLIM_INFINITY, RLIM_INFINITY }, have;
+
+	if (!setrlimit(RLIMIT_MEMLOCK, &want) || getrlimit(RLIMIT_MEMLOCK, &have))
+		return;
+	have.rlim_cur = have.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &have);
+}
+
+static const char *core_cmdline(const struct launch *l, char *buf, size_t size)
+{
+	bool console = false;
+
+	for (unsigned int i = 0; i < l->roles; i++)
+		console |= !strcmp(role_type(&l->role[i]), "console");
+	snprintf(buf, size, "%s%s", console && !strstr(l->cmdline, "console=") ? "console=hvc0 " : "", l->cmdline);
+	return buf;
+}
+
+int spawn_core(struct launch *l)
+{
+	char memory[24], device[GUEST_DEVICES][80], cmdline[GUEST_CMDLINE_MAX + 64];
+	struct process p = { .program = "lguest-core" };
+	int control[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) || !pair(control, &l->control)) {
+		complain("no descriptors left for the core: %m");
+		return EXIT_HOST;
+	}
+	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)l->memory);
+	arg(&p, "lguest-core");
+	arg(&p, "--memory");
+	arg(&p, memory);
+	arg(&p, "--cmdline");
+	arg(&p, core_cmdline(l, cmdline, sizeof(cmdline)));
+	give(&p, STDERR_FILENO, CORE_FD_CONSOLE);
+	give(&p, control[1], CORE_FD_CONTROL);
+	give(&p, l->lguest_fd, CORE_FD_LGUEST);
+	give(&p, l->kernel_fd, CORE_FD_KERNEL);
+	if (l->initrd) {
+		arg(&p, "--initrd");
+		give(&p, l->initrd_fd, CORE_FD_INITRD);
+	}
+	for (unsigned int i = 0; i < l->roles; i++) {
+		struct role *r = &l->role[i];
+
+		snprintf(device[i], sizeof(device[i]), "%s,%llu%s%s", role_type(r), (unsigned long long)r->window,
+			 r->mac ? "," : "", r->mac ? r->mac : "");
+		arg(&p, "--device");
+		arg(&p, device[i]);
+		give(&p, r->socket, CORE_FD_DEVICE + (int)i);
+	}
+	raise_memlock();
+	err = start(l, &p, &l->core_pid, &l->core_pidfd);
+	close(control[1]);
+	for (unsigned int i = 0; i < l->roles; i++)
+		close_fd(&l->role[i].socket);
+	return err;
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * supervise.c: lguest-run after the start: wait, start a dead role again, end everything (launch.h).
+ *
+ * A role that dies gets a fresh process with the same descriptors, once the last I/O of the old one is over (its
+ * drain pipe hangs up), and the core is sent the new connection. A role that dies of itself again and again
+ * is given up: its device tells the driver NEEDS_RESET, and the guest lives on. When the core dies, the guest is over.
+ *
+ * It may: poll its descriptors, start roles, kill its children. It trusts no message more than its size and type.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/control.h"
+#include "core/exit.h"
+#include "core/launch.h"
+
+#define STRIKES_MAX	5	/* deaths in a row within STRIKE_MS of the start, not by somebody's SIGKILL */
+#define STRIKE_MS	1000
+#define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
+#define ROLE_LEFT	4	/* lguest-console: three times ctrl-C (devices/backend_main.c) */
+
+/**
+ * struct watch - the state of the loop
+ * @over: the guest's end, @status: what lguest-run exits with then
+ * @running: the core said so
+ */
+struct watch {
+	struct launch *l;
+	int signals;
+	bool over;
+	bool running;
+	int status;
+	char text[sizeof(((struct control_msg *)0)->text)];
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void __attribute__((format(printf, 3, 4))) finish(struct watch *w, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->over)
+		return;
+	w->over = true;
+	w->status = status;
+	va_start(ap, fmt);
+	vsnprintf(w->text, sizeof(w->text), fmt, ap);
+	va_end(ap);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* --- the core --- */
+
+static void send_core(struct watch *w, uint32_t type, uint32_t device, int fd)
+{
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct control_msg msg = { .type = type, .device = device };
+	struct iovec iov = { &msg, sizeof(msg) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		m.msg_control = space;
+		m.msg_controllen = sizeof(space);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	/* A core that lets its socket fill up, or is gone, is found by its pidfd; it must not make us wait. */
+	sendmsg(w->l->control, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void core_ended(struct watch *w, const struct control_msg *msg)
+{
+	int code = (int)(msg->code & 0xff);
+
+	if (code == EXIT_ROLE && !w->running)
+		code += (int)w->l->role[msg->device].kind;
+	finish(w, code, "%s", msg->text);
+}
+
+/* The connection is dead, and perhaps the process is not: it hangs, or broke the protocol. Its end starts it again. */
+static void device_lost(struct watch *w, const struct control_msg *msg)
+{
+	struct role *r = &w->l->role[msg->device];
+
+	if (r->kind == ROLE_FOREIGN) {
+		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
+		r->given_up = true;
+		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
+	} else if (r->pid) {
+		kill(r->pid, SIGKILL);
+	}
+}
+
+static void core_message(struct watch *w)
+{
+	struct control_msg msg;
+	ssize_t n = recv(w->l->control, &msg, sizeof(msg), MSG_DONTWAIT);
+
+	if (n == 0)
+		close_fd(&w->l->control);
+	if (n != sizeof(msg) || (msg.device && msg.device >= w->l->roles))
+		return;
+	msg.text[sizeof(msg.text) - 1] = '\0';
+	switch (msg.type) {
+	case CONTROL_RUNNING:
+		w->running = true;
+		break;
+	case CONTROL_LOST:
+		if (w->l->roles)
+			device_lost(w, &msg);
+		break;
+	case CONTROL_RECOVERED:
+		w->l->role[msg.device].recovered = true;
+		complain("%s is back after %llu ms", w->l->role[msg.device].name,
+			 (unsigned long long)(now_ms() - w->l->role[msg.device].started_ms));
+		break;
+	case CONTROL_END:
+		core_ended(w, &msg);
+		break;
+	}
+}
+
+static void core_died(struct watch *w)
+{
+	siginfo_t info = { 0 };
+
+	core_message(w);	/* its last word may be waiting */
+	waitid(P_PID, (id_t)w->l->core_pid, &info, WEXITED);
+	w->l->core_pid = 0;
+	close_fd(&w->l->core_pidfd);
+	if (info.si_code != CLD_EXITED && info.si_status == SIGSYS)
+		finish(w, EXIT_CORE_POLICY, "lguest-core made a system call that its filter forbids, and was killed; the guest is over");
+	else if (info.si_code != CLD_EXITED)
+		finish(w, EXIT_CORE, "lguest-core was killed by signal %d (%s); the guest is over", info.si_status,
+		       strsignal(info.si_status));
+	else
+		finish(w, info.si_status ? info.si_status : EXIT_CORE, "lguest-core ended with status %d; the guest is over",
+		       info.si_status);
+}
+
+/* --- roles --- */
+
+static void give_up(struct watch *w, struct role *r)
+{
+	r->given_up = true;
+	complain("%s died %d times in a row: the guest goes on without it", r->name, STRIKES_MAX);
+	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), -1);
+}
+
+static void restart(struct watch *w, struct role *r)
+{
+	r->wanted = false;
+	close_fd(&r->drain);
+	if (spawn_role(w->l, r)) {
+		give_up(w, r);
+		return;
+	}
+	send_core(w, CONTROL_CONNECT, (uint32_t)(r - w->l->role), r->socket);
+	close_fd(&r->socket);
+}
+
+static void describe_death(const struct role *r, const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		complain("%s ended with status %d: starting it again", r->name, info->si_status);
+	else if (info->si_status == SIGSYS)
+		complain("%s made a system call that its filter forbids, and was killed: starting it again", r->name);
+	else
+		complain("%s was killed by signal %d (%s): starting it again", r->name, info->si_status,
+			 strsignal(info->si_status));
+}
+
+static void role_died(struct watch *w, struct role *r)
+{
+	siginfo_t info = { 0 };
+	bool own_fault;
+
+	waitid(P_PID, (id_t)r->pid, &info, WEXITED);
+	r->pid = 0;
+	close_fd(&r->pidfd);
+	if (w->over)
+		return;
+	if (info.si_code == CLD_EXITED && info.si_status == ROLE_LEFT && r->kind == ROLE_CONSOLE) {
+		finish(w, EXIT_LEFT, "left");
+		return;
+	}
+	/* Before the core runs, a role that ends has said why; the core will see the closed connection. */
+	if (!w->running) {
+		finish(w, EXIT_ROLE + (int)r->kind, "%s could not be started", r->name);
+		return;
+	}
+	own_fault = info.si_code == CLD_EXITED || info.si_status != SIGKILL;
+	r->strikes = own_fault && now_ms() - r->started_ms < STRIKE_MS ? r->strikes + 1 : 0;
+	if (r->strikes >= STRIKES_MAX) {
+		give_up(w, r);
+		return;
+	}
+	describe_death(r, &info);
+	r->wanted = true;
+}
+
+/* --- the loop --- */
+
+/* The role is in a session of its own, and its terminal signals ours. */
+static void pass_window_size(const struct launch *l)
+{
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (l->role[i].kind == ROLE_CONSOLE && l->role[i].pid)
+			kill(l->role[i].pid, SIGWINCH);
+}
+
+static void signalled(struct watch *w)
+{
+	struct signalfd_siginfo info;
+
+	if (read(w->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH)
+		pass_window_size(w->l);
+	else
+		finish(w, 128 + (int)info.ssi_signo, "ended by signal %u (%s)", info.ssi_signo, strsignal((int)info.ssi_signo));
+}
+
+static void turn(struct watch *w)
+{
+	struct launch *l = w->l;
+	struct pollfd p[3 + 2 * GUEST_DEVICES] = {
+		{ .fd = w->signals, .events = POLLIN }, { .fd = l->control, .events = POLLIN },
+		{ .fd = l->core_pidfd, .events = POLLIN },
+	};
+
+	for (unsigned int i = 0; i < l->roles; i++) {
+		p[3 + 2 * i] = (struct pollfd){ .fd = l->role[i].pid ? l->role[i].pidfd : -1, .events = POLLIN };
+		p[4 + 2 * i] = (struct pollfd){ .fd = l->role[i].wanted ? l->role[i].drain : -1 };
+	}
+	if (poll(p, 3 + 2 * l->roles, -1) < 0)
+		return;
+	if (p[0].revents)
+		signalled(w);
+	if (p[1].revents)
+		core_message(w);
+	if (p[2].revents && l->core_pid)
+		core_died(w);
+	for (unsigned int i = 0; i < l->roles && !w->over; i++) {
+		if (p[3 + 2 * i].revents)
+			role_died(w, &l->role[i]);
+		if (p[4 + 2 * i].revents)
+			restart(w, &l->role[i]);
+	}
+}
+
+static bool wait_child(pid_t pid, int pidfd, uint64_t until)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	uint64_t now = now_ms();
+
+	if (poll(&p, 1, now < until ? (int)(until - now) : 0) <= 0)
+		return false;
+	waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED);
+	return true;
+}
+
+/* The core first: with it the guest stops. Roles see their connections close, finish what is in flight, and end. */
+static void end_all(struct launch *l)
+{
+	uint64_t until;
+
+	if (l->core_pid) {
+		kill(l->core_pid, SIGKILL);
+		waitid(P_PID, (id_t)l->core_pid, &(siginfo_t){ 0 }, WEXITED);
+	}
+	until = now_ms() + GRACE_MS;
+	for (unsigned int i = 0; i < l->roles; i++) {
+		struct role *r = &l->role[i];
+
+		close_fd(&r->socket);
+		if (!r->pid || wait_child(r->pid, r->pidfd, until))
+			continue;
+		kill(r->pid, SIGKILL);
+		waitid(P_PID, (id_t)r->pid, &(siginfo_t){ 0 }, WEXITED);
+	}
+}
+
+static int take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int start_all(struct launch *l)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < l->roles && !err; i++)
+		err = spawn_role(l, &l->role[i]);
+	return err ? err : spawn_core(l);
+}
+
+int supervise(struct launch *l)
+{
+	struct watch w = { .l = l, .signals = take_signals() };
+	int err;
+
+	if (w.signals < 0) {
+		complain("no descriptor left for signals: %m");
+		return EXIT_HOST;
+	}
+	terminal_save();
+	err = start_all(l);
+	if (err) {
+		w.over = true;
+		w.status = err;
+	}
+	while (!w.over)
+		turn(&w);
+	end_all(l);
+	terminal_restore();
+	if (w.text[0])
+		complain("%s", w.text);
+	return w.status;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * text.h: pure helpers for what users type: sizes, numbers, and the nearest known word.
+ */
+#ifndef LGUEST_CORE_TEXT_H
+#define LGUEST_CORE_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * text_size() - "512", "512M", "2G", "64K", "1T"; a number alone counts @unit bytes
+ * @text: what was typed
+ * @unit: bytes of a bare number
+ * @value: receives bytes
+ *
+ * Return: false for anything else and for what does not fit 64 bits.
+ */
+bool text_size(const char *text, uint64_t unit, uint64_t *value);
+
+/** text_number() - a decimal number of at most @max. */
+bool text_number(const char *text, uint64_t max, uint64_t *value);
+
+/** text_is_mac() - six two-digit hexadecimal numbers with colons; the address must be a unicast one. */
+bool text_is_mac(const char *text);
+
+/**
+ * text_nearest() - the word most like what was typed
+ * @typed: not one of @words
+ * @words: NULL-terminated
+ *
+ * Return: a word at most half of whose letters would have to change, else NULL.
+ */
+const char *text_nearest(const char *typed, const char *const *words);
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vcpu.c: the vCPU's thread: LGUEST_RUN, and what it returns for (vcpu.h).
+ *
+ * struct lguest_run is filled by the module, which we trust, with numbers and bytes that the guest chose, which we do
+ * not. It may touch devices under the machine's lock, and the vCPU's registers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/decode.h"
+#include "core/exit.h"
+#include "core/vcpu.h"
+
+int vcpu_start_regs(struct machine *m, uint64_t entry, uint64_t cr3)
+{
+	struct lguest_regs regs = { .rip = entry, .cr3 = cr3, .rsi = GUEST_BOOT_PARAMS };
+
+	return m->ioctl(m->lguest, LGUEST_SET_REGS, &regs) ? -errno : 0;
+}
+
+/* The device whose register page holds [@gpa, @gpa + @size), and the offset in the page. */
+static struct device *device_at(struct machine *m, uint64_t gpa, unsigned int size, uint64_t *off)
+{
+	uint64_t n = (gpa - GUEST_MMIO_BASE) / GUEST_MMIO_SIZE;
+
+	*off = gpa % GUEST_MMIO_SIZE;
+	if (gpa < GUEST_MMIO_BASE || n >= m->devices || *off + size > GUEST_MMIO_SIZE)
+		return NULL;
+	return &m->device[n];
+}
+
+static uint64_t load(struct machine *m, uint64_t gpa, unsigned int size)
+{
+	uint64_t off, value = ~0ull;	/* nobody answers: all ones, as on a bus */
+	struct device *d;
+
+	pthread_mutex_lock(&m->lock);
+	d = device_at(m, gpa, size, &off);
+	if (d)
+		value = virtio_mmio_read(&d->mmio, off, size);
+	pthread_mutex_unlock(&m->lock);
+	return value;
+}
+
+static void store(struct machine *m, uint64_t gpa, unsigned int size, uint64_t value)
+{
+	struct device *d;
+	uint64_t off;
+
+	pthread_mutex_lock(&m->lock);
+	d = device_at(m, gpa, size, &off);
+	if (d)
+		virtio_mmio_write(&d->mmio, off, size, value);
+	pthread_mutex_unlock(&m->lock);
+}
+
+const char *vcpu_mmio(struct machine *m, const struct lguest_run *run)
+{
+	struct lguest_regs regs = { .vcpu = run->vcpu };
+	struct mov d;
+
+	if (!decode_mov(&d, run->insn, run->insn_len) || d.store != (run->write != 0))
+		return "touched a device register with an instruction that is not a plain move";
+	if (m->ioctl(m->lguest, LGUEST_GET_REGS, &regs))
+		return "has registers that cannot be read";
+	if (d.store)
+		store(m, run->addr, d.size, mov_store_value(&d, &regs));
+	else
+		mov_load(&d, &regs, load(m, run->addr, d.size));
+	regs.rip = run->rip + d.length;
+	if (m->ioctl(m->lguest, LGUEST_SET_REGS, &regs))
+		return "has registers that cannot be set";
+	return NULL;
+}
+
+/* LHCALL_NOTIFY that no eventfd took: a queue that is not bound, or no register at all. Treated as the store it is. */
+static void notified(struct machine *m, const struct lguest_run *run)
+{
+	store(m, run->addr, 4, run->value);
+}
+
+static void print(struct machine *m, const struct lguest_run *run)
+{
+	m->print(m, run->text, run->length < LGUEST_TEXT_SIZE ? run->length : LGUEST_TEXT_SIZE - 1);
+}
+
+static void shut_down(const struct lguest_run *run, struct vcpu_end *end)
+{
+	const char *text = run->text[0] ? run->text : "no reason given";
+
+	end->text[0] = '\0';
+	switch (run->code) {
+	case LGUEST_SHUTDOWN_POWEROFF:
+		end->code = run->status & 0xff;
+		break;
+	case LGUEST_SHUTDOWN_RESTART:
+		end->code = EXIT_GUEST_RESTART;
+		snprintf(end->text, sizeof(end->text), "the guest asked for a restart");
+		break;
+	default:
+		end->code = EXIT_GUEST_CRASH;
+		snprintf(end->text, sizeof(end->text), "the guest crashed: %.*s", LGUEST_TEXT_SIZE - 1, text);
+		break;
+	}
+}
+
+static void killed(struct machine *m, const struct lguest_run *run, const char *why, struct vcpu_end *end)
+{
+	struct lguest_kill kill = { { 0 } };
+
+	end->code = EXIT_GUEST_KILLED;
+	if (!why) {
+		snprintf(end->text, sizeof(end->text), "the guest was killed: %.*s", LGUEST_TEXT_SIZE - 1, run->text);
+		return;
+	}
+	snprintf(end->text, sizeof(end->text), "the guest was killed: it %s (address %#llx, rip %#llx)", why,
+		 (unsigned long long)run->addr, (unsigned long long)run->rip);
+	snprintf(kill.text, sizeof(kill.text), "%s", why);
+	m->ioctl(m->lguest, LGUEST_KILL, &kill);
+}
+
+/* One return of LGUEST_RUN. True: the guest goes on. */
+static bool handle(struct machine *m, const struct lguest_run *run, struct vcpu_end *end)
+{
+	const char *why = NULL;
+
+	switch (run->reason) {
+	case LGUEST_EXIT_SIGNAL:
+		return true;
+	case LGUEST_EXIT_MMIO:
+		why = vcpu_mmio(m, run);
+		break;
+	case LGUEST_EXIT_NOTIFY:
+		notified(m, run);
+		break;
+	case LGUEST_EXIT_PRINT:
+		print(m, run);
+		break;
+	case LGUEST_EXIT_SHUTDOWN:
+		shut_down(run, end);
+		return false;
+	case LGUEST_EXIT_DEAD:
+		killed(m, run, NULL, end);
+		return false;
+	default:
+		why = "stopped for a reason that this program does not know";
+		break;
+	}
+	if (why)
+		killed(m, run, why, end);
+	return !why;
+}
+
+void vcpu_run(struct machine *m, struct vcpu_end *end)
+{
+	struct lguest_run run;
+	int saved;
+
+	for (;;) {
+		memset(&run, 0, sizeof(run));
+		if (m->ioctl(m->lguest, LGUEST_RUN, &run)) {
+			saved = errno;
+			end->code = EXIT_DEVICE;
+			snprintf(end->text, sizeof(end->text), "/dev/lguest does not run the guest: %s", strerror(saved));
+			return;
+		}
+		if (!handle(m, &run, end))
+			return;
+	}
+}

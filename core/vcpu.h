@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vcpu.h: run a virtual CPU and serve what the module cannot: device registers, early console text, the end.
+ */
+#ifndef LGUEST_CORE_VCPU_H
+#define LGUEST_CORE_VCPU_H
+
+#include <pthread.h>
+
+#include "core/device.h"
+
+/**
+ * struct machine - the guest, as the threads of the core share it
+ * @lguest: descriptor of /dev/lguest
+ * @lock: held around every use of @device: register access on the vCPU's thread, recovery on the main one
+ * @ioctl: how the module is reached; a test puts its own here
+ * @print: early console text
+ */
+struct machine {
+	int lguest;
+	struct guest_memory memory;
+	pthread_mutex_t lock;
+	unsigned int devices;
+	struct device device[GUEST_DEVICES];
+	int (*ioctl)(int fd, unsigned long request, void *arg);
+	void (*print)(struct machine *m, const char *text, uint32_t len);
+};
+
+/**
+ * struct vcpu_end - why a vCPU stopped
+ * @code: exit status for lguest-run: the guest's own, or one of exit.h
+ * @text: a sentence, or ""
+ */
+struct vcpu_end {
+	uint32_t code;
+	char text[LGUEST_TEXT_SIZE + 64];
+};
+
+/**
+ * vcpu_start_regs() - the registers of the guest's first instruction (docs/abi.md, "Entry")
+ * @m: the machine
+ * @entry: virtual address, @cr3: physical address of the first page table
+ *
+ * Return: 0 or -errno.
+ */
+int vcpu_start_regs(struct machine *m, uint64_t entry, uint64_t cr3);
+
+/** vcpu_run() - run the guest until its end. */
+void vcpu_run(struct machine *m, struct vcpu_end *end);
+
+/** vcpu_mmio() - serve one LGUEST_EXIT_MMIO. Return: NULL, or why the guest cannot go on. */
+const char *vcpu_mmio(struct machine *m, const struct lguest_run *run);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * virtio_mmio.h: the register file of a virtio-mmio device (virtio 1.2, section 4.2.2, version 2), and what
+ * a device behind it looks like. The file keeps the driver's choices and enforces the order of section 3.1;
+ * struct virtio_ops carries them out, for a device in another process or any other kind.
+ */
+#ifndef LGUEST_CORE_VIRTIO_MMIO_H
+#define LGUEST_CORE_VIRTIO_MMIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/layout.h"
+
+#define VIRTIO_STATUS_ACKNOWLEDGE	1u
+#define VIRTIO_STATUS_DRIVER		2u
+#define VIRTIO_STATUS_DRIVER_OK		4u
+#define VIRTIO_STATUS_FEATURES_OK	8u
+#define VIRTIO_STATUS_NEEDS_RESET	64u
+#define VIRTIO_STATUS_FAILED		128u
+
+#define VIRTIO_INT_USED			1u
+#define VIRTIO_INT_CONFIG		2u
+
+#define VIRTIO_BIT_VERSION_1		32
+#define VIRTIO_BIT_ACCESS_PLATFORM	33
+
+#define VIRTIO_CONFIG_MAX		256u
+
+/* Registers, by their names in table 4.1 of the specification. */
+enum virtio_mmio_reg {
+	VM_MAGIC = 0x000, VM_VERSION = 0x004, VM_DEVICE_ID = 0x008, VM_VENDOR_ID = 0x00c,
+	VM_DEVICE_FEATURES = 0x010, VM_DEVICE_FEATURES_SEL = 0x014,
+	VM_DRIVER_FEATURES = 0x020, VM_DRIVER_FEATURES_SEL = 0x024,
+	VM_QUEUE_SEL = 0x030, VM_QUEUE_NUM_MAX = 0x034, VM_QUEUE_NUM = 0x038, VM_QUEUE_READY = 0x044,
+	VM_QUEUE_NOTIFY = 0x050, VM_INTERRUPT_STATUS = 0x060, VM_INTERRUPT_ACK = 0x064, VM_STATUS = 0x070,
+	VM_QUEUE_DESC_LOW = 0x080, VM_QUEUE_DESC_HIGH = 0x084,
+	VM_QUEUE_DRIVER_LOW = 0x090, VM_QUEUE_DRIVER_HIGH = 0x094,
+	VM_QUEUE_DEVICE_LOW = 0x0a0, VM_QUEUE_DEVICE_HIGH = 0x0a4,
+	VM_SHM_SEL = 0x0ac, VM_SHM_LEN_LOW = 0x0b0, VM_SHM_LEN_HIGH = 0x0b4,
+	VM_SHM_BASE_LOW = 0x0b8, VM_SHM_BASE_HIGH = 0x0bc,
+	VM_CONFIG_GENERATION = 0x0fc, VM_CONFIG = 0x100,
+};
+
+/**
+ * struct virtio_queue - one queue as the driver described it
+ * @num: entries, @desc: descriptor table, @driver: avail ring, @device: used ring (guest-physical)
+ * @ready: QueueReady is 1, @running: the device was told to start it
+ */
+struct virtio_queue {
+	uint32_t num;
+	uint64_t desc, driver, device;
+	bool ready;
+	bool running;
+};
+
+struct virtio_mmio;
+
+/**
+ * struct virtio_ops - a device; every function may fail without harm to the register file
+ * @features_ok: the driver chose @features, a subset of what is offered. False: the device cannot.
+ * @queue_start: queue @index runs from now on. False: the device becomes NEEDS_RESET.
+ * @queue_stop: after it the device touches nothing of the queue.
+ * @driver_ok: the driver is ready; called before the queues start.
+ * @notify: the driver kicked queue @index through the register.
+ * @config_write: the driver wrote @len bytes at @off (in range) of config space.
+ * @reset: back to the initial state; queues are stopped.
+ */
+struct virtio_ops {
+	bool (*features_ok)(void *dev, uint64_t features);
+	bool (*queue_start)(void *dev, unsigned int index, const struct virtio_queue *q);
+	void (*queue_stop)(void *dev, unsigned int index);
+	void (*driver_ok)(void *dev);
+	void (*notify)(void *dev, unsigned int index);
+	void (*config_write)(void *dev, uint32_t off, const void *data, uint32_t len);
+	void (*reset)(void *dev);
+};
+
+/**
+ * struct virtio_mmio - the register file
+ * Filled by its owner before the guest runs: @ops, @dev, @device_id, @features (offered), @required (features
+ * without which FEATURES_OK is refused), @queues, @config and @config_size (config space is served from here).
+ * @interrupt: raise the device's line; @check: are these bytes memory that the device may reach?
+ */
+struct virtio_mmio {
+	const struct virtio_ops *ops;
+	void *dev;
+	void (*interrupt)(void *dev);
+	bool (*check)(void *dev, uint64_t gpa, uint64_t len);
+	uint32_t device_id;
+	uint64_t features;
+	uint64_t required;
+	unsigned int queues;
+	uint32_t config_size;
+	uint8_t config[VIRTIO_CONFIG_MAX];
+
+	uint64_t driver_features;
+	uint32_t device_features_sel, driver_features_sel, queue_sel;
+	uint32_t status;
+	uint32_t interrupt_status;
+	uint32_t generation;
+	struct virtio_queue queue[GUEST_QUEUES];
+};
+
+/**
+ * virtio_mmio_read() - a load from the device's page
+ * @v: the register file
+ * @off: offset in the page, @size: 1, 2, 4 or 8
+ *
+ * Registers below 0x100 answer aligned 32-bit loads, config space any; everything else reads as 0.
+ */
+uint64_t virtio_mmio_read(struct virtio_mmio *v, uint64_t off, unsigned int size);
+
+/** virtio_mmio_write() - a store to the device's page; what the specification does not allow has no effect. */
+void virtio_mmio_write(struct virtio_mmio *v, uint64_t off, unsigned int size, uint64_t value);
+
+/** virtio_mmio_set_config() - the device's config space changed: generation, interrupt. */
+void virtio_mmio_set_config(struct virtio_mmio *v, const void *config, uint32_t size);
+
+/** virtio_mmio_needs_reset() - the device cannot go on until the driver resets it (section 2.1.2). */
+void virtio_mmio_needs_reset(struct virtio_mmio *v);
+
+#endif
