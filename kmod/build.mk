@@ -1,0 +1,8 @@
+# lg.ko: built by the kernel's own build system against the headers in KDIR, here in kmod/ (its objects are ignored by git).
+
+KVER ?= 6.1
+KDIR ?= $(shell tests/host/headers.sh $(KVER))
+
+.PHONY: module module-check
+module: ## build lg.ko against the test host's headers (KVER=6.1|6.12, or KDIR=...)
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod W=1 modules

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*H:400
+ * What the guest's processor would do by itself: deliver exceptions and interrupts, return to user mode, sleep, and
+ * run a timer. All of it is a matter of a few words in struct lg_switch and in the page that the guest shares; nothing is
+ * written to the guest's stack, so delivery cannot fault. The shared page is the guest's to scribble on: each
+ * field is read once, and no value in it can do more than confuse its owner.
+ */
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+#include <asm/tsc.h>
+#include "lg.h"
+
+#define FLAGS_KERNEL	0x202ULL
+
+/* From user mode to kernel mode, as the switcher's own SYSCALL path does it */
+static void enter_kernel(struct lg_vcpu *vcpu, u64 rip)
+{
+	struct lg_switch *sw = vcpu->sw;
+	struct lguest_data *data = vcpu->data;
+
+	if (sw->mode) {
+		WRITE_ONCE(data->user_gsbase, sw->gsbase);
+		sw->gsbase = sw->kernel_gsbase;
+		sw->rsp = READ_ONCE(data->sp0);
+		sw->mode = 0;
+	}
+	sw->rip = rip;
+	sw->rflags = FLAGS_KERNEL;
+	sw->cs = LGUEST_USER_CS;
+	sw->ss = LGUEST_USER_DS;
+	WRITE_ONCE(data->irq_enabled, 0);
+}
+
+static void save_frame(struct lg_vcpu *vcpu, u32 vector, u64 error)
+{
+	const struct lg_switch *sw = vcpu->sw;
+	struct lguest_data *data = vcpu->data;
+	u64 vif = sw->mode ? LGUEST_FLAG_IF : READ_ONCE(data->irq_enabled) & LGUEST_FLAG_IF;
+
+	data->frame.rip = sw->rip;
+	data->frame.rflags = (sw->rflags & ~(u64)(LGUEST_FLAG_IF | X86_EFLAGS_IOPL)) | vif;
+	data->frame.rsp = sw->rsp;
+	data->frame.rcx = sw->rcx;
+	data->frame.r11 = sw->r11;
+	data->frame.error = error;
+	data->frame.vector = vector;
+	data->frame.cs = sw->mode ? sw->cs : LGUEST_KERNEL_CS;
+	data->frame.ss = sw->mode ? LGUEST_USER_DS : LGUEST_KERNEL_DS;
+	data->frame.flags = LG_FRAME_FULL;
+}
+
+/**
+ * lg_deliver_event - continue the guest at its event entry
+ * @vcpu: not in the guest
+ * @vector: exception, or 32 + interrupt line
+ * @error: the error code the guest is to see
+ *
+ * A guest that has not said where (no INIT), or is still copying the last event, dies.
+ */
+void lg_deliver_event(struct lg_vcpu *vcpu, u32 vector, u64 error)
+{
+	struct lg_switch *sw = vcpu->sw;
+	u64 entry = sw->mode ? vcpu->entry_user : vcpu->entry_kernel;
+
+	if (!vcpu->data) {
+		kill_guest(vcpu->lg, "exception %u (error %#llx) at %#llx before LHCALL_LGUEST_INIT",
+			   vector, error, sw->rip);
+		return;
+	}
+	if (READ_ONCE(vcpu->data->event_busy)) {
+		kill_guest(vcpu->lg, "double fault: exception %u (error %#llx, cr2 %#llx) at %#llx while event %u was delivered",
+			   vector, error, READ_ONCE(vcpu->data->cr2), sw->rip, READ_ONCE(vcpu->data->frame.vector));
+		return;
+	}
+	lg_count(vcpu, EVENTS);
+	save_frame(vcpu, vector, error);
+	WRITE_ONCE(vcpu->data->event_busy, 1);
+	enter_kernel(vcpu, entry);
+}
+
+/**
+ * lg_slow_syscall - a system call that the switcher did not take itself
+ * @vcpu: left by SYSCALL from user mode
+ */
+void lg_slow_syscall(struct lg_vcpu *vcpu)
+{
+	if (!vcpu->data) {
+		kill_guest(vcpu->lg, "SYSCALL from user mode at %#llx before LHCALL_LGUEST_INIT", vcpu->sw->rip);
+		return;
+	}
+	save_frame(vcpu, 0, 0);
+	vcpu->data->frame.flags = 0;
+	enter_kernel(vcpu, vcpu->sw->syscall_entry);
+}
+
+/**
+ * lg_return_to_user - the return that the switcher left to C: an interrupt waits, or the frame is unusual
+ * @vcpu: left by SYSCALL at return_to_user
+ *
+ * The same checks as the switcher's. A frame that no processor could return to is #GP at the return.
+ */
+void lg_return_to_user(struct lg_vcpu *vcpu)
+{
+	struct lg_switch *sw = vcpu->sw;
+	struct lguest_data *data = vcpu->data;
+	u64 gs = READ_ONCE(data->user_gsbase);
+	struct lguest_frame f;
+
+	memcpy(&f, &data->frame, sizeof(f));
+	barrier();	/* what is checked below is the copy */
+	lg_count(vcpu, SLOW_RETURNS);
+	if (f.rip >> 47 || !lg_canonical48(gs)) {
+		sw->rip = sw->return_to_user;
+		lg_deliver_event(vcpu, X86_TRAP_GP, 0);
+		return;
+	}
+	sw->rip = f.rip;
+	sw->rflags = (f.rflags & (SW_USER_FLAGS | X86_EFLAGS_TF | X86_EFLAGS_RF)) | FLAGS_KERNEL;
+	sw->rsp = f.rsp;
+	sw->cs = f.cs == LGUEST_USER32_CS ? LGUEST_USER32_CS : LGUEST_USER_CS;
+	sw->ss = LGUEST_USER_DS;
+	sw->rcx = f.flags & LG_FRAME_FULL ? f.rcx : f.rip;
+	sw->r11 = f.flags & LG_FRAME_FULL ? f.r11 : sw->rflags;
+	sw->gsbase = gs;
+	sw->mode = 1;
+	WRITE_ONCE(data->irq_enabled, LGUEST_FLAG_IF);
+}
+
+static u64 ready_lines(struct lg_vcpu *vcpu)
+{
+	return atomic64_read(&vcpu->pending) & ~READ_ONCE(vcpu->data->blocked_interrupts);
+}
+
+static bool can_take_interrupt(struct lg_vcpu *vcpu)
+{
+	return vcpu->sw->mode || (READ_ONCE(vcpu->data->irq_enabled) && !READ_ONCE(vcpu->data->event_busy));
+}
+
+/**
+ * lg_interrupt_ready - would lg_deliver_interrupt() have anything to do that it has not done yet?
+ * @vcpu: about to enter; called with interrupts off, after in_guest was set
+ */
+bool lg_interrupt_ready(struct lg_vcpu *vcpu)
+{
+	if (!vcpu->data || !ready_lines(vcpu))
+		return false;
+	return can_take_interrupt(vcpu) || !READ_ONCE(vcpu->data->irq_pending);
+}
+
+/**
+ * lg_deliver_interrupt - deliver the lowest line that is pending and not blocked, or tell the guest that one waits
+ * @vcpu: not in the guest
+ */
+void lg_deliver_interrupt(struct lg_vcpu *vcpu)
+{
+	u64 lines;
+
+	if (!vcpu->data)
+		return;
+	lines = ready_lines(vcpu);
+	if (!lines) {
+		if (READ_ONCE(vcpu->data->irq_pending))
+			WRITE_ONCE(vcpu->data->irq_pending, 0);
+		return;
+	}
+	if (!can_take_interrupt(vcpu)) {
+		WRITE_ONCE(vcpu->data->irq_pending, LGUEST_FLAG_IF);
+		return;
+	}
+	atomic64_andnot(1ULL << __ffs64(lines), &vcpu->pending);
+	lg_count(vcpu, INTERRUPTS);
+	lg_deliver_event(vcpu, LGUEST_FIRST_VECTOR + __ffs64(lines), 0);
+	WRITE_ONCE(vcpu->data->irq_pending, lines & (lines - 1) ? LGUEST_FLAG_IF : 0);
+}
+
+/**
+ * lg_raise - raise an interrupt line
+ * @vcpu: whose
+ * @irq: below LGUEST_IRQS
+ *
+ * From any context. The bit is set before the vCPU is looked at; it looks at the bit after it said that it is in the guest
+ * (or asleep): so one of the two sees the other.
+ */
+void lg_raise(struct lg_vcpu *vcpu, u32 irq)
+{
+	atomic64_or(1ULL << irq, &vcpu->pending);
+	smp_mb__after_atomic();
+	lg_kick(vcpu);
+}
+
+/**
+ * lg_halt - sleep until an interrupt can be delivered, a signal comes or the guest dies
+ * @vcpu: its own thread
+ */
+void lg_halt(struct lg_vcpu *vcpu)
+{
+	lg_count(vcpu, HALTS);
+	wait_event_interruptible(vcpu->wq, ready_lines(vcpu) || READ_ONCE(vcpu->lg->dead));
+	if (ready_lines(vcpu))
+		vcpu->halted = false;
+}
+
+static enum hrtimer_restart timer_fired(struct hrtimer *timer)
+{
+	lg_raise(container_of(timer, struct lg_vcpu, timer), LGUEST_IRQ_TIMER);
+	return HRTIMER_NORESTART;
+}
+
+/** lg_timer_init - the vCPU's one-shot timer, not armed */
+void lg_timer_init(struct lg_vcpu *vcpu)
+{
+	hrtimer_init(&vcpu->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	vcpu->timer.function = timer_fired;
+}
+
+/**
+ * lg_set_clockevent - arm the timer
+ * @vcpu: the vCPU
+ * @ns: from now; 0 stops it
+ */
+void lg_set_clockevent(struct lg_vcpu *vcpu, u64 ns)
+{
+	if (!ns) {
+		hrtimer_cancel(&vcpu->timer);
+		return;
+	}
+	hrtimer_start(&vcpu->timer, ktime_add_ns(ktime_get(), min_t(u64, ns, KTIME_MAX / 2)), HRTIMER_MODE_ABS);
+}
+
+/**
+ * lg_fill_time - tell the guest how to read the host's clock
+ * @vcpu: INIT has just named the shared page
+ *
+ * mul and shift so that (cycles << shift) * mul >> 32 is nanoseconds: 30 bits or more, an error below 10^-9.
+ */
+void lg_fill_time(struct lg_vcpu *vcpu)
+{
+	struct lguest_time *t = &vcpu->data->time;
+	struct timespec64 wall;
+	u64 khz = check_tsc_unstable() ? 0 : tsc_khz, mul;
+	s8 shift = 0;
+	unsigned long flags;
+
+	t->version = 1;
+	t->tsc_khz = khz;
+	local_irq_save(flags);
+	t->tsc_timestamp = rdtsc_ordered();
+	t->system_time = ktime_get_ns();
+	ktime_get_real_ts64(&wall);
+	local_irq_restore(flags);
+	t->wall_sec = wall.tv_sec;
+	t->wall_nsec = wall.tv_nsec;
+	t->wall_at = t->system_time;
+	if (khz) {
+		for (mul = (1000000ULL << 32) / khz; mul >> 32; mul >>= 1)
+			shift++;
+		t->mul = mul;
+		t->shift = shift;
+	}
+	t->version = 2;
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*H:600
+ * Hypercalls: a table of numbers, and one small function each. Arguments are in the guest's registers (or in a slot of the
+ * async ring, copied before it is looked at); whatever they hold, the worst they can do is to kill their guest.
+ */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+#include <asm/desc.h>
+#include <asm/fsgsbase.h>
+#include <asm/pgtable.h>
+#include "lg.h"
+
+/*
+ * @call: does it; its result goes to rax
+ * @flags: when it may be called
+ */
+struct hcall {
+	s64 (*call)(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run);
+	unsigned int flags;
+};
+#define BEFORE_INIT	1
+#define QUEUED		2	/* may come by the async ring, where run is NULL */
+
+static s64 flush_async(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_drain_lost(vcpu);
+	return 0;
+}
+
+/* How much from @va on the launcher's page table maps with one entry or not at all; *present when it does map */
+static u64 mapped_span(struct mm_struct *mm, u64 va, bool *present)
+{
+	pgd_t *pgd = pgd_offset(mm, va);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	*present = false;
+	if (pgd_none(*pgd))
+		return PGDIR_SIZE;
+	p4d = p4d_offset(pgd, va);
+	if (p4d_none(*p4d))
+		return P4D_SIZE;
+	pud = pud_offset(p4d, va);
+	if (pud_none(*pud))
+		return PUD_SIZE;
+	*present = true;
+	if (pud_large(*pud))
+		return PUD_SIZE;
+	pmd = pmd_offset(pud, va);
+	*present = !pmd_none(*pmd);
+	return PMD_SIZE;
+}
+
+/*
+ * True when the host has kernel mappings in the range: its global TLB entries would hide the guest's. A 2 MiB
+ * part that the host uses at all counts as used.
+ */
+static bool overlaps_host(struct lg_vcpu *vcpu, u64 start, u64 end)
+{
+	bool present;
+	u64 va, next;
+
+	for (va = start; va < end; va = next) {
+		u64 span = mapped_span(vcpu->lg->mm, va, &present);
+
+		if (present)
+			return true;
+		next = (va | (span - 1)) + 1;
+		if (next <= va)
+			break;
+		cond_resched();
+	}
+	return false;
+}
+
+/* The part of struct lguest_data that INIT reads, in its order */
+struct init_args {
+	u32 abi_version;
+	u32 init_flags;
+	u64 syscall_entry;
+	u64 event_entry_user;
+	u64 event_entry_kernel;
+	u64 return_to_user;
+	u64 kernel_range[4][2];
+};
+
+static void choose_flush_globals(struct lg_vcpu *vcpu, const struct init_args *d)
+{
+	unsigned int i;
+
+	vcpu->flush_globals = false;
+	for (i = 0; i < ARRAY_SIZE(d->kernel_range); i++)
+		if (d->kernel_range[i][1] > d->kernel_range[i][0] &&
+		    overlaps_host(vcpu, d->kernel_range[i][0], d->kernel_range[i][1]))
+			vcpu->flush_globals = true;
+	vcpu->stat[LG_STAT_FLUSH_GLOBALS] = vcpu->flush_globals;
+}
+
+static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	struct lguest *lg = vcpu->lg;
+	struct lguest_data *data;
+	struct init_args d;
+	struct page **slot;
+
+	if (vcpu->data || arg[0] & ~PAGE_MASK || lg_pin(vcpu, arg[0] >> PAGE_SHIFT)) {
+		kill_guest(lg, "LHCALL_LGUEST_INIT with bad address %#llx, or twice", arg[0]);
+		return -EINVAL;
+	}
+	slot = lg_gfn_slot(lg, arg[0] >> PAGE_SHIFT);
+	data = page_address(*slot);
+	BUILD_BUG_ON(sizeof(d) != offsetof(struct lguest_data, reserved1) - offsetof(struct lguest_data, abi_version));
+	memcpy(&d, (const u8 *)data + offsetof(struct lguest_data, abi_version), sizeof(d));
+	barrier();	/* what is checked below is the copy */
+	if (d.abi_version != LGUEST_ABI_VERSION || d.init_flags) {
+		kill_guest(lg, "the guest wants ABI version %u, this host has %u", d.abi_version, LGUEST_ABI_VERSION);
+		return -EINVAL;
+	}
+	if (!lg_canonical48(d.syscall_entry) || !lg_canonical48(d.event_entry_user) ||
+	    !lg_canonical48(d.event_entry_kernel) || !lg_canonical48(d.return_to_user)) {
+		kill_guest(lg, "LHCALL_LGUEST_INIT with an entry address that is not canonical");
+		return -EINVAL;
+	}
+	choose_flush_globals(vcpu, &d);
+	data->reserve_start = 0xffff800000000000ULL;
+	data->reserve_end = 0xffff808000000000ULL;
+	data->host_features = 0;
+	/* A page of zeros is a ring full of ready slots */
+	memset(data->hcall_status, LHCALL_RING_FREE, sizeof(data->hcall_status));
+	vcpu->data = data;
+	lg_fill_time(vcpu);
+	lg_map_data(vcpu, *slot);
+	vcpu->sw->syscall_entry = d.syscall_entry;
+	vcpu->sw->return_to_user = d.return_to_user;
+	vcpu->entry_user = d.event_entry_user;
+	vcpu->entry_kernel = d.event_entry_kernel;
+	vcpu->cr3_stale = true;
+	return 0;
+}
+
+/* Text from the guest into the answer to LGUEST_RUN, bounded and terminated */
+static void copy_text(struct lg_vcpu *vcpu, struct lguest_run *run, gpa_t gpa, u64 len)
+{
+	run->length = min_t(u64, len, sizeof(run->text) - 1);
+	if (run->length && lg_read_guest(vcpu, run->text, gpa, run->length))
+		kill_guest(vcpu->lg, "text at %#llx is not in guest memory", gpa);
+	run->text[run->length] = '\0';
+}
+
+static s64 shutdown(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	run->reason = LGUEST_EXIT_SHUTDOWN;
+	run->code = arg[2];
+	run->status = arg[3] & 0xff;
+	copy_text(vcpu, run, arg[0], arg[1]);
+	if (arg[2] < LGUEST_SHUTDOWN_POWEROFF || arg[2] > LGUEST_SHUTDOWN_CRASH) {
+		kill_guest(vcpu->lg, "LHCALL_SHUTDOWN with unknown reason %llu", arg[2]);
+		run->reason = 0;
+	} else {
+		kill_guest(vcpu->lg, "the guest has shut down");
+	}
+	vcpu->stop = true;
+	return 0;
+}
+
+static s64 print(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	run->reason = LGUEST_EXIT_PRINT;
+	copy_text(vcpu, run, arg[0], arg[1]);
+	vcpu->stop = true;
+	return 0;
+}
+
+static s64 new_pgtable(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_drain_lost(vcpu);
+	if (lg_set_root(vcpu, arg[0]) != LG_FILLED) {
+		kill_guest(vcpu->lg, "no memory for shadow tables");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static s64 flush_tlb(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_drain_lost(vcpu);
+	if (arg[0] == LG_FLUSH_USER)
+		lg_flush_user(vcpu);
+	else if (arg[0] == LG_FLUSH_ALL)
+		lg_flush_all(vcpu);
+	else if (arg[0] != LG_FLUSH_LOST)
+		return -EINVAL;
+	return 0;
+}
+
+static s64 flush_range(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_drain_lost(vcpu);
+	lg_flush_range(vcpu, arg[0], arg[1]);
+	return 0;
+}
+
+static s64 drop_pgtable(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_drain_lost(vcpu);
+	lg_drop_root(vcpu, arg[0]);
+	return 0;
+}
+
+static s64 set_clockevent(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_set_clockevent(vcpu, arg[0]);
+	return 0;
+}
+
+static s64 halt_vcpu(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	WRITE_ONCE(vcpu->data->irq_enabled, LGUEST_FLAG_IF);
+	vcpu->halted = true;
+	return 0;
+}
+
+/* What it is for happens on the way back in */
+static s64 send_interrupts(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	return 0;
+}
+
+static s64 notify(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_count(vcpu, NOTIFIES);
+	if (lg_notify(vcpu->lg, arg[0], arg[1]))
+		return 0;
+	if (!run)
+		return -ENOENT;
+	run->reason = LGUEST_EXIT_NOTIFY;
+	run->addr = arg[0];
+	run->value = arg[1];
+	vcpu->stop = true;
+	return 0;
+}
+
+static s64 set_kernel_gs(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	if (!lg_canonical48(arg[0]))
+		return -EINVAL;
+	vcpu->sw->kernel_gsbase = arg[0];
+	vcpu->sw->gsbase = arg[0];
+	return 0;
+}
+
+/*
+ * Load a selector as the user's GS and say what base it gives. The only ones that a guest has are NULL, the flat ones and its TLS
+ * entries; loading any other faults in asm_load_gs_index(), which then loads 0.
+ */
+static s64 load_gs(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	u64 base, host;
+	unsigned long flags;
+
+	preempt_disable();
+	local_irq_save(flags);
+	rdmsrl(MSR_KERNEL_GS_BASE, host);
+	asm_load_gs_index((u16)arg[0] | 3);
+	rdmsrl(MSR_KERNEL_GS_BASE, base);
+	wrmsrl(MSR_KERNEL_GS_BASE, host);
+	local_irq_restore(flags);
+	preempt_enable();
+	return base;
+}
+
+/* A TLS descriptor that user code may load: what set_thread_area() lets through (data, DPL 3, present), or empty */
+static bool good_tls(u64 raw, struct desc_struct *desc)
+{
+	memcpy(desc, &raw, sizeof(raw));
+	return !raw || (desc->s && desc->dpl == 3 && desc->p && !desc->l && !(desc->type & 8));
+}
+
+static s64 load_tls(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	struct desc_struct tls[3], *gdt;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		if (!good_tls(arg[i], &tls[i]))
+			return -EINVAL;
+	preempt_disable();
+	memcpy(vcpu->tls, tls, sizeof(tls));
+	gdt = get_cpu_gdt_rw(smp_processor_id());
+	memcpy(gdt + GDT_ENTRY_TLS_MIN, tls, sizeof(tls));
+	preempt_enable();
+	return 0;
+}
+
+static const struct hcall hcalls[LHCALL_NR] = {
+	[LHCALL_FLUSH_ASYNC]	= { flush_async },
+	[LHCALL_LGUEST_INIT]	= { lguest_init, BEFORE_INIT },
+	[LHCALL_SHUTDOWN]	= { shutdown, BEFORE_INIT },
+	[LHCALL_NEW_PGTABLE]	= { new_pgtable, BEFORE_INIT },
+	[LHCALL_FLUSH_TLB]	= { flush_tlb, QUEUED },
+	[LHCALL_FLUSH_RANGE]	= { flush_range, QUEUED },
+	[LHCALL_DROP_PGTABLE]	= { drop_pgtable, QUEUED },
+	[LHCALL_SET_CLOCKEVENT]	= { set_clockevent, QUEUED },
+	[LHCALL_HALT]		= { halt_vcpu },
+	[LHCALL_SEND_INTERRUPTS] = { send_interrupts },
+	[LHCALL_NOTIFY]		= { notify, QUEUED },
+	[LHCALL_SET_KERNEL_GS]	= { set_kernel_gs, BEFORE_INIT },
+	[LHCALL_LOAD_GS]	= { load_gs },
+	[LHCALL_LOAD_TLS]	= { load_tls, QUEUED },
+	[LHCALL_PRINT]		= { print, BEFORE_INIT },
+};
+
+static const struct hcall *find_hcall(u64 nr)
+{
+	return nr < LHCALL_NR ? &hcalls[array_index_nospec(nr, LHCALL_NR)] : NULL;
+}
+
+/* Slots are run in the order in which the guest filled them, from where the last run stopped, each copied once */
+static void run_ring(struct lg_vcpu *vcpu)
+{
+	struct lguest_data *data = vcpu->data;
+	unsigned int n;
+
+	for (n = 0; n < LHCALL_RING_SIZE; n++) {
+		unsigned int i = vcpu->ring_next;
+		const struct hcall *h;
+		u64 nr, arg[4];
+
+		if (READ_ONCE(data->hcall_status[i]) != LHCALL_RING_READY)
+			return;
+		smp_rmb();
+		nr = READ_ONCE(data->hcalls[i].nr);
+		memcpy(arg, data->hcalls[i].arg, sizeof(arg));
+		barrier();
+		vcpu->ring_next = (i + 1) % LHCALL_RING_SIZE;
+		h = find_hcall(nr);
+		if (!h || !(h->flags & QUEUED)) {
+			kill_guest(vcpu->lg, "hypercall %llu cannot be queued", nr);
+			return;
+		}
+		lg_count(vcpu, ASYNC_HCALLS);
+		h->call(vcpu, arg, NULL);
+		WRITE_ONCE(data->hcall_status[i], LHCALL_RING_FREE);
+	}
+}
+
+/**
+ * lg_hypercall - the guest kernel executed SYSCALL
+ * @vcpu: its registers are in vcpu->sw
+ * @run: the answer to LGUEST_RUN, when the call ends it
+ *
+ * Return: true when LGUEST_RUN is to return.
+ */
+bool lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run)
+{
+	struct lg_switch *sw = vcpu->sw;
+	const struct hcall *h = find_hcall(sw->rax);
+	u64 arg[4] = { sw->rdi, sw->rsi, sw->rdx, sw->r10 };
+
+	lg_count(vcpu, HCALLS);
+	if (!vcpu->data && h && !(h->flags & BEFORE_INIT)) {
+		kill_guest(vcpu->lg, "hypercall %llu before LHCALL_LGUEST_INIT", sw->rax);
+		return false;
+	}
+	if (vcpu->data)
+		run_ring(vcpu);
+	sw->rax = h ? h->call(vcpu, arg, run) : -ENOSYS;
+	return vcpu->stop;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of lg.ko share: a guest, its vCPU, its memory, its shadow tables, and who offers which function. It
+ * declares only; each group of functions is documented where it is defined.
+ */
+#ifndef LG_H
+#define LG_H
+
+#include <linux/eventfd.h>
+#include <linux/hashtable.h>
+#include <linux/hrtimer.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/preempt.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <linux/lguest.h>
+#include "switch.h"
+
+#define LG_ROOTS		64	/* address spaces cached: one PCID pair each */
+#define LG_SP_HASH_BITS		10
+#define LG_MAX_IOEVENTFDS	64
+#define LG_MAX_IRQFDS		64
+#define LG_CACHE_PAGES		16	/* tables that one fault can need, and room for a few more faults */
+
+typedef u64 gpa_t;
+typedef u64 gfn_t;
+
+struct lguest;
+struct lg_root;
+
+/**
+ * struct lg_sp - a page of a shadow table
+ * @spt: the page, as the processor reads it
+ * @gfn: the guest table that it shadows; LG_NO_GFN when it splits a large page of the guest
+ * @parent, @parent_index: the one entry that points here; NULL for a top table
+ * @root: whose low half this is part of; NULL in the kernel half
+ * @used: entries that are not 0
+ */
+struct lg_sp {
+	u64 *spt;
+	gfn_t gfn;
+	struct lg_sp *parent;
+	struct lg_root *root;
+	u16 parent_index;
+	u16 used;
+	u8 level;
+	struct hlist_node hash;
+	struct list_head free;
+};
+#define LG_NO_GFN		(~0ULL)
+
+/**
+ * struct lg_root - a guest address space: two views on one shadow low half
+ * @low: the low half's top table: on a 4-level host it is the user view's own root page
+ * @top: root pages (what CR3 points to) of the kernel view and of the user view
+ * @slot: its PCIDs are asid << 6 | slot, and the same with bit 11 for the user view
+ * @tlb_gen: the vCPU's tlb_gen when both views' TLB entries were last known good
+ * @kernel_only: a supervisor page is mapped in the low half: not for user mode as it is
+ */
+struct lg_root {
+	struct lg_sp *low;
+	u64 *top[2];
+	u64 tlb_gen;
+	unsigned int slot;
+	bool used;
+	bool kernel_only;
+	struct list_head lru;
+};
+
+struct lg_region {
+	gfn_t gfn;
+	u64 npages;
+	unsigned long user_addr;
+	struct page **pages;	/* pinned, or NULL */
+};
+
+struct lg_ioeventfd {
+	u64 addr;
+	u64 value;
+	u32 flags;
+	struct eventfd_ctx *ctx;
+};
+
+struct lg_irqfd {
+	struct lguest *lg;
+	u32 irq;
+	struct eventfd_ctx *ctx;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *wqh;
+	poll_table pt;
+	struct list_head list;
+};
+
+/* Values of lg_msr[]: what SYSCALL and SYSENTER do; the guest's while a vCPU is loaded */
+enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_CS, LG_MSR_EFER, LG_MSRS };
+
+/**
+ * struct lg_vcpu - a virtual CPU
+ * @sw: its private switcher page; @sw_va: where the switcher area is in slot 256
+ * @data: the host's address of the page that the guest shares, once INIT was called
+ * @pending: interrupt lines raised and not delivered; any CPU sets bits
+ * @in_guest: the guest runs, or is about to: whoever changes @pending must send an IPI
+ * @asid, @asid_cpu, @asid_epoch: which PCIDs are its, and since when
+ */
+struct lg_vcpu {
+	struct lguest *lg;
+	u32 id;
+	struct mutex mutex;
+
+	struct lg_switch *sw;
+	u64 sw_va;
+	struct page *pages[3];		/* IDT, switch, stack */
+	struct lguest_data *data;
+	struct page *data_page;
+	u64 entry_user, entry_kernel;
+
+	struct lg_root *root;
+	bool cr3_stale, flush_tlb;
+	u64 tlb_gen;
+	unsigned int asid;
+	int asid_cpu;
+	u64 asid_epoch;
+	bool flush_globals;
+	bool stop;			/* LGUEST_RUN is to return */
+
+	atomic64_t pending;
+	int in_guest;
+	int cpu;
+	bool halted;
+	wait_queue_head_t wq;
+	struct hrtimer timer;
+	unsigned int ring_next;
+
+	bool loaded;
+	struct preempt_notifier notifier;
+	struct fpu_guest fpu;
+	u64 host_msr[LG_MSRS];
+	u64 guest_fsbase, host_fsbase;
+	u16 guest_sel[4], host_sel[4];	/* DS, ES, FS, GS */
+	u32 host_pkru;
+	struct desc_struct tls[3];
+
+	struct page *pin_pages[16];
+	u64 stat[LG_STAT_NR];
+};
+
+struct lguest {
+	struct mm_struct *mm;
+	struct mutex lock;
+	bool created;
+	u64 *pgd_slot;			/* slot 256 of mm's table */
+	struct list_head sw_tables;	/* page-table pages of slot 256 */
+	u64 sw_entry;			/* what slot 256 of every root holds */
+	u64 *sw_pt;
+
+	struct lg_region region[LGUEST_MAX_REGIONS];
+	unsigned int nr_regions;
+	struct lg_vcpu *vcpu[LGUEST_MAX_VCPUS];
+
+	/* Shadow tables: touched by the vCPU's thread only */
+	DECLARE_HASHTABLE(sp_hash, LG_SP_HASH_BITS);
+	struct lg_root roots[LG_ROOTS];
+	struct list_head root_lru;
+	struct lg_sp *kernel;		/* top table of the kernel half, shared by all roots */
+	u64 *user_high;			/* LA57: the user view's upper half: the cpu_entry_area alone */
+	struct list_head sp_cache;
+	unsigned int sp_cached, sp_count, sp_max;
+	u64 tlb_gen;
+
+	spinlock_t events_lock;
+	struct lg_ioeventfd ioeventfd[LG_MAX_IOEVENTFDS];
+	unsigned int nr_ioeventfds;
+	struct list_head irqfds;
+	unsigned int nr_irqfds;
+
+	spinlock_t dead_lock;
+	bool dead;
+	char reason[LGUEST_TEXT_SIZE];
+
+	struct dentry *debugfs;
+	struct mutex stat_lock;
+};
+
+#define lg_count(vcpu, what) ((vcpu)->stat[LG_STAT_##what]++)
+
+/* main.c */
+extern bool lg_la57, lg_pcid;
+extern u64 lg_cea_entry;
+
+/* switcher.c */
+int lg_switcher_init(void);
+void lg_switcher_exit(void);
+int lg_map_switcher(struct lguest *lg);
+void lg_unmap_switcher(struct lguest *lg);
+int lg_vcpu_map(struct lg_vcpu *vcpu);
+void lg_vcpu_unmap(struct lg_vcpu *vcpu);
+void lg_map_data(struct lg_vcpu *vcpu, struct page *page);
+u64 lg_switcher_addr(struct lg_vcpu *vcpu, const void *label);
+void lg_enter(u64 address);
+void lg_call_gate(u64 address);
+extern const char lg_switcher_start[], lg_switcher_end[], lg_idt_stubs[], lg_nmi_stub[], lg_mce_stub[],
+	lg_db_stub[], lg_df_stub[], lg_syscall[], lg_cstar[], lg_switcher_enter[], lg_host_return[];
+
+/* memory.c */
+int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r);
+void lg_free_regions(struct lguest *lg);
+struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn);
+int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn);
+void *lg_gpa(struct lguest *lg, gpa_t gpa);
+int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len);
+
+/* shadow.c */
+enum lg_fault { LG_FILLED, LG_GUEST_FAULT, LG_MMIO, LG_NEED_PIN, LG_NEED_TABLES };
+struct lg_walk {
+	gpa_t gpa;		/* MMIO, NEED_PIN: where */
+	u32 error;		/* GUEST_FAULT: the error code */
+};
+int lg_shadow_init(struct lguest *lg);
+void lg_shadow_exit(struct lguest *lg);
+enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk);
+int lg_shadow_topup(struct lguest *lg);
+void lg_shadow_evict(struct lg_vcpu *vcpu);
+enum lg_fault lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
+void lg_drop_root(struct lg_vcpu *vcpu, gpa_t cr3);
+void lg_flush_user(struct lg_vcpu *vcpu);
+void lg_flush_all(struct lg_vcpu *vcpu);
+void lg_flush_range(struct lg_vcpu *vcpu, u64 start, u64 end);
+void lg_drain_lost(struct lg_vcpu *vcpu);
+void lg_prepare_user(struct lg_vcpu *vcpu);
+void lg_load_cr3(struct lg_vcpu *vcpu);
+void lg_cr3_loaded(struct lg_vcpu *vcpu);
+int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa);
+
+/* vcpu.c */
+int lg_vcpu_create(struct lguest *lg, u32 id);
+void lg_vcpu_free(struct lg_vcpu *vcpu);
+int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run);
+void lg_kick(struct lg_vcpu *vcpu);
+__printf(2, 3) void kill_guest(struct lguest *lg, const char *fmt, ...);
+
+/* events.c */
+void lg_deliver_event(struct lg_vcpu *vcpu, u32 vector, u64 error);
+void lg_deliver_interrupt(struct lg_vcpu *vcpu);
+bool lg_interrupt_ready(struct lg_vcpu *vcpu);
+void lg_raise(struct lg_vcpu *vcpu, u32 irq);
+void lg_return_to_user(struct lg_vcpu *vcpu);
+void lg_slow_syscall(struct lg_vcpu *vcpu);
+void lg_halt(struct lg_vcpu *vcpu);
+void lg_timer_init(struct lg_vcpu *vcpu);
+void lg_set_clockevent(struct lg_vcpu *vcpu, u64 ns);
+void lg_fill_time(struct lg_vcpu *vcpu);
+
+/* hypercalls.c */
+bool lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run);
+
+/* eventfds.c */
+int lg_ioeventfd(struct lguest *lg, const struct lguest_ioeventfd *args);
+int lg_irqfd(struct lguest *lg, const struct lguest_irqfd *args);
+bool lg_notify(struct lguest *lg, u64 addr, u64 value);
+void lg_free_eventfds(struct lguest *lg);
+
+static inline bool lg_canonical48(u64 va)
+{
+	return (u64)((s64)(va << 16) >> 16) == va;
+}
+
+#endif

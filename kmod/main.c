@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/*P:100
+ * lg.ko: loading and unloading. Before /dev/lguest appears, the host must be one that the switcher is right for: each thing
+ * that would break it is refused here, by name, with a sentence in the log. Nothing of the host is changed by loading.
+ */
+#include <linux/cc_platform.h>
+#include <linux/kernel.h>
+#include <linux/mem_encrypt.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+#include <asm/cpu_entry_area.h>
+#include <asm/cpufeature.h>
+#include <asm/desc.h>
+#include <asm/pgtable.h>
+#include <asm/tlbflush.h>
+#include "dev.h"
+#include "lg.h"
+
+bool lg_la57, lg_pcid;
+u64 lg_cea_entry;
+
+/* Why this host can't be used, or NULL */
+static const char *unfit_host(void)
+{
+#ifdef X86_FEATURE_FRED
+	if (boot_cpu_has(X86_FEATURE_FRED))
+		return "this host uses FRED event delivery, which has no IDT to switch; boot it with fred=off";
+#endif
+#ifdef X86_CR4_LASS
+	if (native_read_cr4() & X86_CR4_LASS)
+		return "this host has LASS on, which keeps ring 3 out of the upper half; boot it with clearcpuid=lass";
+#endif
+	if (boot_cpu_has(X86_FEATURE_XENPV))
+		return "this host is a Xen PV guest itself: its kernel is not in ring 0";
+	if (boot_cpu_has(X86_FEATURE_SEV_ES) && cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT))
+		return "this host is an SEV-ES guest: instructions of the guest would raise #VC";
+	if (sme_me_mask)
+		return "this host encrypts its memory (SME or SEV), which the shadow tables do not carry yet";
+	if (!boot_cpu_has(X86_FEATURE_FSGSBASE) || !(native_read_cr4() & X86_CR4_FSGSBASE))
+		return "this host has no FSGSBASE instructions, or has them switched off";
+	if (!boot_cpu_has(X86_FEATURE_NX) || !boot_cpu_has(X86_FEATURE_SYSCALL))
+		return "this host's processor has no NX or no SYSCALL";
+	return NULL;
+}
+
+/* The top-level entry that maps the host's cpu_entry_area: the same in all of its page tables */
+static u64 cea_entry(void)
+{
+	unsigned long va = CPU_ENTRY_AREA_BASE;
+	pgd_t *pgd = pgd_offset(current->mm, va);
+
+	if (!lg_la57)
+		return pgd_val(*pgd);
+	return p4d_val(*p4d_offset(pgd, va));
+}
+
+static int __init lg_init(void)
+{
+	const char *why = unfit_host();
+	int err;
+
+	if (why) {
+		pr_err("lguest: not loaded: %s\n", why);
+		return -ENODEV;
+	}
+	lg_la57 = !!(native_read_cr4() & X86_CR4_LA57);
+	lg_pcid = !!(native_read_cr4() & X86_CR4_PCIDE);
+	/* U clear: the guest's root pages repeat it, and user mode must not see what is below */
+	lg_cea_entry = cea_entry() & ~(u64)_PAGE_USER;
+	if (!(lg_cea_entry & _PAGE_PRESENT)) {
+		pr_err("lguest: not loaded: this host's page tables have no cpu_entry_area where it should be\n");
+		return -ENODEV;
+	}
+	err = lg_switcher_init();
+	if (err)
+		return err;
+	lg_debugfs_init();
+	preempt_notifier_inc();
+	err = misc_register(&lg_device);
+	if (err)
+		goto out;
+	pr_info("lguest: /dev/lguest, API version %d, %d-level host, PCID %s\n", LGUEST_API_VERSION, lg_la57 ? 5 : 4,
+		lg_pcid ? "on" : "off");
+	return 0;
+out:
+	preempt_notifier_dec();
+	lg_debugfs_exit();
+	lg_switcher_exit();
+	return err;
+}
+
+static void __exit lg_exit(void)
+{
+	misc_deregister(&lg_device);
+	preempt_notifier_dec();
+	lg_debugfs_exit();
+	lg_switcher_exit();
+}
+
+module_init(lg_init);
+module_exit(lg_exit);
+MODULE_DESCRIPTION("lguest: run 64-bit Linux guests without VT-x or SVM");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Statistics: the counters of a guest, for LGUEST_GET_STATS and for people (debugfs, lguest/PID/stats). They are read while the
+ * vCPU counts, without a lock: each number is right, their sum may be a moment apart.
+ */
+#include <linux/debugfs.h>
+#include <linux/mm_types.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include "dev.h"
+#include "lg.h"
+
+static const char * const names[LG_STAT_NR] = {
+	[LG_STAT_EXITS] = "exits", [LG_STAT_HCALLS] = "hypercalls", [LG_STAT_ASYNC_HCALLS] = "async_hypercalls",
+	[LG_STAT_HOST_IRQS] = "host_irqs", [LG_STAT_HOST_NMIS] = "host_nmis",
+	[LG_STAT_SWITCHER_NMIS] = "switcher_nmis", [LG_STAT_SWITCHER_MCES] = "switcher_mces",
+	[LG_STAT_SWITCHER_DBS] = "switcher_dbs", [LG_STAT_PAGE_FAULTS] = "page_faults", [LG_STAT_FILLS] = "fills",
+	[LG_STAT_FILLS_AROUND] = "fills_around", [LG_STAT_HUGE_FILLS] = "huge_fills",
+	[LG_STAT_SPURIOUS] = "spurious_faults", [LG_STAT_GUEST_FAULTS] = "guest_faults", [LG_STAT_LOST] = "lost",
+	[LG_STAT_FLUSHES] = "flushes", [LG_STAT_ROOT_HITS] = "root_hits", [LG_STAT_ROOT_MISSES] = "root_misses",
+	[LG_STAT_ASIDS] = "asids", [LG_STAT_SHADOW_PAGES] = "shadow_pages", [LG_STAT_EVICTIONS] = "evictions",
+	[LG_STAT_PINNED_PAGES] = "pinned_pages", [LG_STAT_EVENTS] = "events", [LG_STAT_INTERRUPTS] = "interrupts",
+	[LG_STAT_SLOW_RETURNS] = "slow_returns", [LG_STAT_HALTS] = "halts", [LG_STAT_MMIO] = "mmio",
+	[LG_STAT_NOTIFIES] = "notifies", [LG_STAT_FLUSH_GLOBALS] = "flush_globals",
+};
+
+static struct dentry *top;
+
+/**
+ * lg_read_stats - add up what a guest's vCPUs have counted
+ * @lg: the guest
+ * @stats: out
+ */
+void lg_read_stats(struct lguest *lg, struct lguest_stats *stats)
+{
+	unsigned int i, s;
+
+	memset(stats, 0, sizeof(*stats));
+	for (i = 0; i < LGUEST_MAX_VCPUS; i++) {
+		const struct lg_vcpu *vcpu = smp_load_acquire(&lg->vcpu[i]);
+
+		if (!vcpu)
+			continue;
+		for (s = 0; s < LG_STAT_NR; s++)
+			stats->value[s] += READ_ONCE(vcpu->stat[s]);
+		stats->value[LG_STAT_SWITCHER_NMIS] += READ_ONCE(vcpu->sw->nmis);
+		stats->value[LG_STAT_SWITCHER_MCES] += READ_ONCE(vcpu->sw->mces);
+		stats->value[LG_STAT_SWITCHER_DBS] += READ_ONCE(vcpu->sw->dbs);
+	}
+	stats->value[LG_STAT_SHADOW_PAGES] = READ_ONCE(lg->sp_count);
+}
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	struct lguest_stats *stats = kmalloc(sizeof(*stats), GFP_KERNEL);
+	unsigned int i;
+
+	if (!stats)
+		return -ENOMEM;
+	lg_read_stats(m->private, stats);
+	for (i = 0; i < LG_STAT_NR; i++)
+		seq_printf(m, "%s %llu\n", names[i], stats->value[i]);
+	kfree(stats);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+/** lg_debugfs_add - make lguest/PID/stats; without debugfs there is none, and nothing else changes */
+void lg_debugfs_add(struct lguest *lg)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", task_tgid_nr(current));
+	lg->debugfs = debugfs_create_dir(name, top);
+	debugfs_create_file("stats", 0400, lg->debugfs, lg, &stats_fops);
+}
+
+/** lg_debugfs_remove - take it away; waits for readers */
+void lg_debugfs_remove(struct lguest *lg)
+{
+	debugfs_remove_recursive(lg->debugfs);
+}
+
+/** lg_debugfs_init - the module's folder */
+void lg_debugfs_init(void)
+{
+	top = debugfs_create_dir("lguest", NULL);
+}
+
+/** lg_debugfs_exit - take it away */
+void lg_debugfs_exit(void)
+{
+	debugfs_remove_recursive(top);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The layout that switcher.S and the C code share: where the pages of a vCPU's switcher area are, and where each
+ * field of struct lg_switch is. Numbers here are checked against the struct by switcher.c at compile time.
+ * It may hold constants and that one struct; nothing else of the module belongs here.
+ */
+#ifndef LG_SWITCH_H
+#define LG_SWITCH_H
+
+/* One area per vCPU in the guest's own slot 256; the switcher reaches all of it RIP-relative */
+#define SW_AREA_SHIFT	16
+#define SW_AREA_SIZE	(1 << SW_AREA_SHIFT)
+#define SW_TEXT_PAGES	3
+#define SW_IDT_OFF	0x4000
+#define SW_SWITCH_OFF	0x5000
+#define SW_DATA_OFF	0x6000
+#define SW_STACK_OFF	0x7000
+#define SW_STACK_TOP	0x8000
+
+/* trapnum past the 256 vectors */
+#define TRAP_HCALL	256	/* SYSCALL in guest kernel mode */
+#define TRAP_SYSCALL	257	/* SYSCALL in guest user mode, direct switch off */
+#define TRAP_RETURN	258	/* return to user that the switcher left to C */
+#define TRAP_CSTAR	259	/* SYSCALL in compatibility mode */
+#define TRAP_ABORT	260	/* NMI or #MC in a window: the guest's state is as it was */
+#define TRAP_IRET	261	/* IRETQ to the guest faulted */
+#define TRAP_BUG	262	/* a fault inside the switcher */
+
+/* Flags that a user-mode return may set as they are: CF PF AF ZF SF DF OF AC ID; TF and RF go through C */
+#define SW_USER_FLAGS	0x240cd5
+
+#define SW_R15		0x00
+#define SW_R14		0x08
+#define SW_R13		0x10
+#define SW_R12		0x18
+#define SW_RBP		0x20
+#define SW_RBX		0x28
+#define SW_R11		0x30
+#define SW_R10		0x38
+#define SW_R9		0x40
+#define SW_R8		0x48
+#define SW_RAX		0x50
+#define SW_RCX		0x58
+#define SW_RDX		0x60
+#define SW_RSI		0x68
+#define SW_RDI		0x70
+#define SW_TRAPNUM	0x78
+#define SW_ERROR	0x80
+#define SW_RIP		0x88
+#define SW_CS		0x90
+#define SW_RFLAGS	0x98
+#define SW_RSP		0xa0
+#define SW_SS		0xa8
+#define SW_GSBASE	0xb0
+#define SW_CR3_ENTER	0xb8
+#define SW_CR3_FIRST	0xc0
+#define SW_INVLPG	0xc8
+#define SW_CR3_KERNEL	0xd0
+#define SW_CR3_USER	0xd8
+#define SW_KERNEL_GS	0xe0
+#define SW_SYSCALL	0xe8
+#define SW_RETURN	0xf0
+#define SW_HOST_RSP	0xf8
+#define SW_HOST_GS	0x100
+#define SW_HOST_CR3	0x108
+#define SW_HOST_RETURN	0x110
+#define SW_HOST_IDTR	0x118
+#define SW_GUEST_IDTR	0x128
+#define SW_MODE		0x138
+#define SW_NO_DIRECT	0x13c
+#define SW_NMI_PENDING	0x140
+#define SW_MCE_PENDING	0x144
+#define SW_NMIS		0x148
+#define SW_MCES		0x150
+#define SW_DBS		0x158
+#define SW_FAULT_VEC	0x160
+#define SW_FAULT_ERROR	0x168
+#define SW_FAULT_RIP	0x170
+#define SW_FAULT_CR2	0x178
+#define SW_VERW		0x180
+
+#ifndef __ASSEMBLY__
+#include <linux/types.h>
+
+struct lg_idtr {
+	u16 size;
+	u64 address;
+	u16 pad[3];
+} __packed;
+
+/**
+ * struct lg_switch - the private page of a vCPU: all that the switcher knows
+ * Mapped for supervisor access only in the launcher's and the guest's page tables. C code writes it while the
+ * vCPU is not in the guest; the switcher while it is.
+ * @mode: 0 guest kernel, 1 guest user
+ * @no_direct: not 0 while user mode must not be entered or left without the host
+ * @cr3_first: loaded before cr3_enter when both views need their TLB entries flushed
+ */
+struct lg_switch {
+	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	u64 trapnum, error, rip, cs, rflags, rsp, ss;
+	u64 gsbase;
+	u64 cr3_enter, cr3_first, invlpg;
+	u64 cr3[2];
+	u64 kernel_gsbase, syscall_entry, return_to_user;
+	u64 host_rsp, host_gsbase, host_cr3, host_return;
+	struct lg_idtr host_idtr, guest_idtr;
+	u32 mode, no_direct;
+	u32 nmi_pending, mce_pending;
+	u64 nmis, mces, dbs;
+	u64 fault_vec, fault_error, fault_rip, fault_cr2;
+	u64 verw_sel;
+};
+#endif
+#endif

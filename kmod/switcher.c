@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*S:160
+ * Where the Switcher lives: its text is copied once, when the module loads, and every guest gets a small page-table tree of
+ * its own that maps the text and, for each vCPU, an IDT, the private page, the shared page and a stack. The tree
+ * hangs in top-level slot 256, of the launcher's page table and of each shadow root: so the crossing from one to
+ * the other happens at one address, and no guest maps another's data. Nothing is ever mapped global or for user mode.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <asm/desc.h>
+#include <asm/pgtable.h>
+#include <asm/trapnr.h>
+#include <asm/tlbflush.h>
+#include "lg.h"
+
+#define SLOT		256
+#define SLOT_VA_4	0xffff800000000000ULL
+#define SLOT_VA_5	0xff00000000000000ULL
+
+/* No G, no U. The processor only needs A and D set so that it never writes to these tables itself */
+#define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED)
+#define TEXT_FLAGS	(_PAGE_PRESENT | _PAGE_ACCESSED)
+#define RO_FLAGS	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX)
+#define RW_FLAGS	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_DIRTY | _PAGE_RW | _PAGE_NX)
+
+static struct page *text_page[SW_TEXT_PAGES];
+
+/**
+ * lg_switcher_init - copy the switcher's text, after the kernel has patched its alternatives
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int lg_switcher_init(void)
+{
+	unsigned int i;
+
+	BUILD_BUG_ON(offsetof(struct lg_switch, trapnum) != SW_TRAPNUM);
+	BUILD_BUG_ON(offsetof(struct lg_switch, gsbase) != SW_GSBASE);
+	BUILD_BUG_ON(offsetof(struct lg_switch, cr3) != SW_CR3_KERNEL);
+	BUILD_BUG_ON(offsetof(struct lg_switch, kernel_gsbase) != SW_KERNEL_GS);
+	BUILD_BUG_ON(offsetof(struct lg_switch, return_to_user) != SW_RETURN);
+	BUILD_BUG_ON(offsetof(struct lg_switch, host_return) != SW_HOST_RETURN);
+	BUILD_BUG_ON(offsetof(struct lg_switch, guest_idtr) != SW_GUEST_IDTR);
+	BUILD_BUG_ON(offsetof(struct lg_switch, mode) != SW_MODE);
+	BUILD_BUG_ON(offsetof(struct lg_switch, no_direct) != SW_NO_DIRECT);
+	BUILD_BUG_ON(offsetof(struct lg_switch, mce_pending) != SW_MCE_PENDING);
+	BUILD_BUG_ON(offsetof(struct lg_switch, fault_cr2) != SW_FAULT_CR2);
+	BUILD_BUG_ON(offsetof(struct lg_switch, verw_sel) != SW_VERW);
+	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
+	BUILD_BUG_ON(offsetof(struct lguest_data, irq_pending) != LGD_IRQ_PENDING);
+	BUILD_BUG_ON(offsetof(struct lguest_data, event_busy) != LGD_EVENT_BUSY);
+	BUILD_BUG_ON(offsetof(struct lguest_data, lost_count) != LGD_LOST_COUNT);
+	BUILD_BUG_ON(offsetof(struct lguest_data, cr2) != LGD_CR2);
+	BUILD_BUG_ON(offsetof(struct lguest_data, sp0) != LGD_SP0);
+	BUILD_BUG_ON(offsetof(struct lguest_data, user_gsbase) != LGD_USER_GSBASE);
+	BUILD_BUG_ON(offsetof(struct lguest_data, frame.rip) != LGD_FRAME_RIP);
+	BUILD_BUG_ON(offsetof(struct lguest_data, frame.r11) != LGD_FRAME_R11);
+	BUILD_BUG_ON(offsetof(struct lguest_data, frame.cs) != LGD_FRAME_CS);
+	BUILD_BUG_ON(offsetof(struct lguest_data, frame.flags) != LGD_FRAME_FLAGS);
+	BUILD_BUG_ON(sizeof(struct lguest_data) > PAGE_SIZE);
+
+	if (WARN_ON(lg_switcher_end - lg_switcher_start > SW_TEXT_PAGES * PAGE_SIZE))
+		return -E2BIG;
+	for (i = 0; i < SW_TEXT_PAGES; i++) {
+		size_t off = i * PAGE_SIZE, len = lg_switcher_end - lg_switcher_start;
+
+		text_page[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!text_page[i]) {
+			lg_switcher_exit();
+			return -ENOMEM;
+		}
+		/* A stray jump into what is not text must trap */
+		memset(page_address(text_page[i]), 0xcc, PAGE_SIZE);
+		if (off < len)
+			memcpy(page_address(text_page[i]), lg_switcher_start + off, min(len - off, PAGE_SIZE));
+	}
+	return 0;
+}
+
+/** lg_switcher_exit - free the text; no guest is left */
+void lg_switcher_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SW_TEXT_PAGES; i++)
+		if (text_page[i])
+			__free_page(text_page[i]);
+}
+
+static u64 *new_table(struct lguest *lg)
+{
+	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+
+	if (!page)
+		return NULL;
+	list_add(&page->lru, &lg->sw_tables);
+	return page_address(page);
+}
+
+static void free_tables(struct lguest *lg)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &lg->sw_tables, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+}
+
+/**
+ * lg_map_switcher - put the guest's slot 256 into its launcher's page table
+ * @lg: the guest; lg->mm is the current process's
+ *
+ * Return: 0, -EBUSY (the slot is taken: the process has a guest already), -ENOMEM.
+ */
+int lg_map_switcher(struct lguest *lg)
+{
+	pgd_t *pgd = lg->mm->pgd + SLOT;
+	u64 *table, *upper = NULL;
+	int levels;
+
+	INIT_LIST_HEAD(&lg->sw_tables);
+	/* PTE table, PMD, PUD and, on a 5-level host, P4D: each upper one holds one entry */
+	for (levels = lg_la57 ? 4 : 3; levels > 0; levels--) {
+		table = new_table(lg);
+		if (!table) {
+			free_tables(lg);
+			return -ENOMEM;
+		}
+		if (upper)
+			upper[0] = __pa(table) | TABLE_FLAGS;
+		else
+			lg->sw_entry = __pa(table) | TABLE_FLAGS;
+		upper = table;
+	}
+	lg->sw_pt = table;
+
+	/*
+	 * The kernel's own view only: with PTI the user view is another page, which never sees this. set_pgd() would
+	 * do that too, but is not for modules; the slot is not used by Linux at all. mm->page_table_lock keeps two
+	 * openers of one process apart.
+	 */
+	spin_lock(&lg->mm->page_table_lock);
+	if (pgd_val(*pgd)) {
+		spin_unlock(&lg->mm->page_table_lock);
+		free_tables(lg);
+		return -EBUSY;
+	}
+	WRITE_ONCE(pgd->pgd, lg->sw_entry);
+	spin_unlock(&lg->mm->page_table_lock);
+	lg->pgd_slot = (u64 *)pgd;
+	return 0;
+}
+
+static void flush_tlb(void *unused)
+{
+	__flush_tlb_all();
+}
+
+/**
+ * lg_unmap_switcher - take slot 256 out again and free its tables
+ * @lg: a guest that no vCPU runs; its mm may have exited, but its page table is still there (mm_count is held)
+ *
+ * Other threads of the launcher may have the slot in their TLBs, and processors walk ahead of what they run: so
+ * all of them flush before the tables are free. Once in a guest's life.
+ */
+void lg_unmap_switcher(struct lguest *lg)
+{
+	if (!lg->pgd_slot)
+		return;
+	WRITE_ONCE(*lg->pgd_slot, 0);
+	lg->pgd_slot = NULL;
+	on_each_cpu(flush_tlb, NULL, 1);
+	free_tables(lg);
+}
+
+static void map_page(struct lg_vcpu *vcpu, unsigned int off, struct page *page, u64 flags)
+{
+	unsigned int i = (vcpu->id << SW_AREA_SHIFT | off) >> PAGE_SHIFT;
+
+	WRITE_ONCE(vcpu->lg->sw_pt[i], page_to_phys(page) | flags);
+}
+
+/**
+ * lg_switcher_addr - where a label of switcher.S is for a vCPU
+ * @vcpu: the vCPU
+ * @label: in the module's own copy
+ */
+u64 lg_switcher_addr(struct lg_vcpu *vcpu, const void *label)
+{
+	return vcpu->sw_va + (label - (const void *)lg_switcher_start);
+}
+
+/*
+ * The IDT. The gates that have an IST stack in the host's IDT have the same one here; only INT3 and INTO may be
+ * raised by an INT instruction, all others are #GP for the guest.
+ */
+static void fill_idt(struct lg_vcpu *vcpu, gate_desc *idt)
+{
+	struct desc_ptr host;
+	unsigned int i;
+
+	store_idt(&host);
+	for (i = 0; i < 256; i++) {
+		const gate_desc *hg = (gate_desc *)host.address + i;
+		const void *stub = lg_idt_stubs + i * 16;
+		u64 addr;
+
+		if (i == X86_TRAP_DB)
+			stub = lg_db_stub;
+		else if (i == X86_TRAP_NMI)
+			stub = lg_nmi_stub;
+		else if (i == X86_TRAP_DF)
+			stub = lg_df_stub;
+		else if (i == X86_TRAP_MC)
+			stub = lg_mce_stub;
+		addr = lg_switcher_addr(vcpu, stub);
+		idt[i] = (gate_desc) {
+			.offset_low = (u16)addr,
+			.segment = __KERNEL_CS,
+			.bits = {
+				.ist = hg->bits.ist,
+				.type = GATE_INTERRUPT,
+				.dpl = i == X86_TRAP_BP || i == X86_TRAP_OF ? 3 : 0,
+				.p = 1,
+			},
+			.offset_middle = (u16)(addr >> 16),
+			.offset_high = (u32)(addr >> 32),
+		};
+	}
+}
+
+/**
+ * lg_vcpu_map - make a vCPU's switcher area
+ * @vcpu: new, with lg and id set
+ *
+ * Return: 0 or -ENOMEM; lg_vcpu_unmap() cleans up in both cases.
+ */
+int lg_vcpu_map(struct lg_vcpu *vcpu)
+{
+	unsigned int i;
+
+	vcpu->sw_va = (lg_la57 ? SLOT_VA_5 : SLOT_VA_4) + ((u64)vcpu->id << SW_AREA_SHIFT);
+	for (i = 0; i < ARRAY_SIZE(vcpu->pages); i++) {
+		vcpu->pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!vcpu->pages[i])
+			return -ENOMEM;
+	}
+	fill_idt(vcpu, page_address(vcpu->pages[0]));
+	vcpu->sw = page_address(vcpu->pages[1]);
+	vcpu->sw->host_return = (u64)lg_host_return;
+	vcpu->sw->guest_idtr = (struct lg_idtr) { .size = 4095, .address = vcpu->sw_va + SW_IDT_OFF };
+	vcpu->sw->verw_sel = __KERNEL_DS;
+	for (i = 0; i < SW_TEXT_PAGES; i++)
+		map_page(vcpu, i * PAGE_SIZE, text_page[i], TEXT_FLAGS);
+	map_page(vcpu, SW_IDT_OFF, vcpu->pages[0], RO_FLAGS);
+	map_page(vcpu, SW_SWITCH_OFF, vcpu->pages[1], RW_FLAGS);
+	map_page(vcpu, SW_STACK_OFF, vcpu->pages[2], RW_FLAGS);
+	return 0;
+}
+
+/**
+ * lg_map_data - map the page that the guest shares, once INIT has named it
+ * @vcpu: the vCPU; the place was not mapped before, so there is nothing to flush
+ * @page: pinned until the guest ends
+ */
+void lg_map_data(struct lg_vcpu *vcpu, struct page *page)
+{
+	map_page(vcpu, SW_DATA_OFF, page, RW_FLAGS);
+}
+
+/** lg_vcpu_unmap - free what lg_vcpu_map() made; slot 256 is not mapped any more */
+void lg_vcpu_unmap(struct lg_vcpu *vcpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vcpu->pages); i++)
+		if (vcpu->pages[i])
+			__free_page(vcpu->pages[i]);
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*S:100
+ * The Switcher is the only code that runs on both sides: it is entered with the host's page table, IDT, stack and
+ * GS base, leaves with the guest's, and comes back when anything at all happens. It is copied into pages of
+ * its own and mapped at the same address (top-level slot 256) in the launcher's page table and in each of the
+ * guest's; next to it lie its IDT, its data page, the page shared with the guest, and a stack.
+ *
+ * Rules for this file, since none of the host is mapped while the guest's page table is in use:
+ *  - every address is RIP-relative and inside the area; no CALL, no RET, no per-CPU access;
+ *  - interrupts are off from the first instruction to the last, but NMI, #MC and #DB can come at any of them;
+ *  - a register may be changed only when its guest value is saved or is defined to be lost.
+ * docs/switcher.md walks through every window and says why each interrupt and fault in it is safe.
+ */
+#include <linux/linkage.h>
+#include <asm/asm.h>
+#include <asm/alternative.h>
+#include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+#include <asm/processor-flags.h>
+#include <asm/segment.h>
+#include <asm/smap.h>
+#include <linux/lguest.h>
+#include "switch.h"
+
+#define SW(f)	(.Lstart + SW_SWITCH_OFF + SW_##f)(%rip)
+#define LGD(f)	(.Lstart + SW_DATA_OFF + LGD_##f)(%rip)
+
+	.text
+	.balign 4096
+SYM_CODE_START(lg_switcher_start)
+.Lstart:
+
+/*
+ * One stub for each vector, 16 bytes each. Vectors without an error code get a 0, so that all frames look alike.
+ * NMI, #MC, #DB and #DF have stubs of their own below; theirs here are never reached.
+ */
+SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
+.Lvector = 0
+	.rept 256
+	.balign 16
+	.if .Lvector != 8 && .Lvector != 17 && .Lvector != 21 && .Lvector != 29 && .Lvector != 30 && (.Lvector < 10 || .Lvector > 14)
+	pushq	$0
+	.endif
+	pushq	$.Lvector
+	jmp	.Lexception
+	.Lvector = .Lvector + 1
+	.endr
+
+.macro SAVE_GPRS
+	movq	%r15, SW(R15)
+	movq	%r14, SW(R14)
+	movq	%r13, SW(R13)
+	movq	%r12, SW(R12)
+	movq	%rbp, SW(RBP)
+	movq	%rbx, SW(RBX)
+	movq	%r11, SW(R11)
+	movq	%r10, SW(R10)
+	movq	%r9, SW(R9)
+	movq	%r8, SW(R8)
+	movq	%rax, SW(RAX)
+	movq	%rcx, SW(RCX)
+	movq	%rdx, SW(RDX)
+	movq	%rsi, SW(RSI)
+	movq	%rdi, SW(RDI)
+.endm
+
+/*S:110
+ * Anything that the IDT catches comes here with vector, error code and the processor's frame on the host's own
+ * entry stack (TSS.sp0 or an IST stack: both in the host's cpu_entry_area, which the guest's page tables share).
+ */
+.Lexception:
+	cld
+	ASM_CLAC
+	testb	$3, 24(%rsp)
+	jz	.Lswitcher_fault
+	SAVE_GPRS
+	popq	SW(TRAPNUM)
+	popq	SW(ERROR)
+.Lleave_frame:
+	popq	SW(RIP)
+	popq	SW(CS)
+	popq	SW(RFLAGS)
+	popq	SW(RSP)
+	popq	SW(SS)
+.Lleave:
+	rdgsbase %rax
+	movq	%rax, SW(GSBASE)
+/* From here the guest's whole state is in struct lg_switch */
+.Lleave_saved:
+	movq	SW(HOST_GS), %rax
+	wrgsbase %rax
+	movq	SW(HOST_CR3), %rax
+	movq	%rax, %cr3
+	movq	SW(HOST_RSP), %rsp
+	lidt	SW(HOST_IDTR)
+	/* What the guest had in its registers must not steer the host's speculation */
+	xorl	%eax, %eax
+	xorl	%ebx, %ebx
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	xorl	%esi, %esi
+	xorl	%edi, %edi
+	xorl	%ebp, %ebp
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	xorl	%r10d, %r10d
+	xorl	%r11d, %r11d
+	xorl	%r12d, %r12d
+	xorl	%r13d, %r13d
+	xorl	%r14d, %r14d
+	xorl	%r15d, %r15d
+	/* The first branch that the guest could have trained is the one out of here: IBRS and RSB first */
+	ALTERNATIVE "jmp .Lno_ibrs", "", X86_FEATURE_KERNEL_IBRS
+	movl	$MSR_IA32_SPEC_CTRL, %ecx
+	movq	%gs:x86_spec_ctrl_current, %rdx
+	movl	%edx, %eax
+	shrq	$32, %rdx
+	wrmsr
+.Lno_ibrs:
+	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
+	movq	SW(HOST_RETURN), %rax
+	/*
+	 * A retpoline of our own (the host's thunk is not within reach of a RIP-relative jump), but where RET is
+	 * what the guest can train (AMD), LFENCE; JMP.
+	 */
+	ALTERNATIVE_2 "call 1f", "lfence; jmp *%rax", X86_FEATURE_RETPOLINE_LFENCE, "lfence; jmp *%rax", X86_FEATURE_UNRET
+.Lspin:
+	pause
+	lfence
+	jmp	.Lspin
+1:	movq	%rax, (%rsp)
+	ret
+	int3
+
+/*
+ * A fault while the switcher itself ran. The one that can be caused is IRETQ refusing what it is given; the host
+ * checks for that first, so it is a bug there, and only the guest pays. Any other is a bug here: tell C.
+ */
+.Lswitcher_fault:
+	pushq	%rax
+	leaq	.Lenter_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	.Liret_fault
+	leaq	.Luser_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	.Liret_fault
+	movq	8(%rsp), %rax
+	movq	%rax, SW(FAULT_VEC)
+	movq	16(%rsp), %rax
+	movq	%rax, SW(FAULT_ERROR)
+	movq	24(%rsp), %rax
+	movq	%rax, SW(FAULT_RIP)
+	movq	%cr2, %rax
+	movq	%rax, SW(FAULT_CR2)
+	movq	$TRAP_BUG, SW(TRAPNUM)
+	jmp	.Lleave_saved
+.Liret_fault:
+	movq	$TRAP_IRET, SW(TRAPNUM)
+	jmp	.Lleave_saved
+
+/*S:120
+ * NMI. From the guest: leave, and C calls the host's NMI entry with NMIs still blocked (nothing on the way
+ * out is an IRET). From inside the switcher: the host's state is half there, so only note it, and make sure that
+ * the guest is not entered before the host has seen it. At most one word may be pushed here: the next one
+ * is Linux's "NMI executing" variable, and a 1 left there would lose the host an NMI.
+ */
+.macro NOTE_AND_RETURN pending, count
+	pushq	%rax
+	movl	$1, (.Lstart + SW_SWITCH_OFF + \pending)(%rip)
+	incq	(.Lstart + SW_SWITCH_OFF + \count)(%rip)
+	leaq	.Lenter_window(%rip), %rax
+	cmpq	%rax, 8(%rsp)
+	jb	1f
+	leaq	.Lenter_iret(%rip), %rax
+	cmpq	%rax, 8(%rsp)
+	ja	1f
+	leaq	.Labort(%rip), %rax
+	jmp	3f
+1:	leaq	.Lsysret_window(%rip), %rax
+	cmpq	%rax, 8(%rsp)
+	jb	2f
+	leaq	.Lsysret(%rip), %rax
+	cmpq	%rax, 8(%rsp)
+	ja	2f
+	leaq	.Labort_sysret(%rip), %rax
+	jmp	3f
+2:	leaq	.Luser_iret_window(%rip), %rax
+	cmpq	%rax, 8(%rsp)
+	jb	4f
+	leaq	.Luser_iret(%rip), %rax
+	cmpq	%rax, 8(%rsp)
+	ja	4f
+	leaq	.Labort_user_iret(%rip), %rax
+3:	movq	%rax, 8(%rsp)
+4:	popq	%rax
+	iretq
+.endm
+
+SYM_INNER_LABEL(lg_nmi_stub, SYM_L_GLOBAL)
+	cld
+	ASM_CLAC
+	testb	$3, 8(%rsp)
+	jz	.Lnmi_switcher
+	SAVE_GPRS
+	movq	$2, SW(TRAPNUM)
+	jmp	.Lleave_frame
+.Lnmi_switcher:
+	NOTE_AND_RETURN SW_NMI_PENDING, SW_NMIS
+
+SYM_INNER_LABEL(lg_mce_stub, SYM_L_GLOBAL)
+	cld
+	ASM_CLAC
+	testb	$3, 8(%rsp)
+	jz	.Lmce_switcher
+	SAVE_GPRS
+	movq	$18, SW(TRAPNUM)
+	jmp	.Lleave_frame
+.Lmce_switcher:
+	NOTE_AND_RETURN SW_MCE_PENDING, SW_MCES
+
+/*
+ * #DB. MOV SS followed by SYSCALL holds a data breakpoint back until the switcher's first instruction, with the
+ * guest's stack pointer and GS: it has an IST stack for that, touches nothing, and goes on.
+ */
+SYM_INNER_LABEL(lg_db_stub, SYM_L_GLOBAL)
+	testb	$3, 8(%rsp)
+	jz	.Ldb_switcher
+	pushq	$0
+	pushq	$1
+	jmp	.Lexception
+.Ldb_switcher:
+	incq	SW(DBS)
+	iretq
+
+SYM_INNER_LABEL(lg_df_stub, SYM_L_GLOBAL)
+	pushq	$8
+	jmp	.Lswitcher_fault
+
+/*S:130
+ * SYSCALL, from either of the guest's modes. The stack pointer is still the guest's: nothing may be pushed before it is
+ * ours. A system call goes straight on to the guest kernel, a return straight back, and all else is for the host.
+ */
+SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
+	movq	%rsp, SW(RSP)
+	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
+	cmpl	$0, SW(MODE)
+	jne	.Lfrom_user
+	cmpq	%rcx, SW(RETURN)
+	je	.Lreturn_to_user
+	movq	$TRAP_HCALL, SW(TRAPNUM)
+.Lsyscall_to_host:
+	movq	%rcx, SW(RIP)
+	movq	%r11, SW(RFLAGS)
+	SAVE_GPRS
+	movq	$LGUEST_USER_CS, SW(CS)
+	movq	$LGUEST_USER_DS, SW(SS)
+	jmp	.Lleave
+
+.Lfrom_user:
+	cmpl	$0, SW(NO_DIRECT)
+	jne	.Lslow_syscall
+	movq	%rcx, LGD(FRAME_RIP)
+	movq	%r11, LGD(FRAME_RFLAGS)
+	movq	SW(RSP), %rcx
+	movq	%rcx, LGD(FRAME_RSP)
+	movl	$(LGUEST_USER_DS << 16 | LGUEST_USER_CS), LGD(FRAME_CS)
+	rdgsbase %rcx
+	movq	%rcx, LGD(USER_GSBASE)
+	movq	SW(KERNEL_GS), %rcx
+	wrgsbase %rcx
+	movl	$0, LGD(IRQ_ENABLED)
+	movl	$0, SW(MODE)
+	movq	SW(CR3_KERNEL), %rcx
+	movq	%rcx, %cr3
+	movq	LGD(SP0), %rsp
+	movq	SW(SYSCALL), %rcx
+	movl	$0x202, %r11d
+	jmp	.Lsysret_window
+.Lslow_syscall:
+	movq	$TRAP_SYSCALL, SW(TRAPNUM)
+	jmp	.Lsyscall_to_host
+
+/*
+ * The page that the guest shares is its own to change at any time: each field is read once, and checked in the
+ * register it will be used from. rcx, r11 and rsp are free; all others are the user's already.
+ */
+.Lreturn_to_user:
+	cmpl	$0, LGD(IRQ_PENDING)
+	jne	.Lslow_return
+	cmpl	$0, SW(NO_DIRECT)
+	jne	.Lslow_return
+	cmpl	$(LGUEST_USER_DS << 16 | LGUEST_USER_CS), LGD(FRAME_CS)
+	jne	.Lslow_return
+	movq	LGD(USER_GSBASE), %rsp
+	movq	%rsp, %rcx
+	shlq	$16, %rcx
+	sarq	$16, %rcx
+	cmpq	%rcx, %rsp
+	jne	.Lslow_return
+	movq	LGD(FRAME_RIP), %rcx
+	movq	%rcx, %r11
+	shrq	$47, %r11
+	jnz	.Lslow_return
+	movq	LGD(FRAME_RFLAGS), %r11
+	testl	$(X86_EFLAGS_TF | X86_EFLAGS_RF), %r11d
+	jnz	.Lslow_return
+	andl	$SW_USER_FLAGS, %r11d
+	orl	$0x202, %r11d
+	wrgsbase %rsp
+	movl	$LGUEST_FLAG_IF, LGD(IRQ_ENABLED)
+	movl	$1, SW(MODE)
+	testl	$LG_FRAME_FULL, LGD(FRAME_FLAGS)
+	jnz	.Lfull_return
+	movq	SW(CR3_USER), %rsp
+	movq	%rsp, %cr3
+	movq	LGD(FRAME_RSP), %rsp
+
+/* All registers are final here: an NMI from here on aborts as if the guest had been entered and left at once */
+.Lsysret_window:
+	cmpl	$0, SW(NMI_PENDING)
+	jne	.Labort_sysret
+	cmpl	$0, SW(MCE_PENDING)
+	jne	.Labort_sysret
+	ALTERNATIVE "jmp .Lsysret", "", X86_FEATURE_CLEAR_CPU_BUF
+	verw	SW(VERW)
+.Lsysret:
+	sysretq
+
+.Lslow_return:
+	movq	$TRAP_RETURN, SW(TRAPNUM)
+	jmp	.Lsyscall_to_host
+
+.Lfull_return:
+	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
+	pushq	$LGUEST_USER_DS
+	pushq	LGD(FRAME_RSP)
+	pushq	%r11
+	pushq	$LGUEST_USER_CS
+	pushq	%rcx
+	movq	SW(CR3_USER), %rcx
+	movq	%rcx, %cr3
+	movq	LGD(FRAME_RCX), %rcx
+	movq	LGD(FRAME_R11), %r11
+.Luser_iret_window:
+	cmpl	$0, SW(NMI_PENDING)
+	jne	.Labort_user_iret
+	cmpl	$0, SW(MCE_PENDING)
+	jne	.Labort_user_iret
+	ALTERNATIVE "jmp .Luser_iret", "", X86_FEATURE_CLEAR_CPU_BUF
+	verw	SW(VERW)
+.Luser_iret:
+	iretq
+
+.Labort_sysret:
+	movq	%rsp, SW(RSP)
+	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
+	movq	$TRAP_ABORT, SW(TRAPNUM)
+	jmp	.Lsyscall_to_host
+.Labort_user_iret:
+	SAVE_GPRS
+	movq	$TRAP_ABORT, SW(TRAPNUM)
+	jmp	.Lleave_frame
+
+/* SYSCALL in compatibility mode (AMD): not a way into this guest; C makes it #UD */
+SYM_INNER_LABEL(lg_cstar, SYM_L_GLOBAL)
+	movq	%rsp, SW(RSP)
+	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
+	movq	%rcx, SW(RIP)
+	movq	%r11, SW(RFLAGS)
+	SAVE_GPRS
+	movq	$LGUEST_USER32_CS, SW(CS)
+	movq	$LGUEST_USER_DS, SW(SS)
+	movq	$TRAP_CSTAR, SW(TRAPNUM)
+	jmp	.Lleave
+
+/*S:140
+ * Into the guest. Callee-saved registers are on the host's stack already (lg_enter). From LIDT on an NMI is ours, and
+ * until IRETQ has gone it sends us to .Labort, where nothing of the guest's state has changed yet.
+ */
+SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
+	movq	%rsp, SW(HOST_RSP)
+	rdgsbase %rax
+	movq	%rax, SW(HOST_GS)
+	lidt	SW(GUEST_IDTR)
+.Lenter_window:
+	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
+	movq	SW(GSBASE), %rax
+	wrgsbase %rax
+	movq	SW(CR3_FIRST), %rax
+	testq	%rax, %rax
+	jz	1f
+	movq	%rax, %cr3
+1:	movq	SW(CR3_ENTER), %rax
+	movq	%rax, %cr3
+	movq	SW(INVLPG), %rax
+	testq	%rax, %rax
+	jz	2f
+	invlpg	(%rax)
+2:	pushq	SW(SS)
+	pushq	SW(RSP)
+	pushq	SW(RFLAGS)
+	pushq	SW(CS)
+	pushq	SW(RIP)
+	movq	SW(R15), %r15
+	movq	SW(R14), %r14
+	movq	SW(R13), %r13
+	movq	SW(R12), %r12
+	movq	SW(RBP), %rbp
+	movq	SW(RBX), %rbx
+	movq	SW(R11), %r11
+	movq	SW(R10), %r10
+	movq	SW(R9), %r9
+	movq	SW(R8), %r8
+	movq	SW(RAX), %rax
+	movq	SW(RCX), %rcx
+	movq	SW(RDX), %rdx
+	movq	SW(RSI), %rsi
+	movq	SW(RDI), %rdi
+	ALTERNATIVE "jmp .Lenter_iret", "", X86_FEATURE_CLEAR_CPU_BUF
+	verw	SW(VERW)
+.Lenter_iret:
+	iretq
+.Labort:
+	movq	$TRAP_ABORT, SW(TRAPNUM)
+	jmp	.Lleave_saved
+
+SYM_INNER_LABEL(lg_switcher_end, SYM_L_GLOBAL)
+SYM_CODE_END(lg_switcher_start)
+
+/*S:150
+ * The host's side of the crossing, in the module's own text: what a C function must preserve goes to the host's stack.
+ * void lg_enter(u64 switcher_enter_address): returns when the guest has left, with interrupts off.
+ */
+SYM_FUNC_START(lg_enter)
+	pushq	%rbp
+	pushq	%rbx
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	ALTERNATIVE "jmp 1f", "", X86_FEATURE_KERNEL_IBRS
+	movl	$MSR_IA32_SPEC_CTRL, %ecx
+	movq	%gs:x86_spec_ctrl_current, %rdx
+	andl	$(~SPEC_CTRL_IBRS), %edx
+	movl	%edx, %eax
+	shrq	$32, %rdx
+	wrmsr
+1:	JMP_NOSPEC rdi
+SYM_INNER_LABEL(lg_host_return, SYM_L_GLOBAL)
+	UNTRAIN_RET
+	CLEAR_BRANCH_HISTORY
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbx
+	popq	%rbp
+	RET
+SYM_FUNC_END(lg_enter)
+
+/*
+ * void lg_call_gate(u64 address): call an entry point of the host's IDT as the processor would have. The entry ends
+ * in IRETQ, which takes the frame built here and the return address that CALL pushed.
+ */
+SYM_FUNC_START(lg_call_gate)
+	pushq	%rbp
+	movq	%rsp, %rbp
+	andq	$-16, %rsp
+	pushq	$__KERNEL_DS
+	pushq	%rbp
+	pushfq
+	pushq	$__KERNEL_CS
+	CALL_NOSPEC rdi
+	popq	%rbp
+	RET
+SYM_FUNC_END(lg_call_gate)

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0
+/*H:500
+ * A vCPU runs on the thread that calls LGUEST_RUN, as a process runs on its: the host schedules it, and interrupts
+ * go to the host first. Two layers of state go with it. While the thread is in LGUEST_RUN (and scheduled: the preempt notifier
+ * sees to that) the system-call MSRs, selectors and FS base are the guest's ("loaded"); only between
+ * lg_enter() and its return are the page table, GS base and IDT.
+ */
+#include <linux/hw_breakpoint.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vtime.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/fsgsbase.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/pkru.h>
+#include <asm/tlbflush.h>
+#include <asm/trap_pf.h>
+#include <asm/trapnr.h>
+#include <linux/smp.h>
+#include <trace/events/ipi.h>
+#include "compat.h"
+#include "lg.h"
+
+static DEFINE_PER_CPU(struct lg_vcpu *, last_vcpu);
+
+/**
+ * kill_guest - the guest has done what it must not, or cannot go on
+ * @lg: the guest
+ * @fmt: one sentence that says what, for the person who started it
+ *
+ * The first reason counts. Returns: the caller goes on, harmlessly, to the next check of lg->dead. Any context.
+ */
+void kill_guest(struct lguest *lg, const char *fmt, ...)
+{
+	unsigned long flags;
+	unsigned int i;
+	va_list ap;
+
+	spin_lock_irqsave(&lg->dead_lock, flags);
+	if (!lg->dead) {
+		va_start(ap, fmt);
+		vscnprintf(lg->reason, sizeof(lg->reason), fmt, ap);
+		va_end(ap);
+		smp_store_release(&lg->dead, true);
+	}
+	spin_unlock_irqrestore(&lg->dead_lock, flags);
+	for (i = 0; i < LGUEST_MAX_VCPUS; i++)
+		if (lg->vcpu[i])
+			lg_kick(lg->vcpu[i]);
+}
+
+/**
+ * lg_kick - make a vCPU look at what has changed
+ * @vcpu: running in the guest: an IPI brings it out; asleep in HALT: it wakes; else it will look before it enters
+ */
+void lg_kick(struct lg_vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->in_guest)) {
+		int cpu = READ_ONCE(vcpu->cpu);
+
+		if (cpu != raw_smp_processor_id())
+			smp_send_reschedule(cpu);
+	} else if (wq_has_sleeper(&vcpu->wq)) {
+		wake_up(&vcpu->wq);
+	}
+}
+
+/* ---- Loaded state ---- */
+
+static const u32 msr_index[LG_MSRS] = {
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_IA32_SYSENTER_CS, MSR_EFER,
+};
+
+#define SYSCALL_MASK (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | \
+	X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_IOPL | X86_EFLAGS_NT | \
+	X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
+
+/*
+ * Found values are put back, not the host's usual ones: KVM may have left a guest's in them, and remembers that. A write
+ * is an exit to the hypervisor on some clouds, so only what differs is written.
+ */
+static void load_msrs(struct lg_vcpu *vcpu)
+{
+	u64 want[LG_MSRS] = {
+		[LG_MSR_STAR] = (u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32,
+		[LG_MSR_LSTAR] = lg_switcher_addr(vcpu, lg_syscall),
+		[LG_MSR_CSTAR] = lg_switcher_addr(vcpu, lg_cstar),
+		[LG_MSR_SFMASK] = SYSCALL_MASK,
+		[LG_MSR_SYSENTER_CS] = 0,	/* SYSENTER is #GP */
+	};
+	unsigned int i;
+
+	for (i = 0; i < LG_MSRS; i++) {
+		rdmsrl(msr_index[i], vcpu->host_msr[i]);
+		if (i == LG_MSR_EFER)
+			want[i] = vcpu->host_msr[i] | EFER_SCE | EFER_NX;
+		if (want[i] != vcpu->host_msr[i])
+			wrmsrl(msr_index[i], want[i]);
+	}
+}
+
+static void restore_msrs(struct lg_vcpu *vcpu)
+{
+	unsigned int i;
+	u64 now;
+
+	for (i = 0; i < LG_MSRS; i++) {
+		rdmsrl(msr_index[i], now);
+		if (now != vcpu->host_msr[i])
+			wrmsrl(msr_index[i], vcpu->host_msr[i]);
+	}
+}
+
+static void save_selectors(u16 sel[4])
+{
+	savesegment(ds, sel[0]);
+	savesegment(es, sel[1]);
+	savesegment(fs, sel[2]);
+	savesegment(gs, sel[3]);
+}
+
+/*
+ * Loading a selector that is not what it was may fault (the guest's TLS entries go with the vCPU, the host's with the
+ * thread): loadsegment() then loads 0. GS is loaded by the kernel's own helper, which keeps the active base, and clobbers
+ * the inactive one (user space's), so that is written again.
+ */
+static void load_selectors(const u16 want[4], const u16 have[4])
+{
+	if (want[0] != have[0])
+		loadsegment(ds, want[0]);
+	if (want[1] != have[1])
+		loadsegment(es, want[1]);
+	if (want[2] != have[2])
+		loadsegment(fs, want[2]);
+	if (want[3] != have[3]) {
+		unsigned long flags;
+		u64 base;
+
+		local_irq_save(flags);
+		rdmsrl(MSR_KERNEL_GS_BASE, base);
+		asm_load_gs_index(want[3]);
+		wrmsrl(MSR_KERNEL_GS_BASE, base);
+		local_irq_restore(flags);
+	}
+}
+
+static void load_tls(const struct desc_struct *tls)
+{
+	struct desc_struct *gdt = get_cpu_gdt_rw(smp_processor_id());
+	unsigned int i;
+
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
+		gdt[GDT_ENTRY_TLS_MIN + i] = tls[i];
+}
+
+static void vcpu_load(struct lg_vcpu *vcpu)
+{
+	u16 now[4];
+
+	vcpu->cpu = smp_processor_id();
+	if (this_cpu_read(last_vcpu) != vcpu) {
+		this_cpu_write(last_vcpu, vcpu);
+		/* What another guest trained must not steer this one */
+		indirect_branch_prediction_barrier();
+	}
+	load_msrs(vcpu);
+	save_selectors(vcpu->host_sel);
+	vcpu->host_fsbase = rdfsbase();
+	load_tls(vcpu->tls);
+	load_selectors(vcpu->guest_sel, vcpu->host_sel);
+	save_selectors(now);
+	memcpy(vcpu->guest_sel, now, sizeof(now));
+	wrfsbase(vcpu->guest_fsbase);
+	vcpu->loaded = true;
+}
+
+static void vcpu_put(struct lg_vcpu *vcpu)
+{
+	vcpu->loaded = false;
+	vcpu->guest_fsbase = rdfsbase();
+	save_selectors(vcpu->guest_sel);
+	load_tls(current->thread.tls_array);
+	load_selectors(vcpu->host_sel, vcpu->guest_sel);
+	wrfsbase(vcpu->host_fsbase);
+	restore_msrs(vcpu);
+}
+
+static void sched_in(struct preempt_notifier *pn, int cpu)
+{
+	vcpu_load(container_of(pn, struct lg_vcpu, notifier));
+}
+
+static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
+{
+	vcpu_put(container_of(pn, struct lg_vcpu, notifier));
+}
+
+static struct preempt_ops preempt_ops = { .sched_in = sched_in, .sched_out = sched_out };
+
+/* ---- In and out ---- */
+
+static void flush_global_entries(void)
+{
+	unsigned long cr4;
+
+	/* Toggling CR4.PGE drops every TLB entry, global ones too; interrupts are off and CR4 is as it was afterwards */
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 ^ X86_CR4_PGE) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+}
+
+static void host_gate(u64 vector)
+{
+	struct desc_ptr idt;
+
+	store_idt(&idt);
+	lg_call_gate(gate_offset((gate_desc *)idt.address + vector));
+}
+
+static void host_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+
+	do_machine_check(&regs);
+#endif
+}
+
+/* What came for the host while the guest, or the switcher, ran. Interrupts are off since */
+static void host_events(struct lg_vcpu *vcpu)
+{
+	struct lg_switch *sw = vcpu->sw;
+
+	if (sw->trapnum == X86_TRAP_NMI) {
+		lg_count(vcpu, HOST_NMIS);
+		lg_call_gate(lg_host_nmi_entry());
+	} else if (sw->trapnum == X86_TRAP_MC) {
+		host_machine_check();
+	} else if (sw->trapnum >= FIRST_EXTERNAL_VECTOR && sw->trapnum < 256) {
+		lg_count(vcpu, HOST_IRQS);
+		host_gate(sw->trapnum);
+	}
+	if (unlikely(sw->nmi_pending)) {
+		sw->nmi_pending = 0;
+		lg_call_gate(lg_host_nmi_entry());
+	}
+	if (unlikely(sw->mce_pending)) {
+		sw->mce_pending = 0;
+		host_machine_check();
+	}
+}
+
+static void enter(struct lg_vcpu *vcpu)
+{
+	struct lg_switch *sw = vcpu->sw;
+	bool breakpoints = hw_breakpoint_active();
+	u32 pkru = 0;
+
+	if (vcpu->flush_globals)
+		flush_global_entries();
+	if (breakpoints)
+		set_debugreg(0, 7);
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE)) {
+		pkru = rdpkru();
+		if (pkru)
+			wrpkru(0);
+	}
+	sw->host_cr3 = __native_read_cr3();
+	if (lg_pcid)
+		sw->host_cr3 |= 1ULL << 63;
+	store_idt((struct desc_ptr *)&sw->host_idtr);
+
+	lg_enter(lg_switcher_addr(vcpu, lg_switcher_enter));
+
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && rdpkru() != pkru)
+		wrpkru(pkru);
+	if (breakpoints)
+		hw_breakpoint_restore();
+}
+
+/* Exit with CR2 in *cr2 when it was a page fault. Interrupts are off before and after */
+static void run_once(struct lg_vcpu *vcpu, u64 *cr2)
+{
+	struct lg_switch *sw = vcpu->sw;
+
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	if (sw->mode && vcpu->root->kernel_only)
+		lg_prepare_user(vcpu);
+	lg_load_cr3(vcpu);
+	enter(vcpu);
+	lg_count(vcpu, EXITS);
+	*cr2 = sw->trapnum == X86_TRAP_PF ? native_read_cr2() : 0;
+	if (sw->trapnum != TRAP_ABORT)
+		lg_cr3_loaded(vcpu);
+	host_events(vcpu);
+}
+
+/* ---- Exits ---- */
+
+static void mmio_exit(struct lg_vcpu *vcpu, struct lguest_run *run, gpa_t gpa, u64 error)
+{
+	u64 rip = vcpu->sw->rip;
+	gpa_t from;
+
+	lg_count(vcpu, MMIO);
+	run->reason = LGUEST_EXIT_MMIO;
+	run->addr = gpa;
+	run->write = !!(error & X86_PF_WRITE);
+	run->rip = rip;
+	run->insn_len = 0;
+	while (run->insn_len < sizeof(run->insn)) {
+		u64 va = rip + run->insn_len;
+		unsigned int part = min_t(unsigned int, sizeof(run->insn) - run->insn_len,
+					  PAGE_SIZE - offset_in_page(va));
+
+		if (lg_walk_va(vcpu, va, &from) || lg_read_guest(vcpu, run->insn + run->insn_len, from, part))
+			break;
+		run->insn_len += part;
+	}
+	vcpu->stop = true;
+}
+
+static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
+{
+	u64 error = vcpu->sw->error;
+	struct lg_walk walk;
+	int err;
+
+	if (error & X86_PF_RSVD) {
+		WARN_ONCE(1, "lguest: reserved bit in a shadow entry for %#llx\n", va);
+		kill_guest(vcpu->lg, "the host's shadow table for %#llx is broken", va);
+		return;
+	}
+	/* PKRU was the guest's doing and is 0 again now: just go back */
+	if (error & X86_PF_PK)
+		return;
+	for (;;) {
+		err = lg_shadow_topup(vcpu->lg);
+		if (err == -ENOSPC)
+			lg_shadow_evict(vcpu);
+		else if (err)
+			break;
+		switch (lg_shadow_fault(vcpu, va, error, &walk)) {
+		case LG_FILLED:
+			return;
+		case LG_GUEST_FAULT:
+			lg_count(vcpu, GUEST_FAULTS);
+			if (vcpu->data)
+				WRITE_ONCE(vcpu->data->cr2, va);
+			lg_deliver_event(vcpu, X86_TRAP_PF, walk.error);
+			return;
+		case LG_MMIO:
+			mmio_exit(vcpu, run, walk.gpa, error);
+			return;
+		case LG_NEED_PIN:
+			err = lg_pin(vcpu, walk.gpa >> PAGE_SHIFT);
+			if (err) {
+				kill_guest(vcpu->lg, "guest memory at %#llx cannot be pinned (error %d)", walk.gpa, err);
+				return;
+			}
+			break;
+		case LG_NEED_TABLES:
+			break;
+		}
+		if (signal_pending(current))
+			return;
+		cond_resched();
+	}
+	kill_guest(vcpu->lg, "no memory for shadow tables");
+}
+
+static void debug_trap(struct lg_vcpu *vcpu)
+{
+	/* DR6 is the host's and holds this trap's cause: single step (or ICEBP), as no breakpoint is armed */
+	set_debugreg(DR6_RESERVED, 6);
+	lg_deliver_event(vcpu, X86_TRAP_DB, 0);
+}
+
+static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run, u64 cr2)
+{
+	struct lg_switch *sw = vcpu->sw;
+
+	switch (sw->trapnum) {
+	case X86_TRAP_PF:
+		page_fault(vcpu, run, cr2);
+		return;
+	case TRAP_HCALL:
+		vcpu->stop |= lg_hypercall(vcpu, run);
+		return;
+	case TRAP_SYSCALL:
+		lg_slow_syscall(vcpu);
+		return;
+	case TRAP_RETURN:
+		lg_return_to_user(vcpu);
+		return;
+	case TRAP_CSTAR:
+		sw->rip -= 2;
+		lg_deliver_event(vcpu, X86_TRAP_UD, 0);
+		return;
+	case TRAP_IRET:
+		kill_guest(vcpu->lg, "the processor cannot go on at %#llx (flags %#llx, cs %#llx, ss %#llx)",
+			   sw->rip, sw->rflags, sw->cs, sw->ss);
+		return;
+	case TRAP_BUG:
+		WARN(1, "lguest: vector %llu (error %#llx) in the switcher at %#llx, cr2 %#llx\n", sw->fault_vec,
+		     sw->fault_error, sw->fault_rip - vcpu->sw_va, sw->fault_cr2);
+		kill_guest(vcpu->lg, "fault in the switcher");
+		return;
+	case X86_TRAP_DB:
+		debug_trap(vcpu);
+		return;
+	case TRAP_ABORT:
+	case X86_TRAP_NMI:
+	case X86_TRAP_MC:
+		return;
+	case FIRST_EXTERNAL_VECTOR ... 255:
+		return;
+	default:
+		lg_deliver_event(vcpu, sw->trapnum, sw->error);
+	}
+}
+
+/* ---- LGUEST_RUN ---- */
+
+/* What only the way back to user space does: signals, task work. The caller runs again afterwards */
+#define RETURN_WORK	(_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
+
+static bool must_not_enter(struct lg_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->lg->dead) || (read_thread_flags() & (RETURN_WORK | _TIF_NEED_RESCHED)) ||
+		lg_interrupt_ready(vcpu);
+}
+
+/* One turn: into the guest and out, then what it came out for. Returns false when LGUEST_RUN is to return */
+static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
+{
+	u64 cr2;
+
+	if (read_thread_flags() & RETURN_WORK) {
+		run->reason = LGUEST_EXIT_SIGNAL;
+		return false;
+	}
+	cond_resched();
+	if (vcpu->halted) {
+		lg_halt(vcpu);
+		if (vcpu->halted)
+			return true;
+	}
+	lg_deliver_interrupt(vcpu);
+
+	preempt_disable();
+	local_irq_disable();
+	/* in_guest first, then the last look: who raises a line after the look sees in_guest and sends an IPI */
+	WRITE_ONCE(vcpu->in_guest, 1);
+	smp_mb();
+	if (must_not_enter(vcpu)) {
+		WRITE_ONCE(vcpu->in_guest, 0);
+		local_irq_enable();
+		preempt_enable();
+		return true;
+	}
+	vtime_account_guest_enter();
+	run_once(vcpu, &cr2);
+	WRITE_ONCE(vcpu->in_guest, 0);
+	vtime_account_guest_exit();
+	local_irq_enable();
+	preempt_enable();
+
+	handle_exit(vcpu, run, cr2);
+	return !vcpu->stop;
+}
+
+/* What the thread must not have: the guest would have it too */
+static int thread_is_fit(void)
+{
+	u16 ldt;
+
+	store_ldt(ldt);
+	return ldt || test_thread_flag(TIF_IO_BITMAP) ? -EPERM : 0;
+}
+
+/**
+ * lg_vcpu_run - LGUEST_RUN
+ * @vcpu: not running; its mutex is held
+ * @run: zeroed but for the vCPU number
+ *
+ * Return: 0 with run->reason; -EPERM when the thread has an LDT or I/O ports; -EINVAL before there is a root.
+ */
+int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
+{
+	struct lguest *lg = vcpu->lg;
+	int err = thread_is_fit();
+
+	if (err)
+		return err;
+	if (!vcpu->root)
+		return -EINVAL;
+	vcpu->stop = false;
+	preempt_disable();
+	preempt_notifier_register(&vcpu->notifier);
+	vcpu_load(vcpu);
+	preempt_enable();
+	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
+
+	while (!READ_ONCE(lg->dead) && turn(vcpu, run))
+		;
+
+	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
+	preempt_disable();
+	vcpu_put(vcpu);
+	preempt_notifier_unregister(&vcpu->notifier);
+	preempt_enable();
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	/* The launcher shares the guest's privilege level, so its predictors too (VMSCAPE) */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+	if (READ_ONCE(lg->dead) && run->reason != LGUEST_EXIT_SHUTDOWN) {
+		run->reason = LGUEST_EXIT_DEAD;
+		strscpy(run->text, lg->reason, sizeof(run->text));
+		run->length = strlen(run->text);
+	}
+	return 0;
+}
+
+/**
+ * lg_vcpu_create - make a vCPU
+ * @lg: the guest; its lock is held
+ * @id: checked against the limit
+ *
+ * Return: 0, -EEXIST, -ENOMEM.
+ */
+int lg_vcpu_create(struct lguest *lg, u32 id)
+{
+	struct lg_vcpu *vcpu;
+	int err;
+
+	if (lg->vcpu[id])
+		return -EEXIST;
+	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	if (!vcpu)
+		return -ENOMEM;
+	vcpu->lg = lg;
+	vcpu->id = id;
+	vcpu->asid_cpu = -1;
+	vcpu->cr3_stale = true;
+	mutex_init(&vcpu->mutex);
+	init_waitqueue_head(&vcpu->wq);
+	lg_timer_init(vcpu);
+	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
+	err = lg_vcpu_map(vcpu);
+	if (!err && !fpu_alloc_guest_fpstate(&vcpu->fpu))
+		err = -ENOMEM;
+	if (err) {
+		/* What was mapped is only reachable by this vCPU, which never was */
+		lg_vcpu_unmap(vcpu);
+		kfree(vcpu);
+		return err;
+	}
+	vcpu->sw->cs = LGUEST_USER_CS;
+	vcpu->sw->ss = LGUEST_USER_DS;
+	vcpu->sw->rflags = 0x202;
+	vcpu->sw->no_direct = 1;
+	smp_store_release(&lg->vcpu[id], vcpu);
+	return 0;
+}
+
+/**
+ * lg_vcpu_free - free a vCPU that no thread runs, after slot 256 is gone
+ * @vcpu: the vCPU
+ */
+void lg_vcpu_free(struct lg_vcpu *vcpu)
+{
+	int cpu;
+
+	hrtimer_cancel(&vcpu->timer);
+	for_each_possible_cpu(cpu)
+		cmpxchg(per_cpu_ptr(&last_vcpu, cpu), vcpu, NULL);
+	fpu_free_guest_fpstate(&vcpu->fpu);
+	lg_vcpu_unmap(vcpu);
+	kfree(vcpu);
+}
