@@ -335,6 +335,15 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 		kill_guest(vcpu->lg, "the host's shadow table for %#llx is broken", va);
 		return;
 	}
+	/*
+	 * At CPL 3 only descriptor tables are read as a supervisor, and the guest has them all. QEMU's software emulation reads
+	 * IRETQ's frame so too, which a host with SMAP refuses for ever: say it instead of spinning.
+	 */
+	if (!(error & X86_PF_USER)) {
+		kill_guest(vcpu->lg, "supervisor access to %#llx (error %#llx) at %#llx: a processor does not do that at CPL 3; under QEMU without KVM boot the host without SMAP",
+			   va, error, vcpu->sw->rip);
+		return;
+	}
 	/* PKRU was the guest's doing and is 0 again now: just go back */
 	if (error & X86_PF_PK)
 		return;
