@@ -301,6 +301,8 @@ bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c)
 	uint8_t status;
 
 	if (!c->in) {
+		/* Given back all the same: a chain that stays in flight would keep the queue from ever stopping. */
+		vq_push(q, c->head, 0);
 		vq_break(q, "a block request without a status byte");
 		return true;
 	}

@@ -270,6 +270,27 @@ int blkdrv_io(struct blkdrv *d, uint32_t type, uint64_t sector, void *buf, uint3
 	return ret < 0 ? ret : done.status;
 }
 
+void blkdrv_raw(struct blkdrv *d, const struct vring_desc *desc, uint16_t n, uint64_t tag)
+{
+	struct blkdrv_queue *q = &d->q[0];
+	uint16_t slot = q->free[--q->free_n], base = (uint16_t)(BLKDRV_NUM - 8);
+
+	q->slot[slot] = (struct blkdrv_slot){ true, tag };
+	/* The head is the slot's entry, the rest lie at the end of the table, behind the slots in use. */
+	for (uint16_t i = 0; i < n; i++) {
+		struct vring_desc *to = &q->desc[i ? base + i : slot];
+
+		*to = desc[i];
+		if (i + 1 < n) {
+			to->flags |= VRING_DESC_F_NEXT;
+			to->next = (uint16_t)(base + i + 1);
+		}
+	}
+	q->avail->ring[q->avail_idx++ % BLKDRV_NUM] = slot;
+	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
+	blkdrv_kick(d, 0);
+}
+
 int blkdrv_connect(const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };

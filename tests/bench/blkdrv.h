@@ -100,6 +100,14 @@ int blkdrv_wait(struct blkdrv *d, unsigned int queue, int timeout_ms);
 /** blkdrv_io() - one request and its completion. Return: status byte (>= 0), or -errno. */
 int blkdrv_io(struct blkdrv *d, uint32_t type, uint64_t sector, void *buf, uint32_t len);
 
+/**
+ * blkdrv_raw() - put a chain of any shape in queue 0 and kick
+ * @desc: its descriptors; next and the NEXT flag are filled in, @n: 1 to 8 of them. Only on an idle queue.
+ *
+ * blkdrv_poll() reports its completion under tag @tag, with the status byte that blkdrv_submit() would have used.
+ */
+void blkdrv_raw(struct blkdrv *d, const struct vring_desc *desc, uint16_t n, uint64_t tag);
+
 /** blkdrv_gpa() - guest-physical address of a pointer into d->mem. */
 uint64_t blkdrv_gpa(const struct blkdrv *d, const void *p);
 

@@ -1,3 +1,4 @@
+include tests/unit/block.mk
 # The sandbox from inside: `make check-sandbox`.
 HOSTILE := $(B)/tests/hostile/hostile
 HOSTILE_ROLES := block block-sync net console

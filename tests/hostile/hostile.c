@@ -93,7 +93,7 @@ static const struct {
 	{ "block", { SYS_munmap, SYS_exit_group } },
 	{ "net", { SYS_munmap, SYS_exit_group } },
 	{ "console", { SYS_munmap, SYS_exit_group } },
-	{ "block-sync", { SYS_munmap, SYS_exit_group, SYS_ppoll, SYS_write, SYS_close } },
+	{ "block-sync", { SYS_munmap, SYS_exit_group, SYS_ppoll, SYS_write, SYS_close, SYS_pread64 } },
 };
 
 static bool expected_through(const char *role, long nr)
