@@ -20,7 +20,6 @@
  * READ WRITE RECVMSG SENDMSG CLOSE POLL_ADD ASYNC_CANCEL. Kick, call and memory descriptors arrive after the
  * seal, so operations name plain descriptors (IOSQE_FIXED_FILE is allowed, not required).
  * Where the host forbids io_uring the loop runs on ppoll, recvmsg, sendmsg, read, write, close and
- * preadv2 in place of the ring; devices that need the ring say so (ops->needs_ring) and don't start.
  *
  * A device may: pop and push its queues, queue operations, watch descriptors. It may not: block, allocate
  * after open(), call exit(), or make any system call of its own that its manifest does not name.
@@ -125,7 +124,6 @@ struct backend_ops {
 	uint16_t queue_unit;
 	uint16_t queue_size;
 	uint16_t config_size;
-	bool needs_ring;
 
 	int (*option)(struct backend *be, int opt, const char *arg);
 	int (*open)(struct backend *be);

@@ -77,7 +77,7 @@ struct backend {
 	int over; /* the connection is: -errno */
 
 	uint64_t file_limit; /* set by the device before the sandbox, as are the ring's registered files: */
-	int fixed[4];
+	int fixed[24];
 	unsigned int fixed_n;
 	struct io_uring ring;
 	bool has_ring;

@@ -47,7 +47,8 @@ static int next_head(struct vq *q, uint16_t *head)
 		*head = q->resubmit[q->resubmit_at];
 		return 1;
 	}
-	n = (uint16_t)(gmem_fetch16(&q->avail[1]) - q->last_avail);
+	q->seen = gmem_fetch16(&q->avail[1]);
+	n = (uint16_t)(q->seen - q->last_avail);
 	if (n > q->size) {
 		vq_break(q, "avail index jumped by more than the queue size");
 		return -1;
@@ -275,11 +276,11 @@ bool vq_want_kicks(struct vq *q)
 	if (!q->started || q->broken)
 		return false;
 	if (q->event_idx)
-		__atomic_store_n(&q->used[2 + 4 * (size_t)q->size], q->last_avail, __ATOMIC_RELAXED);
+		__atomic_store_n(&q->used[2 + 4 * (size_t)q->size], q->seen, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n(&q->used[0], 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return gmem_fetch16(&q->avail[1]) != q->last_avail;
+	return gmem_fetch16(&q->avail[1]) != q->seen;
 }
 
 void vq_no_kicks(struct vq *q)
@@ -372,7 +373,7 @@ static int log_start(struct vq *q, struct vq_inflight *log)
 	if (r)
 		return r;
 	log_collect(q, log);
-	q->last_avail = (uint16_t)(q->used_idx + q->resubmit_n);
+	q->last_avail = q->seen = (uint16_t)(q->used_idx + q->resubmit_n);
 	return 0;
 }
 
@@ -391,7 +392,7 @@ int vq_start(struct vq *q, const struct vq_setup *s)
 	r = find_rings(q, s);
 	if (r)
 		return r;
-	q->last_avail = s->avail_idx;
+	q->last_avail = q->seen = s->avail_idx;
 	q->used_idx = gmem_fetch16(&q->used[1]);
 	if (s->log) {
 		r = log_start(q, s->log);

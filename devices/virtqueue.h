@@ -54,6 +54,7 @@ struct vq_inflight;
  * @index: number of the queue in its device
  * @size: entries, power of two
  * @last_avail: next entry of the avail ring to pop
+ * @seen: avail index as last read
  * @used_idx: used index as published to the driver
  * @staged: used entries written but not yet published
  * @budget: chains that this pass may still pop
@@ -68,6 +69,7 @@ struct vq {
 	uint16_t index;
 	uint16_t size;
 	uint16_t last_avail;
+	uint16_t seen;
 	uint16_t used_idx;
 	uint16_t staged;
 	uint16_t signalled;
@@ -207,6 +209,8 @@ bool vq_publish(struct vq *q);
 /**
  * vq_want_kicks() - ask the driver for a notification at the next request
  * @q: the queue
+ *
+ * "Next" is after what vq_pop() last saw in the ring, also when some of that was given back with vq_unpop().
  *
  * Return: true when requests arrived meanwhile: go on popping.
  */

@@ -3,8 +3,10 @@
  * role-net.c: the manifest of lguest-net.
  *
  * It may move frames between its window and its tap queues, all through one ring whose opcodes are fixed, and map
- * the windows that its peer sends. It may not configure the tap, make sockets, open, create, execute or signal.
+ * the windows that its peer sends. It may set the offloads of its tap. It may not configure it otherwise, make
+ * sockets, open, create, execute or signal.
  */
+#include <linux/if_tun.h>
 #include <linux/io_uring.h>
 
 #include "policy/role-common.h"
@@ -12,6 +14,8 @@
 static const struct policy_call calls[] = {
 	ROLE_CALLS_RING,
 	ROLE_CALLS_ALWAYS,
+	CALL(ioctl, POLICY_SEALED, "the offloads that a driver acked, anew at each of its resets", ARG_IS(0, POLICY_FD_TAP),
+	     ARG_IS(1, TUNSETOFFLOAD)),
 	ROLE_CALLS_SETUP,
 	{ 0 }
 };

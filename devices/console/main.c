@@ -178,7 +178,6 @@ static const struct backend_ops console_ops = {
 	.queue_unit = 1,
 	.queue_size = CONSOLE_QUEUE_SIZE,
 	.config_size = sizeof(struct console_config),
-	.needs_ring = true,
 	.option = console_option,
 	.open = console_open,
 	.start = console_start,

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * net.h: what the files of lguest-net share: main.c (options, config space), tap.c (opening a tap), tx.c, rx.c and
+ * control.c (the queues).
+ */
+#ifndef LGUEST_NET_H
+#define LGUEST_NET_H
+
+#include "devices/backend.h"
+
+#define NET_PAIRS 7u	/* 2 queues each and the control queue make 15 */
+#define NET_QUEUES (2 * NET_PAIRS + 1)
+#define NET_QUEUE_SIZE 1024u
+#define NET_SEGS 64u	/* of a frame to be sent; Linux uses at most 19 */
+#define NET_HDR 12u	/* struct virtio_net_hdr_mrg_rxbuf: what the tap speaks, always */
+#define NET_HDR_LEGACY 10u
+#define NET_ETH 14u
+#define NET_FRAME (NET_HDR + 65536u)
+#define NET_RX_SLOTS 64u
+#define NET_MERGE 64u	/* most buffers that one received frame is spread over */
+
+/* virtio 1.2, 5.1.3 */
+enum {
+	VIRTIO_NET_F_CSUM = 0, VIRTIO_NET_F_GUEST_CSUM = 1, VIRTIO_NET_F_MAC = 5, VIRTIO_NET_F_GUEST_TSO4 = 7,
+	VIRTIO_NET_F_GUEST_TSO6 = 8, VIRTIO_NET_F_GUEST_ECN = 9, VIRTIO_NET_F_HOST_TSO4 = 11,
+	VIRTIO_NET_F_HOST_TSO6 = 12, VIRTIO_NET_F_HOST_ECN = 13, VIRTIO_NET_F_MRG_RXBUF = 15,
+	VIRTIO_NET_F_STATUS = 16, VIRTIO_NET_F_CTRL_VQ = 17, VIRTIO_NET_F_MQ = 22, VIRTIO_F_VERSION_1 = 32,
+};
+
+/* virtio 1.2, 5.1.6 */
+struct net_hdr {
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t hdr_len;
+	uint16_t gso_size;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+	uint16_t num_buffers;
+};
+
+/* virtio 1.2, 5.1.4, as far as offered */
+struct net_config {
+	uint8_t mac[6];
+	uint16_t status;
+	uint16_t max_pairs;
+	uint16_t mtu;
+};
+
+/**
+ * struct net_tx - a frame on its way into the tap
+ * @start: our copy of header and Ethernet addresses: what was checked is what is sent
+ */
+struct net_tx {
+	struct backend_op op;
+	struct net_pair *pair;
+	uint16_t head;
+	uint8_t start[NET_HDR + NET_ETH];
+	struct iovec iov[NET_SEGS + 1];
+};
+
+/**
+ * struct net_rx - a frame from the tap, in our memory until the guest has a buffer for it
+ * @len: 0 while the read is not over
+ */
+struct net_rx {
+	struct backend_op op;
+	struct net_pair *pair;
+	uint32_t len;
+	uint8_t *buf;
+};
+
+/**
+ * struct net_pair - a queue pair and its tap queue
+ * @tap: descriptor, @fixed: its index in the ring's table
+ * @rx_first, @rx_count: slots in use, oldest first; @rx_reading of them have a read pending
+ * @rx_batch: how many reads to queue at once, @rx_got: how many of the last batch found a frame
+ */
+struct net_pair {
+	struct net *net;
+	unsigned int index;
+	int tap, fixed;
+	struct net_tx *tx;
+	struct net_rx *rx;
+	unsigned int rx_first, rx_count, rx_reading, rx_batch, rx_got;
+};
+
+/**
+ * struct net - the device
+ * @hdr_len: bytes of the header as the driver knows it
+ * @pairs_set: pairs that the driver uses (VQ_PAIRS_SET); 0 = not known, because the front end keeps the control queue
+ */
+struct net {
+	struct backend *be;
+	const char *tap_name;
+	int tap_fd[NET_PAIRS];
+	unsigned int tap_fds;
+	unsigned int pairs, pairs_set;
+	uint8_t mac[6];
+	bool mac_given, lock_mac, allow_unowned;
+	uint64_t features;
+	uint32_t hdr_len;
+	struct net_pair pair[NET_PAIRS];
+};
+
+/* tap.c */
+
+/** tap_open() - attach all queues to the tap and place them. Return: 0, or -errno after backend_fail(). */
+int tap_open(struct net *net);
+
+/** tap_offloads() - what the tap may hand to the guest: the acked GUEST_* features. Works when sealed. */
+void tap_offloads(const struct net *net);
+
+/* tx.c */
+
+/** net_transmit() - pop frames from @q and queue their writes. */
+void net_transmit(struct net_pair *pair, struct vq *q);
+
+/* rx.c */
+
+/** net_receive_start() - begin reading the tap of a pair. */
+void net_receive_start(struct net_pair *pair);
+
+/** net_receive() - the guest has buffers: hand out what waits, read on. */
+void net_receive(struct net_pair *pair);
+
+/** net_receive_forget() - drop the frames that wait: the guest they were for is gone. */
+void net_receive_forget(struct net_pair *pair);
+
+/* control.c */
+
+/** net_control() - the control queue (virtio 1.2, 5.1.6.5). */
+void net_control(struct net *net, struct vq *q);
+
+#endif
