@@ -69,11 +69,6 @@ static void __attribute__((noreturn, format(printf, 2, 3))) fail(uint32_t code, 
 	end(code, text);
 }
 
-static int real_ioctl(int fd, unsigned long request, void *arg)
-{
-	return ioctl(fd, request, arg);
-}
-
 static void print(struct machine *m, const char *text, uint32_t len)
 {
 	ssize_t n = write(CORE_FD_CONSOLE, text, len);
@@ -394,7 +389,6 @@ int main(int argc, char **argv)
 
 	/* The guest may not outlive the one that can end it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	machine.ioctl = real_ioctl;
 	machine.print = print;
 	parse(argc, argv, &o);
 	open_module();

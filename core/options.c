@@ -421,7 +421,7 @@ static void help(void)
 /* A console is there unless it was said otherwise. */
 static int default_console(struct launch *l)
 {
-	char stdio[] = "stdio";
+	static char stdio[] = "stdio";
 
 	for (unsigned int i = 0; i < l->roles; i++)
 		if (l->role[i].kind == ROLE_CONSOLE)

@@ -97,8 +97,11 @@ const char *text_nearest(const char *typed, const char *const *words)
 {
 	unsigned int best = (unsigned int)strlen(typed) / 2 + 1, d;
 	const char *found = NULL;
+	size_t typed_len = strlen(typed);
 
 	for (; *words; words++) {
+		if (typed_len > 1 && !strncmp(typed, *words, typed_len))
+			return *words;
 		d = distance(typed, *words);
 		if (d < best) {
 			best = d;

@@ -29,7 +29,7 @@ bool text_is_mac(const char *text);
  * @typed: not one of @words
  * @words: NULL-terminated
  *
- * Return: a word at most half of whose letters would have to change, else NULL.
+ * Return: a word that begins so, or one that at most half of the letters typed keep apart, else NULL.
  */
 const char *text_nearest(const char *typed, const char *const *words);
 

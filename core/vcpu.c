@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "core/decode.h"
 #include "core/exit.h"
@@ -17,7 +18,7 @@ int vcpu_start_regs(struct machine *m, uint64_t entry, uint64_t cr3)
 {
 	struct lguest_regs regs = { .rip = entry, .cr3 = cr3, .rsi = GUEST_BOOT_PARAMS };
 
-	return m->ioctl(m->lguest, LGUEST_SET_REGS, &regs) ? -errno : 0;
+	return ioctl(m->lguest, LGUEST_SET_REGS, &regs) ? -errno : 0;
 }
 
 /* The device whose register page holds [@gpa, @gpa + @size), and the offset in the page. */
@@ -63,14 +64,14 @@ const char *vcpu_mmio(struct machine *m, const struct lguest_run *run)
 
 	if (!decode_mov(&d, run->insn, run->insn_len) || d.store != (run->write != 0))
 		return "touched a device register with an instruction that is not a plain move";
-	if (m->ioctl(m->lguest, LGUEST_GET_REGS, &regs))
+	if (ioctl(m->lguest, LGUEST_GET_REGS, &regs))
 		return "has registers that cannot be read";
 	if (d.store)
 		store(m, run->addr, d.size, mov_store_value(&d, &regs));
 	else
 		mov_load(&d, &regs, load(m, run->addr, d.size));
 	regs.rip = run->rip + d.length;
-	if (m->ioctl(m->lguest, LGUEST_SET_REGS, &regs))
+	if (ioctl(m->lguest, LGUEST_SET_REGS, &regs))
 		return "has registers that cannot be set";
 	return NULL;
 }
@@ -118,7 +119,7 @@ static void killed(struct machine *m, const struct lguest_run *run, const char *
 	snprintf(end->text, sizeof(end->text), "the guest was killed: it %s (address %#llx, rip %#llx)", why,
 		 (unsigned long long)run->addr, (unsigned long long)run->rip);
 	snprintf(kill.text, sizeof(kill.text), "%s", why);
-	m->ioctl(m->lguest, LGUEST_KILL, &kill);
+	ioctl(m->lguest, LGUEST_KILL, &kill);
 }
 
 /* One return of LGUEST_RUN. True: the guest goes on. */
@@ -160,7 +161,7 @@ void vcpu_run(struct machine *m, struct vcpu_end *end)
 
 	for (;;) {
 		memset(&run, 0, sizeof(run));
-		if (m->ioctl(m->lguest, LGUEST_RUN, &run)) {
+		if (ioctl(m->lguest, LGUEST_RUN, &run)) {
 			saved = errno;
 			end->code = EXIT_DEVICE;
 			snprintf(end->text, sizeof(end->text), "/dev/lguest does not run the guest: %s", strerror(saved));

@@ -13,7 +13,6 @@
  * struct machine - the guest, as the threads of the core share it
  * @lguest: descriptor of /dev/lguest
  * @lock: held around every use of @device: register access on the vCPU's thread, recovery on the main one
- * @ioctl: how the module is reached; a test puts its own here
  * @print: early console text
  */
 struct machine {
@@ -22,7 +21,6 @@ struct machine {
 	pthread_mutex_t lock;
 	unsigned int devices;
 	struct device device[GUEST_DEVICES];
-	int (*ioctl)(int fd, unsigned long request, void *arg);
 	void (*print)(struct machine *m, const char *text, uint32_t len);
 };
 

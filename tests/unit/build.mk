@@ -1,0 +1,24 @@
+# Unit tests (Criterion), always built with the sanitizers: $(call unit,NAME,OBJECTS,LIBRARIES) makes one program of
+# tests/unit/NAME_*.c and NAME_*.S, and the group unit-NAME of `make check`.
+define unit
+CHECKS += unit-$(1)
+.PHONY: unit-$(1)
+unit-$(1):
+	@$$(MAKE) -s V=asan build/asan/unit-$(1)
+	build/asan/unit-$(1)
+$(R)/unit-$(1).tap:
+	@mkdir -p $$(@D)
+	@$$(MAKE) -s V=asan build/asan/unit-$(1)
+	build/asan/unit-$(1) --quiet --tap=$$@ || true
+.PHONY: $(R)/unit-$(1).tap
+$(B)/unit-$(1): $$(patsubst tests/unit/%,$$(B)/tests/unit/%.o,$$(basename $$(wildcard tests/unit/$(1)_*.c tests/unit/$(1)_*.S))) \
+		$$(addprefix $$(B)/,$(2))
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ -lcriterion $(3)
+endef
+
+$(B)/tests/unit/%.o: tests/unit/%.S
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -c -o $@ $<
+
+$(eval $(call unit,core,$(CORE_OBJS) core/options.o core/text.o $(IPC_FRONTEND),-pthread))

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * core_options.c: the command line of lguest-run: what each option means, and that every mistake is one sentence
+ * that names it, with the nearest thing that would have been right.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/exit.h"
+#include "core/launch.h"
+#include "core/text.h"
+
+static char said[2048];
+
+/* Parse a line, words parted by '|', and keep what was said on stderr. */
+static int parse(struct launch *l, const char *line)
+{
+	static char copy[1024];		/* the options go on pointing into it */
+	char *argv[64] = { (char *)"lguest-run" }, *word;
+	int argc = 1, status, saved = dup(STDERR_FILENO), file = memfd_create("said", 0);
+	ssize_t n;
+
+	strcpy(copy, line);
+	for (char *rest = copy; (word = strsep(&rest, "|"));)
+		argv[argc++] = word;
+	dup2(file, STDERR_FILENO);
+	status = options_parse(l, argc, argv);
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	n = pread(file, said, sizeof(said) - 1, 0);
+	said[n > 0 ? n : 0] = '\0';
+	close(file);
+	close(saved);
+	return status;
+}
+
+static void refused(const char *line, const char *because)
+{
+	static struct launch l;
+
+	cr_expect_eq(parse(&l, line), EXIT_USAGE, "%s", line);
+	cr_expect_not_null(strstr(said, because), "%s: said '%s'", line, said);
+	cr_expect_eq(strncmp(said, "lguest-run: ", 12), 0);
+	cr_expect_eq(said[strlen(said) - 1], '\n');
+}
+
+Test(core_options, the_mission_line)
+{
+	static struct launch l;
+
+	cr_assert_eq(parse(&l, "--kernel|vmlinux|--net|tap0|--block|ro:img"), 0, "%s", said);
+	cr_expect_str_eq(l.kernel, "vmlinux");
+	cr_expect_eq(l.memory, 256ull << 20);
+	cr_assert_eq(l.roles, 3, "net, block, and the console that was not named");
+	cr_expect_eq(l.role[0].kind, ROLE_NET);
+	cr_expect_str_eq(l.role[0].path, "tap0");
+	cr_expect_eq(l.role[1].kind, ROLE_BLOCK);
+	cr_expect_str_eq(l.role[1].path, "img");
+	cr_expect(l.role[1].read_only);
+	cr_expect_eq(l.role[2].kind, ROLE_CONSOLE);
+	cr_expect_str_eq(l.role[2].path, "stdio");
+	cr_expect_str_eq(said, "");
+}
+
+Test(core_options, every_key)
+{
+	static struct launch l;
+
+	cr_assert_eq(parse(&l, "--kernel=k|--block=a b,ro,direct,serial=S1,window=16M|--block|b,dma=direct|--net|t,mac=52:54:00:aa:BB:01"
+			   "|--vhost-user|type=fs,socket=/s|--console|none|--memory|2G|--name|n|--cmdline|a=b c=d|--rng"), 0, "%s", said);
+	cr_assert_eq(l.roles, 5);
+	cr_expect_str_eq(l.role[0].path, "a b");
+	cr_expect(l.role[0].read_only && l.role[0].direct_io);
+	cr_expect_str_eq(l.role[0].serial, "S1");
+	cr_expect_eq(l.role[0].window, 16ull << 20);
+	cr_expect_str_eq(l.role[0].name, "block0");
+	cr_expect_eq(l.role[1].window, 0);
+	cr_expect(!l.role[1].read_only);
+	cr_expect_str_eq(l.role[1].name, "block1");
+	cr_expect_str_eq(l.role[2].mac, "52:54:00:aa:BB:01");
+	cr_expect_eq(l.role[3].kind, ROLE_FOREIGN);
+	cr_expect_str_eq(l.role[3].type, "fs");
+	cr_expect_str_eq(l.role[3].path, "/s");
+	cr_expect_eq(l.role[4].kind, ROLE_RNG);
+	cr_expect_eq(l.memory, 2ull << 30);
+	cr_expect_str_eq(l.cmdline, "a=b c=d");
+}
+
+Test(core_options, mistakes_are_named)
+{
+	refused("--memory|64M", "--kernel FILE is needed");
+	refused("vmlinux", "unexpected 'vmlinux'");
+	refused("--kernel", "--kernel needs a value");
+	refused("--kernle|x", "did you mean --kernel?");
+	refused("--blok|x", "did you mean --block?");
+	refused("--zzzzzzzz", "there is no option --zzzzzzzz");
+	refused("--kernel|k|--block|img,readonly", "no key 'readonly'");
+	refused("--kernel|k|--block|img,seriel=1", "did you mean 'serial'?");
+	refused("--kernel|k|--net|tap0,maac=1", "did you mean 'mac'?");
+	refused("--kernel|k|--net|tap0,ro", "no key 'ro'");
+	refused("--kernel|k|--block|img,ro=1", "takes no value");
+	refused("--kernel|k|--block|img,serial", "needs a value");
+	refused("--kernel|k|--block|img,serial=", "needs a value");
+	refused("--kernel|k|--block|img,serial=123456789012345678901", "more than 20");
+	refused("--kernel|k|--block|,ro", "names nothing");
+	refused("--kernel|k|--block|ro:", "names nothing");
+	refused("--kernel|k|--net|tap0,mac=1:2:3:4:5:6", "not an address");
+	refused("--kernel|k|--net|tap0,mac=53:54:00:12:34:56", "not an address");
+	refused("--kernel|k|--block|img,window=63K", "not a size");
+	refused("--kernel|k|--block|img,window=257M", "not a size");
+	refused("--kernel|k|--block|img,dma=dircet", "neither window nor direct");
+	refused("--kernel|k|--vhost-user|socket=/s", "needs both");
+	refused("--kernel|k|--vhost-user|socket=/s,type=gpu", "is not one of");
+	refused("--kernel|k|--memory|much", "not a size");
+	refused("--kernel|k|--memory|15M", "from 16M to 1T");
+	refused("--kernel|k|--memory|17592186044416M", "not a size");	/* 2^44 MiB wraps */
+	refused("--kernel|k|--memory|18446744073709551615", "not a size");
+	refused("--kernel|k|--memory|99999999999999999999", "not a size");
+	refused("--kernel|k|--cpus|2", "one CPU");
+	refused("--kernel|k|--name|a/b", "without '/'");
+	refused("--kernel|k|--check=1", "takes no value");
+}
+
+Test(core_options, there_is_a_limit_of_devices)
+{
+	char line[512] = "--kernel|k|--console|none";
+	static struct launch l;
+
+	for (unsigned int i = 0; i < GUEST_DEVICES - 1; i++)
+		strcat(line, "|--block|i");
+	cr_expect_eq(parse(&l, line), 0);
+	strcat(line, "|--block|i");
+	refused(line, "more than 16 devices");
+}
+
+static void write_config(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+Test(core_options, configuration_file)
+{
+	char path[] = "/tmp/core-options-XXXXXX", line[64];
+	static struct launch l;
+
+	close(mkstemp(path));
+	write_config(path, "# a guest\n\nkernel = vmlinux\nblock ro:a.img\n  memory\t64M  \ncmdline = root=/dev/vda ro\nrng\n");
+	snprintf(line, sizeof(line), "--config|%s|--block|b", path);
+	cr_assert_eq(parse(&l, line), 0, "%s", said);
+	cr_expect_str_eq(l.kernel, "vmlinux");
+	cr_expect_str_eq(l.cmdline, "root=/dev/vda ro");
+	cr_expect_eq(l.memory, 64ull << 20);
+	cr_assert_eq(l.roles, 4);
+	cr_expect_str_eq(l.role[0].path, "a.img");
+	cr_expect_eq(l.role[1].kind, ROLE_RNG);
+	cr_expect_str_eq(l.role[2].path, "b");
+	write_config(path, "kernel vmlinux\nblokc x\n");
+	cr_expect_eq(parse(&l, line), EXIT_USAGE);
+	cr_expect_not_null(strstr(said, "line 2 of /tmp/core-options-"), "%s", said);
+	write_config(path, "config /etc/passwd\n");
+	cr_expect_eq(parse(&l, line), EXIT_USAGE);
+	unlink(path);
+	cr_expect_eq(parse(&l, line), EXIT_FILE);
+}
+
+Test(core_text, sizes)
+{
+	uint64_t v;
+
+	cr_expect(text_size("1", 1 << 20, &v) && v == 1 << 20);
+	cr_expect(text_size("64k", 1, &v) && v == 64 << 10);
+	cr_expect(text_size("1T", 1, &v) && v == 1ull << 40);
+	cr_expect(text_size("18446744073709551615", 1, &v) && v == UINT64_MAX);
+	cr_expect_not(text_size("18446744073709551616", 1, &v));
+	cr_expect_not(text_size("", 1, &v));
+	cr_expect_not(text_size("M", 1, &v));
+	cr_expect_not(text_size("-1", 1, &v));
+	cr_expect_not(text_size("1MM", 1, &v));
+	cr_expect_not(text_size("0x10", 1, &v));
+	cr_expect_not(text_size(" 1", 1, &v));
+}
+
+Test(core_text, nearest_word)
+{
+	static const char *const words[] = { "kernel", "memory", "block", "net", NULL };
+
+	cr_expect_str_eq(text_nearest("kernl", words), "kernel");
+	cr_expect_str_eq(text_nearest("mem", words), "memory", "a beginning counts most");
+	cr_expect_str_eq(text_nearest("bloc", words), "block");
+	cr_expect_null(text_nearest("x", words));
+	cr_expect_null(text_nearest("a-word-that-is-longer-than-any-option-could-be", words));
+}
