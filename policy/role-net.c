@@ -14,7 +14,7 @@
 static const struct policy_call calls[] = {
 	ROLE_CALLS_RING,
 	ROLE_CALLS_ALWAYS,
-	CALL(ioctl, POLICY_SEALED, "the offloads that a driver acked, anew at each of its resets", ARG_IS(0, POLICY_FD_TAP),
+	CALL(ioctl, POLICY_BOTH, "the offloads that a driver acked, anew at each of its resets", ARG_IS(0, POLICY_FD_TAP),
 	     ARG_IS(1, TUNSETOFFLOAD)),
 	ROLE_CALLS_SETUP,
 	{ 0 }
