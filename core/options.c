@@ -340,6 +340,23 @@ static int set_option(struct launch *l, const char *name, char *value)
 /* --- the configuration file --- */
 
 #define CONFIG_LINE_MAX	4096
+#define CONFIG_TEXT_MAX	65536
+
+/* Values of configuration files; the options point into it for the life of the process. */
+static char config_text[CONFIG_TEXT_MAX];
+static size_t config_used;
+
+static char *keep(const char *text)
+{
+	size_t n = strlen(text) + 1;
+	char *at = config_text + config_used;
+
+	if (n > sizeof(config_text) - config_used)
+		return NULL;
+	memcpy(at, text, n);
+	config_used += n;
+	return at;
+}
 
 static char *trim(char *s)
 {
@@ -353,7 +370,7 @@ static char *trim(char *s)
 	return s;
 }
 
-/* "name value" or "name = value"; '#' begins a comment. Texts are kept for the life of the process. */
+/* "name value" or "name = value"; '#' begins a comment. */
 static int config_line(struct launch *l, const char *file, unsigned int number, char *line)
 {
 	char *name = trim(line), *value;
@@ -370,7 +387,13 @@ static int config_line(struct launch *l, const char *file, unsigned int number, 
 	}
 	if (!strcmp(name, "config"))
 		return wrong("%s line %u: a configuration file cannot name another", file, number);
-	value = *value ? strdup(value) : NULL;
+	if (*value) {
+		value = keep(value);
+		if (!value)
+			return wrong("%s is longer than a configuration can be", file);
+	} else {
+		value = NULL;
+	}
 	err = set_option(l, name, value);
 	if (err)
 		complain("that was line %u of %s", number, file);
