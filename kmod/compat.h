@@ -8,7 +8,9 @@
 
 #include <linux/eventfd.h>
 #include <linux/version.h>
-#include <asm/idtentry.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#include <asm/gsseg.h>
+#endif
 
 void asm_exc_nmi_noist(void);
 void asm_exc_nmi_kvm_vmx(void);

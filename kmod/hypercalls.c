@@ -10,6 +10,7 @@
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
 #include <asm/pgtable.h>
+#include "compat.h"
 #include "lg.h"
 
 /*
@@ -47,7 +48,7 @@ static u64 mapped_span(struct mm_struct *mm, u64 va, bool *present)
 	if (pud_none(*pud))
 		return PUD_SIZE;
 	*present = true;
-	if (pud_large(*pud))
+	if (pud_val(*pud) & _PAGE_PSE)
 		return PUD_SIZE;
 	pmd = pmd_offset(pud, va);
 	*present = !pmd_none(*pmd);
