@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include "lgtest.h"
 
-static bool verbose, shortened;
+bool verbose, shortened;
 static volatile sig_atomic_t timed_out;
 
 struct head {
@@ -88,7 +88,7 @@ static unsigned char *region(struct ctx *c, uint64_t phys, size_t size)
 	return p;
 }
 
-static const struct image *find_image(const char *name)
+const struct image *find_image(const char *name)
 {
 	for (size_t i = 0; i < nimages; i++)
 		if (!strcmp(images[i].name, name))
@@ -96,10 +96,10 @@ static const struct image *find_image(const char *name)
 	die("no guest named %s is in this program", name);
 }
 
-static void make_guest(struct ctx *c)
+void make_guest(struct ctx *c)
 {
 	const struct image *image = find_image(c->test->image);
-	struct lguest_create create = { .flags = 0 };
+	struct lguest_create create = { .shadow_pages = c->test->shadow_pages };
 	struct lguest_vcpu vcpu = { .id = 0 };
 	struct lguest_regs regs = { .vcpu = 0 };
 	struct head head;
@@ -173,7 +173,7 @@ static void judge(struct ctx *c, const struct lguest_run *run)
 }
 
 /* Runs the guest to its end. */
-static void run_guest(struct ctx *c)
+void run_guest(struct ctx *c)
 {
 	struct lguest_run run = { .vcpu = 0 };
 
@@ -182,8 +182,12 @@ static void run_guest(struct ctx *c)
 			fail(c, "RUN failed: %s", strerror(errno));
 			return;
 		}
+		if (c->why[0])
+			return;
 		switch (run.reason) {
 		case LGUEST_EXIT_PRINT:
+			if (c->test->look && !c->test->look(c, &run))
+				return;
 			if (verbose)
 				printf("# %s says: %.*s", c->test->name, (int)run.length, run.text);
 			break;
@@ -193,20 +197,19 @@ static void run_guest(struct ctx *c)
 			break;
 		case LGUEST_EXIT_SHUTDOWN:
 		case LGUEST_EXIT_DEAD:
-			judge(c, &run);
+			if (!c->test->look || !c->test->look(c, &run))
+				judge(c, &run);
 			return;
 		case LGUEST_EXIT_MMIO:
-		case LGUEST_EXIT_NOTIFY:
-			c->exits++;
-			if (c->test->exit) {
-				c->test->exit(c, &run);
-				break;
-			}
+			c->mmios++;
 			if (c->test->ending == ENDS)
 				return;
-			fail(c, "exit %u at 0x%llx, rip 0x%llx, that nobody asked for", run.reason,
-			     (unsigned long long)run.addr, (unsigned long long)run.rip);
-			return;
+			serve_mmio(c, &run);
+			break;
+		case LGUEST_EXIT_NOTIFY:
+			c->notifies++;
+			serve_notify(c, &run);
+			break;
 		default:
 			fail(c, "RUN gave the unknown reason %u", run.reason);
 			return;
@@ -215,47 +218,78 @@ static void run_guest(struct ctx *c)
 }
 
 /* What the guest did, for whoever has to find out why a test failed. */
-static void print_stats(struct ctx *c)
+static void print_stats(struct ctx *c, const struct lguest_stats *stats)
 {
 	static const char *const names[LG_STAT_NR] = {
 		"exits", "hcalls", "async", "irqs", "nmis", "sw-nmis", "sw-mces", "sw-dbs", "pf", "fills", "around", "huge",
 		"spurious", "guest-faults", "lost", "flushes", "root-hits", "root-misses", "asids", "shadow-pages", "evictions",
 		"pinned", "events", "interrupts", "slow-returns", "halts", "mmio", "notifies", "flush-globals",
 	};
-	struct lguest_stats stats;
 
-	if (ioctl(c->fd, LGUEST_GET_STATS, &stats))
-		return;
 	printf("# %s:", c->test->name);
 	for (int i = 0; i < LG_STAT_NR; i++)
-		if (stats.value[i])
-			printf(" %s %llu", names[i], (unsigned long long)stats.value[i]);
+		if (stats->value[i])
+			printf(" %s %llu", names[i], (unsigned long long)stats->value[i]);
 	printf("\n");
 }
 
 /* ---- One test, in a process of its own ---- */
 
-static void child(const struct test *test, uint64_t seed, int report)
+static void one_guest(struct ctx *c)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
-	struct ctx c = { .test = test, .seed = seed };
+	struct lguest_stats stats;
+
+	sigaction(SIGALRM, &action, NULL);
+	make_guest(c);
+	if (c->test->start)
+		c->test->start(c);
+	alarm(c->test->seconds ? c->test->seconds : 10);
+	run_guest(c);
+	alarm(0);
+	stop_companions(c);
+	if (ioctl(c->fd, LGUEST_GET_STATS, &stats))
+		die("GET_STATS failed: %s", strerror(errno));
+	if (c->test->finish)
+		c->test->finish(c, &stats);
+	if (verbose || c->why[0])
+		print_stats(c, &stats);
+}
+
+static void child(const struct test *test, uint64_t seed, int report)
+{
+	struct ctx c = { .test = test, .seed = seed, .fd = -1, .count_fd = -1, .value_fd = -1 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sigaction(SIGALRM, &action, NULL);
-	make_guest(&c);
-	if (test->start)
-		test->start(&c);
-	alarm(test->seconds ? test->seconds : 10);
-	run_guest(&c);
-	alarm(0);
-	c.stop = true;
-	if (test->finish)
-		test->finish(&c);
-	if (verbose || c.why[0])
-		print_stats(&c);
+	if (test->special)
+		test->special(&c);
+	else
+		one_guest(&c);
 	fflush(stdout);
 	if (c.why[0] && write(report, c.why, strlen(c.why)) < 0)
 		_exit(3);
+	_exit(c.why[0] ? 1 : 0);
+}
+
+int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu)
+{
+	struct test test = { .name = image, .image = image, .arg = arg, .seconds = 60 };
+	struct ctx c = { .test = &test, .seed = seed, .count_fd = -1, .value_fd = -1 };
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		die("no process: %s", strerror(errno));
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (cpu >= 0)
+		pin((unsigned int)cpu);
+	one_guest(&c);
+	if (c.why[0])
+		printf("# %s: %s\n", image, c.why);
+	fflush(stdout);
 	_exit(c.why[0] ? 1 : 0);
 }
 

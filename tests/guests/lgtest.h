@@ -20,9 +20,11 @@ struct ctx {
 	unsigned char *ram, *ram2;	/* guest-physical 0, and RAM2_PA */
 	uint64_t seed;
 	volatile bool stop;	/* companions end when it is set */
-	unsigned int exits;	/* MMIO and NOTIFY exits seen */
+	unsigned int notifies, mmios;	/* exits seen */
+	int count_fd, value_fd;	/* eventfds bound by bind_notifies() */
+	uint64_t *hog;		/* shared with the AVX process: [0] stop, [1] rounds done */
+	int hog_pid;
 	char why[600];		/* set by fail(): the test did not pass */
-	void *companion;	/* the companion's own */
 };
 
 /* How a guest must end. */
@@ -40,12 +42,15 @@ struct test {
 	const char *text;	/* DIES: part of the reason */
 	unsigned int flags;	/* T_* */
 	unsigned int seconds;	/* time limit; 0: 10 */
+	unsigned int shadow_pages;	/* cap on shadow memory; 0: the module's default */
 	/* Before the first run; starts companions. */
 	void (*start)(struct ctx *c);
 	/* After the end; may fail the test. */
-	void (*finish)(struct ctx *c);
-	/* An MMIO or NOTIFY exit; without it they fail the test. */
-	void (*exit)(struct ctx *c, struct lguest_run *run);
+	void (*finish)(struct ctx *c, const struct lguest_stats *stats);
+	/* Sees a PRINT or a SHUTDOWN; true: it is as it should be, nothing else is asked. */
+	bool (*look)(struct ctx *c, const struct lguest_run *run);
+	/* Runs instead of a guest, with no guest made. */
+	void (*special)(struct ctx *c);
 };
 #define T_HOSTILE	1	/* also part of --hostile */
 #define T_RANDOM	2	/* takes a seed: every repeat is another */
@@ -62,9 +67,43 @@ struct image {
 extern const struct image images[];
 extern const size_t nimages;
 
+extern bool verbose, shortened;
+
 void fail(struct ctx *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void pin(unsigned int cpu);
 int cpus(void);
+
+/* lgtest.c: what special tests put together themselves. Failing calls end the process with a sentence. */
+void make_guest(struct ctx *c);
+void run_guest(struct ctx *c);
+/* A process that runs @image as a test of its own would; it ends with status 0 when the guest passed. */
+int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu);
+const struct image *find_image(const char *name);
+
+/* companions.c: what the host does for a guest that asks for it, and the hooks of the table */
+void serve_notify(struct ctx *c, const struct lguest_run *run);
+void serve_mmio(struct ctx *c, const struct lguest_run *run);
+void stop_companions(struct ctx *c);
+void bind_notifies(struct ctx *c);
+void bind_ping(struct ctx *c);
+void counted_queued(struct ctx *c, const struct lguest_stats *stats);
+void counted_direct(struct ctx *c, const struct lguest_stats *stats);
+void few_exits(struct ctx *c, const struct lguest_stats *stats);
+void evicted(struct ctx *c, const struct lguest_stats *stats);
+void globals_flushed(struct ctx *c, const struct lguest_stats *stats);
+void globals_kept(struct ctx *c, const struct lguest_stats *stats);
+void one_mmio(struct ctx *c, const struct lguest_stats *stats);
+bool look_print(struct ctx *c, const struct lguest_run *run);
+bool look_shutdown(struct ctx *c, const struct lguest_run *run);
+
+/* special.c: tests of the device and of processes that hold it */
+void test_api(struct ctx *c);
+void test_strangers(struct ctx *c);
+void test_sigkill(struct ctx *c);
+void test_pair(struct ctx *c);
+void test_unplug(struct ctx *c);
+void test_memory_back(struct ctx *c);
+void test_not_started(struct ctx *c);
 
 #endif

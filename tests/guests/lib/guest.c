@@ -17,7 +17,7 @@ void (*on_interrupt)(struct regs *r, unsigned int line);
 void (*on_syscall)(struct regs *r);
 volatile u64 irqs[LGUEST_IRQS];
 struct fault fault;
-u64 try_resume;
+u64 try_resume, try_rsp, try_rax;
 
 /* ---- Text ---- */
 
@@ -153,6 +153,7 @@ static void note_fault(const struct regs *r)
 	fault.cr2 = r->cr2;
 	fault.rip = r->rip;
 	fault.rflags = r->rflags;
+	fault.rsp = r->rsp;
 	fault.cs = r->cs;
 	fault.ss = r->ss;
 }
@@ -181,9 +182,9 @@ void event_c(struct regs *r)
 		try_resume = 0;
 		return;
 	}
-	if (r->user) {
+	if (r->user || r->rip == (u64)return_to_user) {
 		note_fault(r);
-		user_leave(USER_FAULTED);
+		user_leave(r->user ? USER_FAULTED : USER_REFUSED);
 	}
 	fail("unexpected exception %ld, error 0x%lx, rip 0x%lx, cr2 0x%lx, rsp 0x%lx, from %s",
 	     (long)r->vector, (long)r->error, (long)r->rip, (long)r->cr2, (long)r->rsp, r->user ? "user" : "kernel");
@@ -199,22 +200,18 @@ void syscall_c(struct regs *r)
 
 u64 try_read(const volatile void *p)
 {
-	return TRY("movb (%%rdi), %%bl", "D"(p));
+	return TRY_AT("movb (%%rdi), %%bl", p);
 }
 
 u64 try_write(volatile void *p, u8 value)
 {
-	return TRY("movb %%sil, (%%rdi)", "D"(p), "S"(value));
+	return TRY_REGS("movb %%sil, (%%rdi)", 0, 0, 0, value, p);
 }
 
 /* Calls @address; what is there must return. */
 u64 try_exec(u64 address)
 {
-	u64 old_sp;
-
-	asm volatile("mov %%rsp, %0" : "=r"(old_sp));
-	return TRY("mov %%rsp, %%rbx\n\tlea 78f(%%rip), %%r8\n\tpush %%r8\n\tjmp *%%rdi\n78:\tmov %%rbx, %%rsp\n\tjmp 77f",
-		   "D"(address));
+	return TRY_AT("lea 78f(%%rip), %%r8\n\tpush %%r8\n\tjmp *%%rdi\n78:", address);
 }
 
 /* ---- Start ---- */

@@ -80,22 +80,28 @@ static inline void irq_off(void) { *(volatile u32 *)&lgd.irq_enabled = 0; }
 
 /* What TRY() saw; vector is NO_FAULT when the instruction did not fault. */
 struct fault {
-	u64 vector, error, cr2, rip, rflags, cs, ss;
+	u64 vector, error, cr2, rip, rflags, rsp, cs, ss;
 };
 #define NO_FAULT (~0UL)
 extern struct fault fault;
-extern u64 try_resume;
+extern u64 try_resume, try_rsp, try_rax;
 
 /*
- * Runs instructions that may fault; the first fault goes to `fault` and execution behind them.
- * Only operands that survive anything: pass values in fixed registers. All callee-owned registers are lost.
+ * Runs instructions that may fault, with the given rax, rcx, rdx, rsi and rdi; the first fault goes to `fault` and execution
+ * behind them, with rsp as before. They may change those, rbx and r8 to r11. The result is the vector; try_rax what was in rax.
  */
-#define TRY(insns, ...) ({							\
-	fault.vector = NO_FAULT;						\
+#define TRY_REGS(insns, a, c, d, si, di) ({						\
+	u64 rax_ = (u64)(a), rcx_ = (u64)(c), rdx_ = (u64)(d), rsi_ = (u64)(si), rdi_ = (u64)(di);	\
+	fault.vector = NO_FAULT;							\
 	asm volatile("lea 77f(%%rip), %%r11\n\tmov %%r11, try_resume(%%rip)\n\t"	\
-		     insns "\n77:\tmovq $0, try_resume(%%rip)"			\
-		     : : __VA_ARGS__ : "memory", "cc", "r8", "r9", "r10", "r11", "rbx");	\
+		     "mov %%rsp, try_rsp(%%rip)\n\t" insns "\n"			\
+		     "77:\tmovq $0, try_resume(%%rip)\n\tmov try_rsp(%%rip), %%rsp"	\
+		     : "+a"(rax_), "+c"(rcx_), "+d"(rdx_), "+S"(rsi_), "+D"(rdi_)	\
+		     : : "memory", "cc", "rbx", "r8", "r9", "r10", "r11");		\
+	try_rax = rax_;									\
 	fault.vector; })
+#define TRY(insns) TRY_REGS(insns, 0, 0, 0, 0, 0)
+#define TRY_AT(insns, di) TRY_REGS(insns, 0, 0, 0, 0, di)
 
 /* One read or write that may fault; the vector, or NO_FAULT. */
 u64 try_read(const volatile void *p);
@@ -131,7 +137,7 @@ void root_load(u64 *root);
 /* ---- User mode ---- */
 
 /* Code and data that user mode may touch; .user is mapped at USER_BASE by user_map(). */
-#define USER __attribute__((section(".user.text"), noinline, used, optimize("no-tree-loop-distribute-patterns")))
+#define USER __attribute__((section(".user.text"), noinline, used))
 #define USER_DATA __attribute__((section(".user.data")))
 static inline u64 user_va(const volatile void *p) { return (u64)p - (u64)user_start + USER_BASE; }
 
@@ -143,7 +149,11 @@ void user_leave(u64 result) __attribute__((noreturn));
 u64 user_call(void (*function)(u64), u64 arg);
 void user_regs(struct regs *r, void (*function)(u64), u64 arg);
 u64 user_go(const struct regs *r);
-#define USER_FAULTED 0xdeadfa17UL
+#define USER_FAULTED	0xdeadfa17UL
+#define USER_REFUSED	0xdead4ef5UL	/* the host refused to return to user mode; `fault` has the #GP */
+
+/* Asks lgtest for something: HOST_* of layout.h. */
+static inline void host(u64 what, u64 value) { hcall(LHCALL_NOTIFY, NOTIFY_PA + what, value, 0, 0); }
 
 /* For USER functions: a system call with one argument. */
 static inline __attribute__((always_inline)) u64 user_syscall(u64 nr, u64 arg)
@@ -168,6 +178,16 @@ u64 clock_ns(void);
 u64 random64(u64 *state);
 void *memset(void *p, int c, size_t n);
 void *memcpy(void *to, const void *from, size_t n);
+static inline u64 rdgsbase(void) { u64 v; asm volatile("rdgsbase %0" : "=r"(v)); return v; }
+static inline u64 rdfsbase(void) { u64 v; asm volatile("rdfsbase %0" : "=r"(v)); return v; }
+static inline void wrgsbase(u64 v) { asm volatile("wrgsbase %0" : : "r"(v)); }
+static inline void wrfsbase(u64 v) { asm volatile("wrfsbase %0" : : "r"(v)); }
+
+static inline void cpuid(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
+{
+	asm volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(sub));
+}
+
 static inline void pause(void) { asm volatile("pause" : : : "memory"); }
 
 #endif

@@ -14,6 +14,27 @@
 #define RAM2_SIZE	0x800000
 #define MMIO_PA		0x20000000		/* no region has it */
 #define NOTIFY_PA	0x30000000		/* LHCALL_NOTIFY's addresses start here */
+#define MMIO_REG(n)	(MMIO_PA + 8 * (n))	/* registers that lgtest keeps: a store is read back, inverted */
+/* What lgtest does when the guest notifies NOTIFY_PA + HOST_*; IN(line, us): a line, and a time in microseconds */
+#define HOST_RAISE	0x00	/* raise the line given */
+#define HOST_RAISE_IN	0x08	/* IN(): raise it later, from another thread */
+#define HOST_IRQFD_IN	0x10	/* IN(): signal an irqfd of the line later */
+#define HOST_PULSE	0x18	/* IN(): raise the line again and again until the test ends */
+#define HOST_CLOCK	0x20	/* ns: fail unless the host's CLOCK_MONOTONIC is within 200 ms of it */
+#define HOST_WALL	0x28	/* seconds: the same for CLOCK_REALTIME, within 2 s */
+#define HOST_HOG	0x30	/* start a process that uses AVX on this CPU until the test ends */
+#define HOST_REGS	0x38	/* fail unless GET_REGS shows what tiny/regs.c put there; change some of them */
+#define HOST_SIGNALS	0x40	/* us: a signal to the vCPU's thread again and again until the test ends */
+#define HOST_FORK	0x48	/* fork this process, and let the child touch memory and end */
+#define HOST_PUNCH	0x50	/* unmap the host's own mapping of RAM2 */
+#define HOST_BREAK	0x58	/* address: a hardware breakpoint for writes there, of this thread */
+#define HOST_PING	0x60	/* bound to an ioeventfd, whose thread answers with an irqfd on line PING_LINE */
+#define HOST_COUNT	0x68	/* bound to an ioeventfd for any value; the count is checked at the end */
+#define HOST_VALUE	0x70	/* bound to an ioeventfd for the value 7 only */
+#define HOST_UNBIND	0x78	/* take the binding of HOST_COUNT or HOST_VALUE (the value) away */
+#define HOST_OTHER	0x80	/* nothing is bound here: counted by lgtest as an exit */
+#define IN(line, us)	((line) | (unsigned long)(us) << 8)
+#define PING_LINE	9
 #define USER_BASE	0x400000		/* .user in user mode */
 #define USER_STACK	0x7ffff0000000		/* top of the user stack */
 #define HEAD_MAGIC	0x745345744c474e54	/* first word of the image */

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Every hypercall number, with arguments of every kind, direct and queued: a result, an exit or a kill. */
+#include "guest.h"
+
+static u64 argument(u64 *seed)
+{
+	u64 r = random64(seed);
+
+	switch (r % 10) {
+	case 0: return r;
+	case 1: return 0;
+	case 2: return ~0UL;
+	case 3: return r >> 40 & 0xff;
+	case 4: return (r >> 20) & (RAM_SIZE - 1);
+	case 5: return pa(&lgd);
+	case 6: return pa(boot_pml4);
+	case 7: return (1UL << (r >> 58)) - (r >> 40 & 1);
+	case 8: return KERNEL_BASE + ((r >> 20) & (RAM_SIZE - 1));
+	default: return (r >> 10) & 0xfffffffff000;
+	}
+}
+
+void guest_main(u64 arg, u64 seed)
+{
+	for (u64 i = 0; i < arg; i++) {
+		u64 nr = random64(&seed) % (LHCALL_NR + 4);
+
+		/* A SHUTDOWN would end the test, a HALT wait, and others kill too often to get far: each their share. */
+		if (nr == LHCALL_SHUTDOWN || (nr == LHCALL_NEW_PGTABLE && random64(&seed) % 8))
+			continue;
+		if (nr == LHCALL_HALT)
+			hcall(LHCALL_SET_CLOCKEVENT, 1000, 0, 0, 0);
+		if (nr == LHCALL_NR + 3)
+			nr = random64(&seed);
+		if (random64(&seed) % 4) {
+			hcall(nr, argument(&seed), argument(&seed), argument(&seed), argument(&seed));
+		} else {
+			u64 slot = random64(&seed) % LHCALL_RING_SIZE;
+
+			lgd.hcalls[slot].nr = nr == LHCALL_HALT ? 0 : nr;
+			for (int j = 0; j < 4; j++)
+				lgd.hcalls[slot].arg[j] = argument(&seed);
+			lgd.hcall_status[slot] = LHCALL_RING_READY;
+		}
+		lgd.event_busy = 0;
+	}
+}
