@@ -15,6 +15,7 @@
 #define NET_HDR 12u	/* struct virtio_net_hdr_mrg_rxbuf: what the tap speaks, always */
 #define NET_HDR_LEGACY 10u
 #define NET_ETH 14u
+#define NET_COPY 256u	/* frames up to this are copied whole: cheaper than describing their pieces to the kernel */
 #define NET_FRAME (NET_HDR + 65536u)
 #define NET_RX_SLOTS 64u
 #define NET_MERGE 64u	/* most buffers that one received frame is spread over */
@@ -48,13 +49,13 @@ struct net_config {
 
 /**
  * struct net_tx - a frame on its way into the tap
- * @start: our copy of header and Ethernet addresses: what was checked is what is sent
+ * @start: our copy of the frame's beginning, checked: what is sent are these bytes, and the rest from the guest
  */
 struct net_tx {
 	struct backend_op op;
 	struct net_pair *pair;
 	uint16_t head;
-	uint8_t start[NET_HDR + NET_ETH];
+	uint8_t start[NET_HDR + NET_COPY];
 	struct iovec iov[NET_SEGS + 1];
 };
 

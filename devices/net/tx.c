@@ -63,31 +63,51 @@ static void written(struct backend_op *op, int32_t res)
 	backend_again(net->be, q); /* one notification for all that complete together */
 }
 
+/*
+ * Our copy of the beginning of a frame: header in the tap's form, and the frame, whole or only the Ethernet header.
+ * Return: bytes of the frame copied, 0 when it may not be sent.
+ */
+static uint32_t copy_start(const struct net *net, const struct vq_chain *c, struct net_tx *tx)
+{
+	uint64_t len = c->out_len - net->hdr_len;
+	uint32_t n = len <= NET_COPY ? (uint32_t)len : NET_ETH;
+	struct net_hdr hdr = { 0 };
+
+	vq_copy_out(c, 0, &hdr, net->hdr_len);
+	hdr.num_buffers = 0;
+	vq_copy_out(c, net->hdr_len, tx->start + NET_HDR, n);
+	if (!header_ok(net, &hdr) || !source_ok(net, tx->start + NET_HDR))
+		return 0;
+	memcpy(tx->start, &hdr, NET_HDR);
+	return n;
+}
+
 /* Queue one frame's write; false: it is dropped. */
 static bool send_frame(struct net_pair *pair, const struct vq_chain *c)
 {
 	struct net *net = pair->net;
 	struct net_tx *tx = &pair->tx[c->head];
-	struct net_hdr hdr = { 0 };
-	uint32_t skip = net->hdr_len + NET_ETH;
 	struct io_uring_sqe *sqe;
+	uint32_t start, done;
 	unsigned int n;
 
-	if (c->in || c->out_len < skip || c->out_len > net->hdr_len + (uint64_t)NET_FRAME - NET_HDR)
+	if (c->in || c->out_len < net->hdr_len + NET_ETH || c->out_len > net->hdr_len + (uint64_t)NET_FRAME - NET_HDR)
 		return false;
-	vq_copy_out(c, 0, &hdr, net->hdr_len);
-	hdr.num_buffers = 0;
-	vq_copy_out(c, net->hdr_len, tx->start + NET_HDR, NET_ETH);
-	if (!header_ok(net, &hdr) || !source_ok(net, tx->start + NET_HDR))
+	start = copy_start(net, c, tx);
+	if (!start)
 		return false;
-	memcpy(tx->start, &hdr, NET_HDR);
-	tx->iov[0] = (struct iovec){ tx->start, sizeof(tx->start) };
-	n = 1 + vq_slice(c->seg, c->out, skip, c->out_len - skip, tx->iov + 1);
 	tx->pair = pair;
 	tx->head = c->head;
 	tx->op.done = written;
 	sqe = backend_sqe(net->be, &tx->op);
-	io_uring_prep_writev(sqe, pair->fixed, tx->iov, n, 0);
+	done = net->hdr_len + start;
+	if (done == c->out_len) {
+		io_uring_prep_write(sqe, pair->fixed, tx->start, NET_HDR + start, 0);
+	} else {
+		tx->iov[0] = (struct iovec){ tx->start, NET_HDR + start };
+		n = 1 + vq_slice(c->seg, c->out, done, c->out_len - done, tx->iov + 1);
+		io_uring_prep_writev(sqe, pair->fixed, tx->iov, n, 0);
+	}
 	sqe->flags |= IOSQE_FIXED_FILE;
 	return true;
 }
