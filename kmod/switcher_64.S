@@ -118,18 +118,38 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	shrq	$32, %rdx
 	wrmsr
 .Lno_ibrs:
-	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
+	/* The kernel's FILL_RETURN_BUFFER does the same, but from 6.2 on it counts calls in a per-CPU variable, RIP-relative */
+	ALTERNATIVE_2 "jmp .Lno_rsb", "", X86_FEATURE_RSB_VMEXIT, "", X86_FEATURE_RSB_VMEXIT_LITE
+	movl	$16, %ecx
+.Lfill_rsb:
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	1f
+	int3
+1:	ANNOTATE_INTRA_FUNCTION_CALL
+	call	2f
+	int3
+2:	addq	$16, %rsp
+	decl	%ecx
+	jnz	.Lfill_rsb
+	lfence
+.Lno_rsb:
 	movq	SW(HOST_RETURN), %rax
 	/*
 	 * A retpoline of our own (the host's thunk is not within reach of a RIP-relative jump), but where RET is
 	 * what the guest can train (AMD), LFENCE; JMP.
 	 */
-	ALTERNATIVE_2 "call 1f", "lfence; jmp *%rax", X86_FEATURE_RETPOLINE_LFENCE, "lfence; jmp *%rax", X86_FEATURE_UNRET
-.Lspin:
-	pause
+	ALTERNATIVE_2 "jmp .Lretpoline", "", X86_FEATURE_RETPOLINE_LFENCE, "", X86_FEATURE_UNRET
 	lfence
-	jmp	.Lspin
-1:	movq	%rax, (%rsp)
+	ANNOTATE_RETPOLINE_SAFE
+	jmp	*%rax
+.Lretpoline:
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	2f
+1:	pause
+	lfence
+	jmp	1b
+2:	movq	%rax, (%rsp)
+	ANNOTATE_UNRET_SAFE
 	ret
 	int3
 
@@ -427,51 +447,3 @@ SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
 
 SYM_INNER_LABEL(lg_switcher_end, SYM_L_GLOBAL)
 SYM_CODE_END(lg_switcher_start)
-
-/*S:150
- * The host's side of the crossing, in the module's own text: what a C function must preserve goes to the host's stack.
- * void lg_enter(u64 switcher_enter_address): returns when the guest has left, with interrupts off.
- */
-SYM_FUNC_START(lg_enter)
-	pushq	%rbp
-	pushq	%rbx
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
-	ALTERNATIVE "jmp 1f", "", X86_FEATURE_KERNEL_IBRS
-	movl	$MSR_IA32_SPEC_CTRL, %ecx
-	movq	%gs:x86_spec_ctrl_current, %rdx
-	andl	$(~SPEC_CTRL_IBRS), %edx
-	movl	%edx, %eax
-	shrq	$32, %rdx
-	wrmsr
-1:	JMP_NOSPEC rdi
-SYM_INNER_LABEL(lg_host_return, SYM_L_GLOBAL)
-	UNTRAIN_RET
-	CLEAR_BRANCH_HISTORY
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbx
-	popq	%rbp
-	RET
-SYM_FUNC_END(lg_enter)
-
-/*
- * void lg_call_gate(u64 address): call an entry point of the host's IDT as the processor would have. The entry ends
- * in IRETQ, which takes the frame built here and the return address that CALL pushed.
- */
-SYM_FUNC_START(lg_call_gate)
-	pushq	%rbp
-	movq	%rsp, %rbp
-	andq	$-16, %rsp
-	pushq	$__KERNEL_DS
-	pushq	%rbp
-	pushfq
-	pushq	$__KERNEL_CS
-	CALL_NOSPEC rdi
-	popq	%rbp
-	RET
-SYM_FUNC_END(lg_call_gate)

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*S:150
+ * The host's side of the crossing, in the module's own text: what a C function must preserve goes to the host's stack.
+ * void lg_enter(u64 switcher_enter_address): returns when the guest has left, with interrupts off.
+ */
+#include <linux/linkage.h>
+#include <linux/objtool.h>
+#include <asm/alternative.h>
+#include <asm/asm.h>
+#include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+#include <asm/segment.h>
+
+	.text
+/*
+ * void lg_enter(u64 address of lg_switcher_enter): returns when the guest has left, with interrupts off. The switcher
+ * jumps to lg_host_return with this stack pointer and nothing else as it was.
+ */
+SYM_FUNC_START(lg_enter)
+	pushq	%rbp
+	pushq	%rbx
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	ALTERNATIVE "jmp 1f", "", X86_FEATURE_KERNEL_IBRS
+	movl	$MSR_IA32_SPEC_CTRL, %ecx
+	movq	%gs:x86_spec_ctrl_current, %rdx
+	andl	$(~SPEC_CTRL_IBRS), %edx
+	movl	%edx, %eax
+	shrq	$32, %rdx
+	wrmsr
+1:	JMP_NOSPEC rdi
+SYM_INNER_LABEL(lg_host_return, SYM_L_GLOBAL)
+	UNTRAIN_RET
+	CLEAR_BRANCH_HISTORY
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbx
+	popq	%rbp
+	RET
+SYM_FUNC_END(lg_enter)
+STACK_FRAME_NON_STANDARD lg_enter
+
+/*
+ * void lg_call_gate(u64 address): call an entry point of the host's IDT as the processor would have. The entry ends
+ * in IRETQ, which takes the frame built here and the return address that CALL pushed.
+ */
+SYM_FUNC_START(lg_call_gate)
+	pushq	%rbp
+	movq	%rsp, %rbp
+	andq	$-16, %rsp
+	pushq	$__KERNEL_DS
+	pushq	%rbp
+	pushfq
+	pushq	$__KERNEL_CS
+	CALL_NOSPEC rdi
+	popq	%rbp
+	RET
+SYM_FUNC_END(lg_call_gate)
+STACK_FRAME_NON_STANDARD lg_call_gate
