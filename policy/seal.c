@@ -19,50 +19,50 @@
 
 uint64_t policy_file_size;
 
+/*
+ * What policy_place_fd() put in its place, a bit each. A descriptor that a careless parent left open at a listed number
+ * is not among these, and goes.
+ */
+static uint64_t placed[POLICY_FD_MAX / 64] = { 1u << POLICY_FD_LOG };
+
+static bool is_placed(int slot)
+{
+	return placed[slot / 64] >> (slot % 64) & 1;
+}
+
 int policy_place_fd(int fd, int slot)
 {
-	if (fd == slot)
-		return fcntl(fd, F_SETFD, FD_CLOEXEC) ? -errno : slot;
-	if (dup3(fd, slot, O_CLOEXEC) < 0)
+	if (slot < 0 || slot >= POLICY_FD_MAX)
+		return -EBADF;
+	if (fd == slot ? fcntl(fd, F_SETFD, FD_CLOEXEC) : dup3(fd, slot, O_CLOEXEC) < 0)
 		return -errno;
-	close(fd);
+	if (fd != slot)
+		close(fd);
+	placed[slot / 64] |= 1ull << (slot % 64);
 	return slot;
 }
 
-/* The lowest listed descriptor at or above @from; its class's end goes to @end. -1: none. */
-static int next_listed(const struct policy *p, unsigned int stage, int from, int *end)
+static bool is_listed(const struct policy *p, unsigned int stage, int fd)
 {
-	int best = -1;
-
-	for (const struct policy_desc *d = p->descs; d->name; d++) {
-		int last = d->first + (int)d->count - 1;
-		int first = d->first > from ? d->first : from;
-
-		if (!(d->stages & stage) || last < from)
-			continue;
-		if (best < 0 || first < best) {
-			best = first;
-			*end = last;
-		}
-	}
-	return best;
+	for (const struct policy_desc *d = p->descs; d->name; d++)
+		if ((d->stages & stage) && fd >= d->first && fd < d->first + (int)d->count)
+			return true;
+	return false;
 }
 
-/* Close the gaps between the listed descriptors; the caller can't forget one that way. */
+/* Close all but what is listed and placed, gap by gap: nothing can be forgotten that way. */
 int policy_close_unlisted(const struct policy *p, unsigned int stage)
 {
-	int from = 0, end = 0;
+	int from = 0;
 
-	for (;;) {
-		int next = next_listed(p, stage, from, &end);
-		unsigned int last = next < 0 ? ~0u : (unsigned int)next - 1;
-
-		if (next != from && syscall(SYS_close_range, (unsigned int)from, last, 0))
+	for (int fd = 0; fd < POLICY_FD_MAX; fd++) {
+		if (!is_placed(fd) || !is_listed(p, stage, fd))
+			continue;
+		if (fd > from && syscall(SYS_close_range, from, fd - 1, 0))
 			return -errno;
-		if (next < 0)
-			return 0;
-		from = end + 1;
+		from = fd + 1;
 	}
+	return syscall(SYS_close_range, from, ~0u, 0) ? -errno : 0;
 }
 
 int policy_set_limits(const struct policy *p, unsigned int stage)

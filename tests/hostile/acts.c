@@ -409,7 +409,9 @@ void check_acts(const struct policy_role *role)
 
 	hostile_check(host >= 0 && !bind(host, (const struct sockaddr *)&abstract,
 					 offsetof(struct sockaddr_un, sun_path) + 15), "abstract socket of the host");
-	policy_place_fd(host, 200);
+	/* away from the fixed numbers */
+	hostile_check(fcntl(host, F_DUPFD_CLOEXEC, POLICY_FD_MAX) >= POLICY_FD_MAX, "room for a descriptor");
+	close(host);
 	for (unsigned int i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
 		const struct act *a = &acts[i];
 

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# mkroot.sh: make a Debian root file system for the interop tests, once, and print the image's path.
+#
+# A minimal bookworm with systemd, fio and e2fsprogs in an ext4 image, from this machine's own mirror. Its one service
+# runs what the test put on the kernel's command line (lguest.do=NAME runs /test/NAME of interop/guest). Needs root.
+set -eu
+HOSTDIR=$(cd "$(dirname "$0")/../host" && pwd)
+CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
+HERE=$(cd "$(dirname "$0")" && pwd)
+key=$(cat "$0" "$HERE/guest" | sha256sum | cut -c1-12)
+image=$CACHE/interop/root-$key.img
+
+[ -s "$image" ] && { echo "$image"; exit 0; }
+"$HOSTDIR/../../scripts/deps.sh" interop >&2
+mkdir -p "$CACHE/interop"
+exec 9>"$CACHE/interop.lock"
+flock 9
+[ -s "$image" ] && { echo "$image"; exit 0; }
+tmp=$(mktemp -d "$CACHE/tmp.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+apt-get indextargets --format 'deb $(REPO_URI) $(SUITE) main' | grep bookworm | sort -u > "$tmp/sources"
+tar=$CACHE/interop/bookworm.tar
+if [ ! -s "$tar" ]; then
+	mmdebstrap --variant=minbase --include=systemd-sysv,fio,e2fsprogs,dbus bookworm "$tar.new" - < "$tmp/sources" >&2
+	mv "$tar.new" "$tar"
+fi
+mkdir "$tmp/root"
+tar -xf "$tar" -C "$tmp/root" --exclude=./dev/*
+install -m 755 "$HERE/guest" "$tmp/root/usr/local/sbin/lguest-test"
+cat > "$tmp/root/etc/systemd/system/lguest-test.service" <<'UNIT'
+[Unit]
+Description=interop test
+After=local-fs.target
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/lguest-test
+[Install]
+WantedBy=multi-user.target
+UNIT
+ln -s ../lguest-test.service "$tmp/root/etc/systemd/system/multi-user.target.wants/lguest-test.service"
+for unit in systemd-networkd apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
+	rm -f "$tmp/root/etc/systemd/system/"*".wants/$unit"*
+done
+echo '/dev/vda / ext4 defaults 0 1' > "$tmp/root/etc/fstab"
+truncate -s 1G "$tmp/image"
+mkfs.ext4 -q -d "$tmp/root" "$tmp/image"
+mv "$tmp/image" "$image"
+echo "$image"

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * policy_audit.c: each running role, seen from outside through /proc, against what its manifest promises: filter mode,
+ * no capabilities, no_new_privs, own namespaces, an empty root, exactly its descriptors, its window and nothing else
+ * mapped, its limits. And the layers on hosts and for users that allow less.
+ *
+ * The expectations are written here, apart from the manifests. Needs root (to look into other users' processes).
+ */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "policy/policy.h"
+#include "tests/bench/blkdrv.h"
+
+TestSuite(policy_audit, .timeout = 60);
+
+static const char *bin_dir(void)
+{
+	const char *dir = getenv("BIN_DIR");
+
+	return dir ? dir : "build/release";
+}
+
+static char *read_proc(pid_t pid, const char *name)
+{
+	static char text[65536];
+	char path[64];
+	size_t n = 0;
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY);
+	cr_assert(fd >= 0, "%s", path);
+	while ((got = read(fd, text + n, sizeof(text) - 1 - n)) > 0)
+		n += (size_t)got;
+	text[n] = 0;
+	close(fd);
+	return text;
+}
+
+/* The one child of a process: the role behind its minder. */
+static pid_t child_of(pid_t pid)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "task/%d/children", (int)pid);
+	for (int i = 0; i < 200; i++) {
+		pid_t child = atoi(read_proc(pid, name));
+
+		if (child)
+			return child;
+		usleep(10000);
+	}
+	cr_assert_fail("process %d has no child", (int)pid);
+	return -1;
+}
+
+static void expect_status(pid_t pid, unsigned int filters)
+{
+	char *status = read_proc(pid, "status"), line[64];
+	static const char *const lines[] = {
+		"CapInh:\t0000000000000000\n", "CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n",
+		"CapBnd:\t0000000000000000\n", "CapAmb:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
+		"Uid:\t65534\t65534\t65534\t65534\n", "Gid:\t65534\t65534\t65534\t65534\n", "Groups:\t \n",
+	};
+
+	for (unsigned int i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		cr_expect(strstr(status, lines[i]), "/proc/PID/status lacks: %s", lines[i]);
+	snprintf(line, sizeof(line), "Seccomp_filters:\t%u\n", filters);
+	cr_expect(strstr(status, line), "/proc/PID/status lacks: %s", line);
+}
+
+static void expect_own_namespaces(pid_t pid)
+{
+	static const char *const names[] = { "user", "pid", "mnt", "net", "ipc", "uts" };
+	char path[64], ours[64], theirs[64];
+
+	for (unsigned int i = 0; i < 6; i++) {
+		ssize_t n, m;
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		n = readlink(path, ours, sizeof(ours) - 1);
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, names[i]);
+		m = readlink(path, theirs, sizeof(theirs) - 1);
+		cr_assert(n > 0 && m > 0);
+		ours[n] = theirs[m] = 0;
+		cr_expect_str_neq(ours, theirs, "%s namespace is ours", names[i]);
+	}
+}
+
+static void expect_empty_root(pid_t pid)
+{
+	char path[64];
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	dir = opendir(path);
+	cr_assert(dir);
+	while ((e = readdir(dir)))
+		cr_expect(e->d_name[0] == '.', "the root holds %s", e->d_name);
+	closedir(dir);
+	cr_expect(strstr(read_proc(pid, "mountinfo"), " / ro,nosuid,nodev,noexec"), "%s",
+		  read_proc(pid, "mountinfo"));
+	cr_expect_null(strchr(strchr(read_proc(pid, "mountinfo"), '\n') + 1, '\n'), "more than one mount");
+}
+
+struct want_fd {
+	int fd;
+	const char *link;	/* prefix */
+};
+
+/* Every number listed is open as said; any other one is an eventfd or a socket that the front end sent. */
+static void expect_descriptors(pid_t pid, const struct want_fd *want, unsigned int received)
+{
+	char path[64], link[256];
+	unsigned int others = 0, seen = 0, n = 0;
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	cr_assert(dir);
+	while ((e = readdir(dir))) {
+		bool listed = false;
+		ssize_t len = e->d_name[0] == '.' ? -1 : readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
+
+		if (len < 0)
+			continue;
+		link[len] = 0;
+		for (n = 0; want[n].link; n++) {
+			if (want[n].fd != atoi(e->d_name))
+				continue;
+			listed = true;
+			seen++;
+			cr_expect_eq(strncmp(link, want[n].link, strlen(want[n].link)), 0, "descriptor %s is %s",
+				     e->d_name, link);
+		}
+		if (listed)
+			continue;
+		others++;
+		cr_expect(!strcmp(link, "anon_inode:[eventfd]") || !strncmp(link, "socket:", 7),
+			  "descriptor %s is %s", e->d_name, link);
+	}
+	closedir(dir);
+	for (n = 0; want[n].link; n++)
+		;
+	cr_expect_eq(seen, n, "%u of %u listed descriptors are open", seen, n);
+	cr_expect_eq(others, received, "%u descriptors received", others);
+}
+
+/* Shared mappings: the window, the in-flight record, the ring; nothing writable is executable. */
+static void expect_maps(pid_t pid, unsigned int windows, unsigned int ring_maps)
+{
+	char *line = strtok(read_proc(pid, "maps"), "\n");
+	unsigned int w = 0, r = 0;
+
+	for (; line; line = strtok(NULL, "\n")) {
+		const char *perm = strchr(line, ' ') + 1;
+
+		cr_expect_not(perm[1] == 'w' && perm[2] == 'x', "%s", line);
+		if (perm[3] != 's')
+			continue;
+		if (strstr(line, "/memfd:"))
+			w++;
+		else if (strstr(line, "[io_uring]"))
+			r++;
+		else
+			cr_expect_fail("a shared mapping: %s", line);
+	}
+	cr_expect_eq(w, windows, "%u windows are mapped", w);
+	cr_expect_eq(r, ring_maps, "%u mappings of the ring", r);
+}
+
+static void expect_limit(pid_t pid, const char *name, const char *value)
+{
+	char *at = strstr(read_proc(pid, "limits"), name), *end;
+	char soft[32], hard[32];
+
+	cr_assert(at, "%s", name);
+	end = strchr(at, '\n');
+	*end = 0;
+	cr_assert_eq(sscanf(at + 26, "%31s %31s", soft, hard), 2);
+	cr_expect(!strcmp(soft, value) && !strcmp(hard, value), "%s: %s %s", name, soft, hard);
+}
+
+static void expect_common_limits(pid_t pid, const char *fsize)
+{
+	expect_limit(pid, "Max core file size", "0");
+	expect_limit(pid, "Max locked memory", "0");
+	expect_limit(pid, "Max open files", "128");
+	expect_limit(pid, "Max msgqueue size", "0");
+	expect_limit(pid, "Max realtime priority", "0");
+	expect_limit(pid, "Max file size", fsize);
+}
+
+/* PSS without the windows, in KiB. */
+static long pss(pid_t pid)
+{
+	char *text = read_proc(pid, "smaps"), *line;
+	bool window = false;
+	long sum = 0;
+
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strchr(line, '-') && strchr(line, '/') && line[0] != ' ' && strstr(line, " "))
+			window = strstr(line, "/memfd:") && strstr(line, "rw-s");
+		else if (strchr(line, '-') && !strchr(line, ':'))
+			window = false;
+		if (!window && !strncmp(line, "Pss:", 4))
+			sum += atol(line + 4);
+	}
+	return sum;
+}
+
+static void make_image(char *path)
+{
+	int fd = mkstemp(path);
+
+	cr_assert(fd >= 0 && !ftruncate(fd, 1 << 20));
+	close(fd);
+}
+
+static void audit_block(const char *engine, const struct want_fd *want, unsigned int ring_maps)
+{
+	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
+	const char *argv[8] = { program, opt, engine };
+	struct blkdrv_backend be = { .quiet = true };
+	static struct blkdrv d;
+	pid_t role;
+	int fd;
+
+	make_image(path);
+	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
+	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	fd = blkdrv_spawn(&be, argv);
+	cr_assert(fd >= 0);
+	cr_assert_eq(blkdrv_open(&d, fd, 1, 1 << 16, ~0ull), 0);
+	cr_assert_eq(blkdrv_io(&d, VIRTIO_BLK_T_OUT, 0, d.data, 4096), VIRTIO_BLK_S_OK);
+	role = child_of(be.pid);
+	expect_status(role, 2);
+	expect_own_namespaces(role);
+	expect_empty_root(role);
+	/* its kick, its call, its socket for messages of its own */
+	expect_descriptors(role, want, 3);
+	expect_maps(role, 2, ring_maps);
+	expect_common_limits(role, "1048576");
+	if (!strcmp(engine, "--no-io-uring"))
+		expect_limit(role, "Max processes", "0");
+	cr_expect_leq(pss(role), 700, "PSS %ld KiB", pss(role));
+	/* and its minder: nothing but the log */
+	expect_status(be.pid, 1);
+	expect_descriptors(be.pid, (struct want_fd[]){ { 2, "" }, { 0 } }, 0);
+	expect_limit(be.pid, "Max open files", "0");
+	expect_limit(be.pid, "Max processes", "0");
+	blkdrv_close(&d);
+	waitpid(be.pid, NULL, 0);
+	unlink(path);
+}
+
+Test(policy_audit, block)
+{
+	static const struct want_fd want[] = {
+		{ 2, "" }, { 3, "socket:" }, { 4, "/var/tmp/lguest-audit-" }, { 6, "pipe:" },
+		{ 7, "anon_inode:[io_uring]" }, { 11, "/memfd:lguest-inflight" }, { 0 },
+	};
+
+	audit_block("--num-queues=1", want, 2);
+}
+
+Test(policy_audit, block_sync)
+{
+	static const struct want_fd want[] = {
+		{ 2, "" }, { 3, "socket:" }, { 4, "/var/tmp/lguest-audit-" }, { 6, "pipe:" },
+		{ 11, "/memfd:lguest-inflight" }, { 0 },
+	};
+
+	audit_block("--no-io-uring", want, 0);
+}
+
+Test(policy_audit, console)
+{
+	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
+	const char *argv[8] = { program, opt };
+	static const struct want_fd want[] = {
+		{ 2, "" }, { 3, "socket:" }, { 5, "/var/tmp/lguest-audit-" }, { 6, "pipe:" },
+		{ 7, "anon_inode:[io_uring]" }, { 11, "/memfd:lguest-inflight" }, { 0 },
+	};
+	struct blkdrv_backend be = { .quiet = true };
+	static struct vu_fe fe;
+	pid_t role;
+	int fd;
+
+	make_image(path);
+	snprintf(program, sizeof(program), "%s/lguest-console", bin_dir());
+	snprintf(opt, sizeof(opt), "--file=%s", path);
+	fd = blkdrv_spawn(&be, argv);
+	cr_assert(fd >= 0);
+	cr_assert_eq(vu_fe_open(&fe, fd, ~0ull, 3000), 0);
+	role = child_of(be.pid);
+	expect_status(role, 2);
+	expect_own_namespaces(role);
+	expect_empty_root(role);
+	expect_descriptors(role, want, 1);
+	expect_maps(role, 0, 2);
+	cr_expect_leq(pss(role), 700, "PSS %ld KiB", pss(role));
+	vu_fe_close(&fe);
+	waitpid(be.pid, NULL, 0);
+	unlink(path);
+}
+
+/* A role dies with its minder, so that `kill -9` of what a user sees leaves nothing behind. */
+Test(policy_audit, role_dies_with_its_minder)
+{
+	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
+	const char *argv[8] = { program, opt };
+	struct blkdrv_backend be = { .quiet = true };
+	static struct vu_fe fe;
+	pid_t role;
+	int fd;
+
+	make_image(path);
+	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
+	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	fd = blkdrv_spawn(&be, argv);
+	cr_assert_eq(vu_fe_open(&fe, fd, ~0ull, 3000), 0);
+	role = child_of(be.pid);
+	blkdrv_kill(&be);
+	for (int i = 0; i < 200 && !kill(role, 0); i++)
+		usleep(10000);
+	cr_expect_neq(kill(role, 0), 0);
+	unlink(path);
+}
+
+/* --- hosts and users that allow less --- */
+
+enum who { ROOT, USER };
+
+/* As a host does that forbids user namespaces: clone answers EPERM when that flag is set. */
+static void forbid_user_namespaces(void)
+{
+	const struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(f) / sizeof(f[0]), (struct sock_filter *)(uintptr_t)f };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		_exit(99);
+}
+
+/* The layers that policy_spawn() reports, from a process in which the role then spins; its pid goes to *@role. */
+static unsigned int layers_of(enum who who, bool userns, pid_t *role, pid_t *launcher)
+{
+	struct {
+		unsigned int layers;
+		pid_t pid;
+	} answer = { 0, 0 };
+	int to_test[2];
+
+	cr_assert_eq(pipe(to_test), 0);
+	*launcher = fork();
+	if (!*launcher) {
+		const struct policy_options opt = { 0 };
+		unsigned int *layers = NULL;
+		pid_t pid;
+
+		alarm(20);
+		layers = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (who == USER && (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)))
+			_exit(98);
+		/* An exec would do it: a process that changed its user may not have its /proc files written. */
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+		if (!userns)
+			forbid_user_namespaces();
+		pid = policy_spawn(&policy_block, &opt, layers);
+		if (!pid)
+			for (;;)
+				__asm__ volatile("pause");
+		if (pid < 0)
+			_exit(97);
+		while (!*(volatile unsigned int *)layers)
+			usleep(1000);
+		answer.layers = *layers;
+		answer.pid = pid;
+		if (write(to_test[1], &answer, sizeof(answer)) < 0)
+			_exit(96);
+		pause();
+		_exit(0);
+	}
+	close(to_test[1]);
+	if (read(to_test[0], &answer, sizeof(answer)) != sizeof(answer))
+		answer.layers = 0;
+	close(to_test[0]);
+	*role = answer.pid;
+	return answer.layers;
+}
+
+static void end(pid_t role, pid_t launcher)
+{
+	kill(role, SIGKILL);
+	kill(launcher, SIGKILL);
+	waitpid(launcher, NULL, 0);
+}
+
+Test(policy_audit, layers_by_user_and_host)
+{
+	const unsigned int always = POLICY_LAYER_UID | POLICY_LAYER_NNP | POLICY_LAYER_LIMITS | POLICY_LAYER_FILTER;
+	static const struct {
+		enum who who;
+		bool userns;
+		unsigned int with, without;
+	} row[] = {
+		{ ROOT, true, POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT |
+			      POLICY_LAYER_CAPS, 0 },
+		{ USER, true, POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT |
+			      POLICY_LAYER_CAPS, 0 },
+		{ ROOT, false, POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT | POLICY_LAYER_CAPS,
+		  POLICY_LAYER_USERNS },
+		{ USER, false, 0, POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES |
+				  POLICY_LAYER_ROOT | POLICY_LAYER_CAPS },
+	};
+
+	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		pid_t role, launcher;
+		unsigned int layers = layers_of(row[i].who, row[i].userns, &role, &launcher);
+		char *status;
+
+		cr_assert(layers, "row %u: no sandbox", i);
+		cr_expect_eq(layers & (always | row[i].with), always | row[i].with, "row %u: layers %#x", i, layers);
+		cr_expect_eq(layers & row[i].without, 0, "row %u: layers %#x", i, layers);
+		status = read_proc(role, "status");
+		cr_expect(strstr(status, "CapEff:\t0000000000000000\n") && strstr(status, "CapPrm:\t0000000000000000\n") &&
+			  strstr(status, "NoNewPrivs:\t1\n") && strstr(status, "Seccomp:\t2\n"), "row %u: %s", i, status);
+		cr_expect(strstr(status, row[i].who == USER ? "Uid:\t1000\t1000\t1000\t1000" :
+						"Uid:\t65534\t65534\t65534\t65534"), "row %u", i);
+		end(role, launcher);
+	}
+}
+
+Test(policy_audit, report_names_what_is_missing)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	policy_report(&policy_block, POLICY_LAYERS_ALL, out);
+	policy_report(&policy_block, POLICY_LAYERS_ALL & ~(POLICY_LAYER_USERNS | POLICY_LAYER_LANDLOCK), out);
+	fclose(out);
+	cr_expect_str_eq(text, "lguest-block: sandbox on: all layers\n"
+			       "lguest-block: sandbox on, without user namespace, Landlock (this host or user doesn't "
+			       "allow it)\n");
+	free(text);
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * policy_manifest.c: the manifests as data, and the filters compiled from them, without running either.
+ *
+ * What a manifest may contain is said here a second time, on purpose: a rule that somebody adds or takes away must be
+ * added or taken away here too. Whether the kernel enforces them is tests/hostile's business.
+ */
+#include <criterion/criterion.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sha256.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "policy/policy.h"
+
+TestSuite(policy_manifest, .timeout = 30);
+
+static const struct policy_role *const roles[] = {
+	&policy_block, &policy_block_sync, &policy_net, &policy_console, &policy_minder,
+};
+#define ROLES (sizeof(roles) / sizeof(roles[0]))
+
+/* The sealed rules of each role, in words: every one of them, and nothing else. */
+static const struct {
+	const char *role;
+	unsigned int limit;	/* most sealed system calls, as promised */
+	const char *sealed;
+} expected[] = {
+	{ "block", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() " },
+	{ "net", 8, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ioctl(0=10,1=400454d0) " },
+	{ "console", 8, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() " },
+	{ "block-sync", 14, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "
+			    "exit_group() preadv(0=4) pwritev(0=4) fdatasync(0=4) fallocate(0=4) " },
+	{ "minder", 3, "wait4() write(0=2) exit_group() " },
+};
+
+static const char *sealed_text(const struct policy *p, unsigned int *n)
+{
+	static char text[1024];
+	size_t at = 0;
+
+	*n = 0;
+	text[0] = 0;
+	for (const struct policy_call *c = p->calls; c->name; c++) {
+		const char *sep = "";
+
+		if (!(c->stages & POLICY_SEALED))
+			continue;
+		++*n;
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s(", c->name);
+		for (unsigned int i = 0; i < POLICY_ARGS; i++) {
+			if (!c->arg[i].used)
+				continue;
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u%s%lx", sep, c->arg[i].index,
+					       c->arg[i].mask == ~0ull ? "=" : "~", c->arg[i].value);
+			sep = ",";
+		}
+		at += (size_t)snprintf(text + at, sizeof(text) - at, ") ");
+	}
+	return text;
+}
+
+Test(policy_manifest, sealed_rules)
+{
+	for (unsigned int i = 0; i < ROLES; i++) {
+		const struct policy *p = roles[i]->policy;
+		bool found = false;
+		unsigned int n;
+
+		for (unsigned int k = 0; k < sizeof(expected) / sizeof(expected[0]); k++) {
+			if (strcmp(expected[k].role, p->role))
+				continue;
+			found = true;
+			cr_expect_str_eq(sealed_text(p, &n), expected[k].sealed, "%s: %s", p->role, sealed_text(p, &n));
+			cr_expect_leq(n, expected[k].limit);
+		}
+		cr_expect(found, "role %s has no expectation", p->role);
+	}
+}
+
+Test(policy_manifest, ring_opcodes)
+{
+	static const struct { const char *role, *ops; } want[] = {
+		{ "block", "READ WRITE RECVMSG SENDMSG CLOSE POLL_ADD ASYNC_CANCEL READV WRITEV FSYNC FALLOCATE " },
+		{ "console", "READ WRITE RECVMSG SENDMSG CLOSE POLL_ADD ASYNC_CANCEL ACCEPT TIMEOUT READV WRITEV " },
+		{ "net", "READ WRITE RECVMSG SENDMSG CLOSE POLL_ADD ASYNC_CANCEL READV WRITEV " },
+	};
+	char text[512];
+
+	for (unsigned int i = 0; i < ROLES; i++) {
+		const struct policy *p = roles[i]->policy;
+
+		for (unsigned int k = 0; k < sizeof(want) / sizeof(want[0]); k++) {
+			if (strcmp(want[k].role, p->role))
+				continue;
+			text[0] = 0;
+			for (const struct policy_ring_op *op = p->ring_ops; op && op->name; op++) {
+				strcat(text, op->name);
+				strcat(text, " ");
+			}
+			cr_expect_str_eq(text, want[k].ops, "%s: %s", p->role, text);
+		}
+	}
+}
+
+Test(policy_manifest, printed_hash_is_the_filters_hash)
+{
+	char hash[SHA256_DIGEST_STRING_LENGTH];
+
+	for (unsigned int i = 0; i < ROLES; i++) {
+		const struct policy_filter *f[] = { &roles[i]->setup, &roles[i]->sealed };
+
+		for (unsigned int k = 0; k < 2; k++) {
+			SHA256Data((const uint8_t *)f[k]->insn, f[k]->len * sizeof(*f[k]->insn), hash);
+			cr_expect_str_eq(hash, f[k]->sha256, "%s", roles[i]->policy->role);
+		}
+	}
+}
+
+/* Classic BPF, as much of it as seccomp filters use. */
+static uint32_t run_bpf(const struct policy_filter *f, const struct seccomp_data *d)
+{
+	uint32_t acc = 0;
+
+	for (unsigned int pc = 0; pc < f->len; pc++) {
+		const struct sock_filter *i = &f->insn[pc];
+
+		switch (i->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			memcpy(&acc, (const uint8_t *)d + i->k, 4);
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += acc == i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			pc += acc >= i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			pc += acc > i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += i->k;
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			acc &= i->k;
+			break;
+		case BPF_RET | BPF_K:
+			return i->k;
+		default:
+			cr_assert_fail("instruction %#x", i->code);
+		}
+	}
+	cr_assert_fail("the filter runs off its end");
+	return SECCOMP_RET_KILL_PROCESS;
+}
+
+/* A call that fits the row: pinned arguments as they must be, all others junk. */
+static struct seccomp_data example(const struct policy_call *c)
+{
+	struct seccomp_data d = { .nr = c->nr, .arch = AUDIT_ARCH_X86_64 };
+
+	for (unsigned int i = 0; i < 6; i++)
+		d.args[i] = 0xdeadbeefcafef00dull;
+	for (unsigned int i = 0; i < POLICY_ARGS; i++)
+		if (c->arg[i].used)
+			d.args[c->arg[i].index] = c->arg[i].value;
+	return d;
+}
+
+/* A filter loaded later can only take away: a sealed rule that set-up lacks would never work. */
+Test(policy_manifest, sealed_is_part_of_setup)
+{
+	for (unsigned int i = 0; i < ROLES; i++) {
+		for (const struct policy_call *c = roles[i]->policy->calls; c->name; c++) {
+			struct seccomp_data d = example(c);
+
+			if (c->stages & POLICY_SEALED)
+				cr_expect_eq(run_bpf(&roles[i]->sealed, &d), SECCOMP_RET_ALLOW, "%s: %s sealed",
+					     roles[i]->policy->role, c->name);
+			cr_expect_eq(run_bpf(&roles[i]->setup, &d), SECCOMP_RET_ALLOW, "%s: %s in set-up",
+				     roles[i]->policy->role, c->name);
+		}
+	}
+}
+
+Test(policy_manifest, each_pinned_argument_is_looked_at)
+{
+	for (unsigned int i = 0; i < ROLES; i++) {
+		for (const struct policy_call *c = roles[i]->policy->calls; c->name; c++) {
+			for (unsigned int k = 0; k < POLICY_ARGS; k++) {
+				struct seccomp_data d = example(c), high;
+
+				/* another rule of the same stage may allow it: only calls with one row are looked at */
+				if (!c->arg[k].used || !(c->stages & POLICY_SEALED))
+					continue;
+				high = d;
+				d.args[c->arg[k].index] ^= 1ull << __builtin_ctzll(c->arg[k].mask);
+				high.args[c->arg[k].index] ^= 1ull << 32;	/* the upper half counts too */
+				cr_expect_eq(run_bpf(&roles[i]->sealed, &d), SECCOMP_RET_KILL_PROCESS, "%s: %s arg %u",
+					     roles[i]->policy->role, c->name, c->arg[k].index);
+				cr_expect_eq(run_bpf(&roles[i]->sealed, &high), SECCOMP_RET_KILL_PROCESS,
+					     "%s: %s arg %u, upper half", roles[i]->policy->role, c->name,
+					     c->arg[k].index);
+			}
+		}
+	}
+}
+
+Test(policy_manifest, everything_else_kills_the_process)
+{
+	for (unsigned int i = 0; i < ROLES; i++) {
+		const struct policy_filter *f[] = { &roles[i]->setup, &roles[i]->sealed };
+
+		for (unsigned int k = 0; k < 2; k++) {
+			struct seccomp_data exit_other = { .nr = SYS_exit_group, .arch = AUDIT_ARCH_I386 };
+			struct seccomp_data exit_x32 = { .nr = SYS_exit_group | 0x40000000, .arch = AUDIT_ARCH_X86_64 };
+			struct seccomp_data open_file = { .nr = SYS_openat, .arch = AUDIT_ARCH_X86_64 };
+			struct seccomp_data nothing = { .nr = -1, .arch = AUDIT_ARCH_X86_64 };
+
+			cr_expect_eq(run_bpf(f[k], &exit_other), SECCOMP_RET_KILL_PROCESS);
+			cr_expect_eq(run_bpf(f[k], &exit_x32), SECCOMP_RET_KILL_PROCESS);
+			cr_expect_eq(run_bpf(f[k], &open_file), SECCOMP_RET_KILL_PROCESS);
+			cr_expect_eq(run_bpf(f[k], &nothing), SECCOMP_RET_KILL_PROCESS);
+		}
+	}
+}
+
+Test(policy_manifest, print)
+{
+	char *text = NULL;
+	size_t size = 0;
+
+	for (unsigned int i = 0; i < ROLES; i++) {
+		FILE *out = open_memstream(&text, &size);
+
+		cr_assert_eq(policy_print(roles[i], out), 0);
+		fclose(out);
+		cr_expect(strstr(text, roles[i]->policy->purpose));
+		cr_expect(strstr(text, roles[i]->sealed.sha256));
+		for (const struct policy_call *c = roles[i]->policy->calls; c->name; c++)
+			cr_expect(strstr(text, c->why), "%s is not printed", c->name);
+		free(text);
+	}
+}
