@@ -11,7 +11,7 @@
 #include <linux/lguest.h>
 #include "lib/layout.h"
 
-#define MAX_GUESTS 4
+#define TIME_LIMIT "lgtest: time limit"	/* the reason that a guest is killed with when its time is up */
 
 /* A guest under test: one child process has one. */
 struct ctx {

@@ -135,6 +135,7 @@ void test_api(struct ctx *c)
 	struct lguest_vcpu v = { .id = LGUEST_MAX_VCPUS };
 	struct lguest_kill kill = { .text = "api test" };
 	struct lguest_run run = { .vcpu = 7 };
+	struct lguest_regs regs = { .vcpu = 0 };
 	struct lguest_stats stats;
 	struct rlimit locked = { 1 << 20, 1 << 20 };
 	struct lguest_memory_region m = { .guest_phys = 1 << 30, .size = 16 << 20 };
@@ -156,6 +157,9 @@ void test_api(struct ctx *c)
 		fail(c, "GET_STATS failed");
 	/* A guest of zeros, at rip 0: its page table maps nothing. */
 	run.vcpu = 0;
+	refused(c, "RUN with no registers set", ioctl(fd, LGUEST_RUN, &run), EINVAL);
+	if (ioctl(fd, LGUEST_SET_REGS, &regs))
+		fail(c, "SET_REGS of zeros: %s", strerror(errno));
 	if (ioctl(fd, LGUEST_RUN, &run) || run.reason != LGUEST_EXIT_DEAD || !strlen(run.text))
 		fail(c, "a guest with no registers: reason %u", run.reason);
 	if (ioctl(fd, LGUEST_KILL, &kill) || ioctl(fd, LGUEST_RUN, &run) || run.reason != LGUEST_EXIT_DEAD || !strcmp(run.text, kill.text))
@@ -347,7 +351,9 @@ void test_not_started(struct ctx *c)
 		if (i % 5 > 3) {
 			struct lguest_run run = { .vcpu = 0 };
 
-			if (ioctl(fd, LGUEST_RUN, &run) || run.reason != LGUEST_EXIT_DEAD)
+			struct lguest_regs regs = { .vcpu = 0 };
+
+			if (ioctl(fd, LGUEST_SET_REGS, &regs) || ioctl(fd, LGUEST_RUN, &run) || run.reason != LGUEST_EXIT_DEAD)
 				fail(c, "round %d: reason %u", i, run.reason);
 		}
 		munmap(mem, MEM);

@@ -254,6 +254,17 @@ void guest_start(u64 arg, u64 seed)
 
 /* ---- Time and chance ---- */
 
+bool on_tcg(void)
+{
+	u32 a, b, c, d;
+
+	cpuid(1, 0, &a, &b, &c, &d);
+	if (!(c >> 31))
+		return false;
+	cpuid(0x40000000, 0, &a, &b, &c, &d);
+	return b == 0x54474354;	/* "TCGT" */
+}
+
 /* CLOCK_MONOTONIC of the host by the time page. */
 u64 clock_ns(void)
 {

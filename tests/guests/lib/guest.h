@@ -174,6 +174,8 @@ static inline u64 rdtsc(void)
 	return ((u64)high << 32) | low;
 }
 
+/* True under QEMU's software emulation, which leaves out some of a processor's checks. */
+bool on_tcg(void);
 u64 clock_ns(void);
 u64 random64(u64 *state);
 void *memset(void *p, int c, size_t n);

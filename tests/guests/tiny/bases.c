@@ -29,6 +29,13 @@ USER static void bad_in_user(u64 arg)
 	user_syscall(0, 1);
 }
 
+/* QEMU's software emulation takes any value; then the host has to live with it. */
+static void refused(u64 vector)
+{
+	if (vector != 13 && !(vector == NO_FAULT && on_tcg()))
+		fail("a base that is not canonical: exception %ld", (long)vector);
+}
+
 void guest_main(u64 arg, u64 seed)
 {
 	(void)arg;
@@ -61,10 +68,14 @@ void guest_main(u64 arg, u64 seed)
 			irq_on();
 		}
 		for (u64 i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-			CHECK_EQ(TRY_AT("wrgsbase %%rdi", bad[i]), 13);
-			CHECK_EQ(TRY_AT("wrfsbase %%rdi", bad[i]), 13);
-			CHECK_EQ(user_call(bad_in_user, bad[i]), USER_FAULTED);
-			CHECK_EQ(fault.vector, 13);
+			refused(TRY_AT("wrgsbase %%rdi", bad[i]));
+			hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
+			wrgsbase(0);
+			refused(TRY_AT("wrfsbase %%rdi", bad[i]));
+			hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
+			wrfsbase(0);
+			refused(user_call(bad_in_user, bad[i]) == USER_FAULTED ? fault.vector : NO_FAULT);
+			wrgsbase(0);
 			irq_on();
 		}
 	}

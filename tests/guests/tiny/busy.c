@@ -42,8 +42,10 @@ void guest_main(u64 arg, u64 seed)
 			hcall(LHCALL_FLUSH_TLB, LG_FLUSH_LOST, 0, 0, 0);
 			CHECK_EQ(try_read((void *)vpage), 14);
 		}
-		if (!(rounds % 16))
+		if (!(rounds % 16)) {
+			hcall(LHCALL_SET_CLOCKEVENT, 100000, 0, 0, 0);
 			hcall(LHCALL_HALT, 0, 0, 0, 0);
+		}
 	}
 	CHECK(irqs[LGUEST_IRQ_TIMER] || rounds < 10);
 	pass("%ld rounds, %ld timer interrupts", (long)rounds, (long)irqs[LGUEST_IRQ_TIMER]);

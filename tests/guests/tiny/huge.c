@@ -34,7 +34,7 @@ static void at(u64 address, u64 user)
 		CHECK_EQ(fault.error, 3);
 	}
 	/* NX. */
-	if (!user) {
+	if (address >> 63) {
 		*(volatile u8 *)(address + SIZE) = 0xc3;
 		CHECK_EQ(try_exec(address + 7 * 4096), NO_FAULT);
 		pte_lose(entry, base | PTE_NX, LG_LOST_ALL);

@@ -7,7 +7,10 @@ USER_DATA static u8 user_code[256 * 8] = { 1 };
 
 static void expect(u64 n, u64 vector, const char *mode)
 {
-	if (n == 3 || n == 4 ? vector != n : vector != 13 || fault.error != n * 8 + 2)
+	/* QEMU's software emulation makes the error code from the gate's offset. */
+	u64 error = on_tcg() ? n * 16 + 2 : n * 8 + 2;
+
+	if (n == 3 || n == 4 ? vector != n : vector != 13 || (fault.error != error && fault.error != n * 8 + 2))
 		fail("int 0x%x in %s: vector %ld, error 0x%lx", (u32)n, mode, (long)vector, (long)fault.error);
 }
 

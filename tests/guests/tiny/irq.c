@@ -93,7 +93,7 @@ void guest_main(u64 arg, u64 seed)
 	host(HOST_RAISE_IN, IN(11, 20000));
 	while (!irqs[11])
 		pause();
-	CHECK(rip_at >= (u64)start && rip_at < (u64)image_end);
+	CHECK(rip_at >= KERNEL_BASE + LOAD_PA && rip_at < (u64)image_end);
 	/* The same with the flag off: irq_pending shows it. */
 	irq_off();
 	host(HOST_RAISE_IN, IN(12, 20000));

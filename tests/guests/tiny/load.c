@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* `busy` with something going on around it: arg is what to ask lgtest for first (HOST_* in the low byte, its value above). */
+/* Some work with something going on around it: arg is what to ask lgtest for first (HOST_* in the low byte, its value above). */
 #include "guest.h"
 
 USER static void count(u64 arg)

@@ -37,5 +37,9 @@ void guest_main(u64 arg, u64 seed)
 	(void)arg;
 	(void)seed;
 	at(HIGH);
-	at(LOW);
+	/* In the low half the kernel executes nothing, whatever U and NX say. */
+	map(current_root, LOW, pa(page_alloc()), PTE_W);
+	CHECK_EQ(try_exec(LOW), 14);
+	CHECK_EQ(fault.error, 0x11);
+	CHECK_EQ(try_read((void *)LOW), NO_FAULT);
 }

@@ -93,7 +93,7 @@ void guest_main(u64 arg, u64 seed)
 	user_regs(&r, touch_stack, 0);
 	r.rsp = 0x8000000000000100;
 	CHECK_EQ(user_go(&r), USER_FAULTED);
-	CHECK_EQ(fault.vector, 12);
+	CHECK_EQ(fault.vector, on_tcg() ? 13 : 12);
 	CHECK_EQ(fault.rsp, r.rsp);
 	r.rsp = 0xffff800000001000;
 	CHECK_EQ(user_go(&r), USER_FAULTED);

@@ -27,13 +27,15 @@ void guest_main(u64 arg, u64 seed)
 		CHECK_EQ(fault.rip, AT);
 		CHECK_EQ(user_call(ask, AT), 42);
 	}
-	/* A supervisor page in the low half is the other way round. */
+	/* A supervisor page in the low half is for the kernel to read and write, and nobody's to execute. */
 	map(boot_pml4, AT + 4096, pa(page), PTE_W);
-	CHECK_EQ(try_exec(AT + 4096), NO_FAULT);
+	CHECK_EQ(try_exec(AT + 4096), 14);
+	CHECK_EQ(fault.error, 0x11);
+	CHECK_EQ(try_write((void *)(AT + 4096 + 8), 1), NO_FAULT);
 	CHECK_EQ(user_call(ask, AT + 4096), USER_FAULTED);
 	CHECK_EQ(fault.vector, 14);
 	CHECK_EQ(fault.error, 0x15);
-	CHECK_EQ(try_exec(AT + 4096), NO_FAULT);
+	CHECK_EQ(try_read((void *)(AT + 4096)), NO_FAULT);
 	CHECK_EQ(try_exec(AT), 14);
 	CHECK_EQ(user_call(ask, AT), 42);
 }

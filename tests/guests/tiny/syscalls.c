@@ -28,12 +28,11 @@ USER __attribute__((naked)) static void caller(u64 arg)
  */
 extern char short_entry[], short_return[];
 asm(".text\n.balign 64\nshort_entry:\n\t"
-    "cmp $-1, %rax; je short_end; cmp lgd+64(%rip), %rcx; je 1f; xor %eax, %eax\n"
-    "1:\tinc %rax; movl $0, lgd+120(%rip)\n"
+    "cmp $-1, %rax; je short_end; inc %rax; movl $0, lgd+120(%rip)\n"
     "short_leave:\tsyscall\nshort_return:\n\tud2\n"
     "short_end:\tmov lgd+24(%rip), %rsp; call ended");
 
-static u64 interrupts;
+static volatile u64 interrupts __attribute__((used));
 
 /* An interrupt of user mode with no C at all: count, clear, and go back to all that the frame says. */
 extern char short_event[];

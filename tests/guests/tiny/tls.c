@@ -2,7 +2,7 @@
 /* LOAD_TLS and LOAD_GS: descriptors that user mode can load, and the base that comes with a selector. Bad ones harm nobody. */
 #include "guest.h"
 
-#define DATA(base) (0x00cff2000000ffffUL | ((base) & 0xffffff) << 16 | ((base) >> 24 & 0xff) << 56)
+#define DATA(base) (0x00cff3000000ffffUL | ((base) & 0xffffff) << 16 | ((base) >> 24 & 0xff) << 56)
 
 USER static void load_fs(u64 arg)
 {
@@ -26,6 +26,9 @@ void guest_main(u64 arg, u64 seed)
 		}
 		hcall(LHCALL_LOAD_GS, 0, 0, 0, 0);
 	}
+	/* Without the accessed bit: a processor would write it into the host's read-only table. */
+	hcall(LHCALL_LOAD_TLS, DATA(4096UL) & ~(1UL << 40), 0, 0, 0);
+	user_call(load_fs, 12 * 8 + 3);
 	/* Call gates, code, system segments, kernel privilege: refused or made harmless; never a way up. */
 	for (int i = 0; i < 2000; i++) {
 		hcall(LHCALL_LOAD_TLS, random64(&seed), random64(&seed), random64(&seed), 0);
