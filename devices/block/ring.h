@@ -13,12 +13,18 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+/* An entry comes as its last user left it; some opcodes refuse leftovers. */
+static inline void blk_prep(struct io_uring_sqe *sqe, uint8_t opcode, int fd)
+{
+	*sqe = (struct io_uring_sqe){
+		.opcode = opcode, .flags = IOSQE_FIXED_FILE, .fd = fd, .user_data = sqe->user_data,
+	};
+}
+
 static inline void blk_prep_rw(struct io_uring_sqe *sqe, bool read, int fd, void *buf, uint32_t len, uint64_t pos,
 			       int rw_flags)
 {
-	sqe->opcode = read ? IORING_OP_READ : IORING_OP_WRITE;
-	sqe->flags = IOSQE_FIXED_FILE;
-	sqe->fd = fd;
+	blk_prep(sqe, read ? IORING_OP_READ : IORING_OP_WRITE, fd);
 	sqe->addr = (uintptr_t)buf;
 	sqe->len = len;
 	sqe->off = pos;
@@ -32,9 +38,7 @@ static inline void blk_prep_rwv(struct io_uring_sqe *sqe, bool read, int fd, con
 		blk_prep_rw(sqe, read, fd, v->iov_base, (uint32_t)v->iov_len, pos, rw_flags);
 		return;
 	}
-	sqe->opcode = read ? IORING_OP_READV : IORING_OP_WRITEV;
-	sqe->flags = IOSQE_FIXED_FILE;
-	sqe->fd = fd;
+	blk_prep(sqe, read ? IORING_OP_READV : IORING_OP_WRITEV, fd);
 	sqe->addr = (uintptr_t)v;
 	sqe->len = (uint32_t)n;
 	sqe->off = pos;
@@ -43,17 +47,13 @@ static inline void blk_prep_rwv(struct io_uring_sqe *sqe, bool read, int fd, con
 
 static inline void blk_prep_fsync(struct io_uring_sqe *sqe, int fd)
 {
-	sqe->opcode = IORING_OP_FSYNC;
-	sqe->flags = IOSQE_FIXED_FILE;
-	sqe->fd = fd;
+	blk_prep(sqe, IORING_OP_FSYNC, fd);
 	sqe->fsync_flags = IORING_FSYNC_DATASYNC;
 }
 
 static inline void blk_prep_fallocate(struct io_uring_sqe *sqe, int fd, int mode, uint64_t pos, uint64_t len)
 {
-	sqe->opcode = IORING_OP_FALLOCATE;
-	sqe->flags = IOSQE_FIXED_FILE;
-	sqe->fd = fd;
+	blk_prep(sqe, IORING_OP_FALLOCATE, fd);
 	sqe->len = (uint32_t)mode;
 	sqe->off = pos;
 	sqe->addr = len;

@@ -156,6 +156,24 @@ Test(block, used_length_is_what_was_written)
 	}
 }
 
+/* Entries of the ring are used again and keep what the last request left in them. */
+Test(block, every_type_after_every_other)
+{
+	static struct rig r;
+
+	ON_EACH_ENGINE(&r, NULL, NULL) {
+		struct virtio_blk_discard_write_zeroes z = { 1024, 8, 0 };
+
+		for (unsigned int i = 0; i < 600; i++) {
+			cr_assert_eq(blkdrv_io(&r.d, T_OUT, 64, r.d.data, 4096), VIRTIO_BLK_S_OK);
+			cr_assert_eq(blkdrv_io(&r.d, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), VIRTIO_BLK_S_OK);
+			memcpy(r.d.data + 8192, &z, sizeof(z));
+			cr_assert_eq(blkdrv_io(&r.d, VIRTIO_BLK_T_DISCARD, 0, r.d.data + 8192, sizeof(z)), VIRTIO_BLK_S_OK);
+			cr_assert_eq(blkdrv_io(&r.d, T_IN, 64, r.d.data, 4096), VIRTIO_BLK_S_OK);
+		}
+	}
+}
+
 Test(block, serial)
 {
 	static struct rig r;
