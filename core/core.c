@@ -2,7 +2,8 @@
 /*
  * core.c: lguest-core, the process that holds the guest: RAM, the vCPU, the register files of its devices.
  *
- * It is started by lguest-run with the descriptors of enum core_fd and opens nothing itself. After loading it does four
+ * It is started by lguest-run with the descriptors of enum core_fd and opens nothing itself: it enters its sandbox
+ * (policy/role-core.c) before it reads the first byte of a kernel, and is sealed before the guest's first instruction. After loading it does four
  * things: run the vCPU (a thread), serve device registers, talk vhost-user, and exchange struct control_msg
  * with lguest-run. It may not open, create, execute, or reach a device's resource.
  *
@@ -12,13 +13,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +25,7 @@
 #include "core/exit.h"
 #include "core/loader.h"
 #include "core/vcpu.h"
+#include "policy/policy.h"
 
 /* What the command line said; lguest-run writes it, so it is checked for mistakes, not for malice. */
 struct options {
@@ -41,9 +41,11 @@ static struct machine machine = { .lguest = CORE_FD_LGUEST, .lock = PTHREAD_MUTE
 static void say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 {
 	struct control_msg msg = { .type = type, .device = device, .code = code };
+	struct iovec iov = { &msg, sizeof(msg) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	snprintf(msg.text, sizeof(msg.text), "%s", text);
-	send(CORE_FD_CONTROL, &msg, sizeof(msg), MSG_NOSIGNAL);
+	sendmsg(CORE_FD_CONTROL, &m, MSG_NOSIGNAL);
 }
 
 static uint32_t culprit;	/* the device that the last word is about */
@@ -197,11 +199,23 @@ static void load_guest(const struct options *o)
 		fail(EXIT_KERNEL, "the kernel has an entry that no processor can start at");
 }
 
+/* A filter is a thread's own: each of the two seals itself, the vCPU's before its first instruction. */
+static void seal(void)
+{
+	int err = policy_seal(&policy_core);
+
+	if (err)
+		fail(EXIT_SANDBOX, "lguest-core cannot seal its sandbox: %s", strerror(-err));
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu_end why;
 
 	(void)arg;
+	pthread_mutex_lock(&machine.lock);	/* held by the main thread until it is sealed */
+	pthread_mutex_unlock(&machine.lock);
+	seal();
 	vcpu_run(&machine, &why);
 	end(why.code, why.text);
 }
@@ -382,24 +396,47 @@ static void parse(int argc, char **argv, struct options *o)
 		fail(EXIT_USAGE, "lguest-core: unexpected '%s'", argv[optind]);
 }
 
+/* What lguest-run gave us, at its numbers; anything else that is open is closed with the sandbox's first step. */
+static void place_fds(unsigned int devices)
+{
+	for (int fd = STDIN_FILENO; fd <= CORE_FD_INITRD; fd++)
+		if (policy_place_fd(fd, fd) < 0)
+			fail(EXIT_SANDBOX, "lguest-core was started without descriptor %d: lguest-run starts it", fd);
+	for (unsigned int i = 0; i < devices; i++)
+		if (policy_place_fd(CORE_FD_DEVICE + (int)i, CORE_FD_DEVICE + (int)i) < 0)
+			fail(EXIT_SANDBOX, "lguest-core was started without the connection of device %u", i);
+}
+
+/* From here on this is another process, in the sandbox: the guest, which belongs to one process, is made after. */
+static void enter(void)
+{
+	struct policy_options opt = { .file_size = UINT64_MAX };	/* memfds, the log */
+	unsigned int layers = 0;
+	int err = policy_enter(&policy_core, &opt, &layers);
+
+	if (err)
+		fail(EXIT_SANDBOX, "lguest-core cannot enter its sandbox: %s", strerror(-err));
+	policy_report(&policy_core, layers, stderr);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
 	pthread_t vcpu;
 
-	/* The guest may not outlive the one that can end it. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	machine.print = print;
 	parse(argc, argv, &o);
+	place_fds(o.devices);
+	enter();
 	open_module();
 	make_memory(&o);
 	make_devices(&o);
 	load_guest(&o);
-	close(CORE_FD_KERNEL);
-	if (o.initrd)
-		close(CORE_FD_INITRD);
-	say(CONTROL_RUNNING, 0, 0, "");
+	pthread_mutex_lock(&machine.lock);
 	if (pthread_create(&vcpu, NULL, vcpu_thread, NULL))
 		fail(EXIT_HOST, "no thread for the vCPU: the host's limit of processes is reached");
+	seal();
+	say(CONTROL_RUNNING, 0, 0, "");
+	pthread_mutex_unlock(&machine.lock);
 	main_loop();
 }

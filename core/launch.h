@@ -78,7 +78,7 @@ struct launch {
 	unsigned int roles;
 	struct role role[GUEST_DEVICES];
 
-	int kernel_fd, initrd_fd, lguest_fd;
+	int kernel_fd, initrd_fd, lguest_fd, null_fd;
 	int program_dir;	/* where the role programs are: beside lguest-run */
 	int control;		/* to the core */
 	pid_t core_pid;

@@ -47,10 +47,9 @@ enum core_fd {
 	CORE_FD_CONTROL = 3,		/* SOCK_SEQPACKET to lguest-run, core/control.h */
 	CORE_FD_LGUEST = 4,		/* /dev/lguest */
 	CORE_FD_KERNEL = 5,		/* until the guest is loaded */
-	CORE_FD_INITRD = 6,		/* the same */
+	CORE_FD_INITRD = 6,		/* the same; lguest-run gives /dev/null where there is none, as at 0 */
+	CORE_FD_OWN = 7,		/* from here on the core's own: memory, eventfds, what back ends send */
 	CORE_FD_DEVICE = 16,		/* + device: its vhost-user connection */
-	CORE_FD_WINDOW = 32,		/* + device: its window, to say again when a role comes back */
-	CORE_FD_OWN = 48,		/* the core's own from here on: RAM, eventfds, what back ends send */
 	CORE_FD_MAX = 1024,
 };
 

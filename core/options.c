@@ -468,7 +468,7 @@ int options_parse(struct launch *l, int argc, char **argv)
 
 	*l = (struct launch){
 		.cmdline = "", .name = "guest", .memory = MEMORY_DEFAULT,
-		.kernel_fd = -1, .initrd_fd = -1, .lguest_fd = -1, .program_dir = -1, .control = -1, .core_pidfd = -1,
+		.kernel_fd = -1, .initrd_fd = -1, .lguest_fd = -1, .null_fd = -1, .program_dir = -1, .control = -1, .core_pidfd = -1,
 	};
 	for (int i = 1; i < argc && !err; i++) {
 		char *name = argv[i], *value;

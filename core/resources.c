@@ -188,6 +188,16 @@ static int open_program_dir(struct launch *l)
 	return EXIT_HOST;
 }
 
+/* Stands where a role has a fixed number for something that this guest has not. */
+static int open_null(struct launch *l)
+{
+	l->null_fd = open_high("/dev/null", O_RDWR);
+	if (l->null_fd >= 0)
+		return 0;
+	complain("cannot open /dev/null: %m");
+	return EXIT_HOST;
+}
+
 int resources_open(struct launch *l)
 {
 	int err = open_module(l);
@@ -198,6 +208,8 @@ int resources_open(struct launch *l)
 		err = open_file("initrd", l->initrd, &l->initrd_fd);
 	if (!err)
 		err = open_program_dir(l);
+	if (!err)
+		err = open_null(l);
 	for (unsigned int i = 0; i < l->roles && !err; i++)
 		err = open_role(&l->role[i]);
 	return err;

@@ -85,6 +85,7 @@ int main(int argc, char **argv)
 		printf("lguest-run: everything that %s needs is there\n", l.name);
 		return 0;
 	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	status = supervise(&l);
 	if (l.pidfile)

@@ -225,14 +225,14 @@ int spawn_core(struct launch *l)
 	arg(&p, memory);
 	arg(&p, "--cmdline");
 	arg(&p, core_cmdline(l, cmdline, sizeof(cmdline)));
+	give(&p, l->null_fd, STDIN_FILENO);
 	give(&p, STDERR_FILENO, CORE_FD_CONSOLE);
 	give(&p, control[1], CORE_FD_CONTROL);
 	give(&p, l->lguest_fd, CORE_FD_LGUEST);
 	give(&p, l->kernel_fd, CORE_FD_KERNEL);
-	if (l->initrd) {
+	if (l->initrd)
 		arg(&p, "--initrd");
-		give(&p, l->initrd_fd, CORE_FD_INITRD);
-	}
+	give(&p, l->initrd ? l->initrd_fd : l->null_fd, CORE_FD_INITRD);
 	for (unsigned int i = 0; i < l->roles; i++) {
 		struct role *r = &l->role[i];
 

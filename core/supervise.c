@@ -117,15 +117,18 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 	}
 }
 
-static void core_message(struct watch *w)
+/* Return: was there a message? */
+static bool core_message(struct watch *w)
 {
 	struct control_msg msg;
-	ssize_t n = recv(w->l->control, &msg, sizeof(msg), MSG_DONTWAIT);
+	ssize_t n = w->l->control < 0 ? 0 : recv(w->l->control, &msg, sizeof(msg), MSG_DONTWAIT);
 
 	if (n == 0)
 		close_fd(&w->l->control);
+	if (n <= 0)
+		return false;
 	if (n != sizeof(msg) || (msg.device && msg.device >= w->l->roles))
-		return;
+		return true;
 	msg.text[sizeof(msg.text) - 1] = '\0';
 	switch (msg.type) {
 	case CONTROL_RUNNING:
@@ -136,6 +139,8 @@ static void core_message(struct watch *w)
 			device_lost(w, &msg);
 		break;
 	case CONTROL_RECOVERED:
+		if (!w->l->roles)
+			break;
 		w->l->role[msg.device].recovered = true;
 		complain("%s is back after %llu ms", w->l->role[msg.device].name,
 			 (unsigned long long)(now_ms() - w->l->role[msg.device].started_ms));
@@ -144,14 +149,27 @@ static void core_message(struct watch *w)
 		core_ended(w, &msg);
 		break;
 	}
+	return true;
+}
+
+/* How a child ended. Of a role that a signal killed, its minder (policy/enter.c) says so with 128 + signal. */
+static void reap(pid_t pid, siginfo_t *info)
+{
+	*info = (siginfo_t){ 0 };
+	waitid(P_PID, (id_t)pid, info, WEXITED);
+	if (info->si_code == CLD_EXITED && info->si_status > 128) {
+		info->si_code = CLD_KILLED;
+		info->si_status -= 128;
+	}
 }
 
 static void core_died(struct watch *w)
 {
-	siginfo_t info = { 0 };
+	siginfo_t info;
 
-	core_message(w);	/* its last word may be waiting */
-	waitid(P_PID, (id_t)w->l->core_pid, &info, WEXITED);
+	while (core_message(w))
+		;	/* its last word may be waiting */
+	reap(w->l->core_pid, &info);
 	w->l->core_pid = 0;
 	close_fd(&w->l->core_pidfd);
 	if (info.si_code != CLD_EXITED && info.si_status == SIGSYS)
@@ -198,10 +216,10 @@ static void describe_death(const struct role *r, const siginfo_t *info)
 
 static void role_died(struct watch *w, struct role *r)
 {
-	siginfo_t info = { 0 };
+	siginfo_t info;
 	bool own_fault;
 
-	waitid(P_PID, (id_t)r->pid, &info, WEXITED);
+	reap(r->pid, &info);
 	r->pid = 0;
 	close_fd(&r->pidfd);
 	if (w->over)
@@ -210,7 +228,9 @@ static void role_died(struct watch *w, struct role *r)
 		finish(w, EXIT_LEFT, "left");
 		return;
 	}
-	/* Before the core runs, a role that ends has said why; the core will see the closed connection. */
+	/* Before the guest runs, a role that ends has said why. Hung up on, it is the core that has a last word. */
+	if (!w->running && info.si_code == CLD_EXITED && !info.si_status)
+		return;
 	if (!w->running) {
 		finish(w, EXIT_ROLE + (int)r->kind, "%s could not be started", r->name);
 		return;
@@ -275,6 +295,23 @@ static void turn(struct watch *w)
 	}
 }
 
+/*
+ * A role in its own pid namespace is the child of a minder; when the minder was killed the kernel kills the role,
+ * and hands it to us (run.c made us its reaper). Its tap and its image are free only when it is gone.
+ */
+static void reap_orphans(void)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	uint64_t until = now_ms() + GRACE_MS;
+	pid_t pid;
+
+	do {
+		pid = waitpid(-1, NULL, WNOHANG);
+		if (!pid)
+			nanosleep(&pause, NULL);
+	} while (pid >= 0 && now_ms() < until);
+}
+
 static bool wait_child(pid_t pid, int pidfd, uint64_t until)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
@@ -305,6 +342,7 @@ static void end_all(struct launch *l)
 		kill(r->pid, SIGKILL);
 		waitid(P_PID, (id_t)r->pid, &(siginfo_t){ 0 }, WEXITED);
 	}
+	reap_orphans();
 }
 
 static int take_signals(void)

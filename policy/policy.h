@@ -120,6 +120,7 @@ struct policy {
 	const struct policy_limit *limits;	/* ends with .name == NULL */
 	const struct policy_ring_op *ring_ops;	/* ends with .name == NULL, or NULL: no ring */
 	int namespaces;				/* CLONE_NEW* */
+	int own_first;				/* policy_seal() keeps what the role itself opened in set-up from here on; 0: nothing */
 };
 
 /* A manifest with its two compiled filters, as linked into a role: policy_block, policy_net, ... */

@@ -53,16 +53,19 @@ static bool is_listed(const struct policy *p, unsigned int stage, int fd)
 /* Close all but what is listed and placed, gap by gap: nothing can be forgotten that way. */
 int policy_close_unlisted(const struct policy *p, unsigned int stage)
 {
-	int from = 0;
+	bool own = stage == POLICY_SEALED && p->own_first;
+	int from = 0, end = own ? p->own_first : (int)POLICY_FD_MAX;
 
-	for (int fd = 0; fd < POLICY_FD_MAX; fd++) {
+	for (int fd = 0; fd < end; fd++) {
 		if (!is_placed(fd) || !is_listed(p, stage, fd))
 			continue;
 		if (fd > from && syscall(SYS_close_range, from, fd - 1, 0))
 			return -errno;
 		from = fd + 1;
 	}
-	return syscall(SYS_close_range, from, ~0u, 0) ? -errno : 0;
+	if (own && from == end)
+		return 0;
+	return syscall(SYS_close_range, from, own ? (unsigned int)end - 1 : ~0u, 0) ? -errno : 0;
 }
 
 int policy_set_limits(const struct policy *p, unsigned int stage)
