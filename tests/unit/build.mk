@@ -22,3 +22,4 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 	$(CC) $(CPPFLAGS_ALL) -c -o $@ $<
 
 $(eval $(call unit,core,$(CORE_OBJS) core/options.o core/text.o $(IPC_FRONTEND),-pthread))
+include tests/unit/devices.mk
