@@ -17,7 +17,7 @@ void (*on_interrupt)(struct regs *r, unsigned int line);
 void (*on_syscall)(struct regs *r);
 volatile u64 irqs[LGUEST_IRQS];
 struct fault fault;
-u64 try_resume, try_rsp, try_rax;
+u64 try_resume, try_rsp, try_rbp, try_rax;
 
 /* ---- Text ---- */
 

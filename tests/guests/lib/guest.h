@@ -84,18 +84,19 @@ struct fault {
 };
 #define NO_FAULT (~0UL)
 extern struct fault fault;
-extern u64 try_resume, try_rsp, try_rax;
+extern u64 try_resume, try_rsp, try_rbp, try_rax;
 
 /*
  * Runs instructions that may fault, with the given rax, rcx, rdx, rsi and rdi; the first fault goes to `fault` and execution
- * behind them, with rsp as before. They may change those, rbx and r8 to r11. The result is the vector; try_rax what was in rax.
+ * behind them, with rsp as before. They may change those, rbx, rbp and r8 to r11. The result is the vector; try_rax what was in rax.
  */
 #define TRY_REGS(insns, a, c, d, si, di) ({						\
 	u64 rax_ = (u64)(a), rcx_ = (u64)(c), rdx_ = (u64)(d), rsi_ = (u64)(si), rdi_ = (u64)(di);	\
 	fault.vector = NO_FAULT;							\
 	asm volatile("lea 77f(%%rip), %%r11\n\tmov %%r11, try_resume(%%rip)\n\t"	\
-		     "mov %%rsp, try_rsp(%%rip)\n\t" insns "\n"			\
-		     "77:\tmovq $0, try_resume(%%rip)\n\tmov try_rsp(%%rip), %%rsp"	\
+		     "mov %%rsp, try_rsp(%%rip)\n\tmov %%rbp, try_rbp(%%rip)\n\t" insns "\n"	\
+		     "77:\tmovq $0, try_resume(%%rip)\n\tmov try_rsp(%%rip), %%rsp\n\t"	\
+		     "mov try_rbp(%%rip), %%rbp"					\
 		     : "+a"(rax_), "+c"(rcx_), "+d"(rdx_), "+S"(rsi_), "+D"(rdi_)	\
 		     : : "memory", "cc", "rbx", "r8", "r9", "r10", "r11");		\
 	try_rax = rax_;									\

@@ -43,6 +43,7 @@ void guest_main(u64 arg, u64 seed)
 			CHECK_EQ(try_read((void *)vpage), 14);
 		}
 		if (!(rounds % 16)) {
+			irq_off();	/* or it comes before the HALT, which then waits for nothing */
 			hcall(LHCALL_SET_CLOCKEVENT, 100000, 0, 0, 0);
 			hcall(LHCALL_HALT, 0, 0, 0, 0);
 		}

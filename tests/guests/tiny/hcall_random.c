@@ -28,6 +28,7 @@ void guest_main(u64 arg, u64 seed)
 		/* A SHUTDOWN would end the test, a HALT wait, and others kill too often to get far: each their share. */
 		if (nr == LHCALL_SHUTDOWN || (nr == LHCALL_NEW_PGTABLE && random64(&seed) % 8))
 			continue;
+		irq_off();
 		if (nr == LHCALL_HALT)
 			hcall(LHCALL_SET_CLOCKEVENT, 1000, 0, 0, 0);
 		if (nr == LHCALL_NR + 3)

@@ -74,7 +74,8 @@ static void both(const char *name, void (*f)(u64), int may)
 	fault.vector = NO_FAULT;
 	user = user_go(&r);
 	if (user == USER_FAULTED ? fault.vector != 13 && fault.vector != 6 : !may)
-		fail("%s in user mode: %ld, error 0x%lx", name, (long)fault.vector, (long)fault.error);
+		fail("%s in user mode: %ld, error 0x%lx, rip 0x%lx, cr2 0x%lx", name, (long)fault.vector, (long)fault.error,
+		     (long)fault.rip, (long)fault.cr2);
 	irq_off();
 }
 

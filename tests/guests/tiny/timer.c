@@ -11,6 +11,7 @@ void guest_main(u64 arg, u64 seed)
 		u64 ns = 100000 + random64(&seed) % 3000000;
 
 		start_ns = clock_ns();
+		irq_off();
 		hcall(LHCALL_SET_CLOCKEVENT, ns, 0, 0, 0);
 		while (irqs[LGUEST_IRQ_TIMER] == n)
 			hcall(LHCALL_HALT, 0, 0, 0, 0);
@@ -32,6 +33,7 @@ void guest_main(u64 arg, u64 seed)
 	for (start_ns = clock_ns(); clock_ns() - start_ns < 40000000; )
 		pause();
 	CHECK_EQ(irqs[LGUEST_IRQ_TIMER], n);
+	irq_off();
 	hcall(LHCALL_SET_CLOCKEVENT, 3600UL * 1000000000, 0, 0, 0);
 	hcall(LHCALL_SET_CLOCKEVENT, 1, 0, 0, 0);
 	while (irqs[LGUEST_IRQ_TIMER] == n)

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs inside the test host, where lg.ko and lgtest lie beside it: load the module, every test once, the hostile ones
+# again and again, unload, and what the kernel's log says. TAP on standard output. It judges nothing else.
+#
+#	suite.sh [--short] [--repeat N]		N times for the hostile tests (default 0: only within --all)
+cd "$(dirname "$0")"
+short= repeat=0
+while [ $# -gt 0 ]; do
+	case $1 in
+	--short) short=--short ;;
+	--repeat) repeat=$2; shift ;;
+	*) echo "suite.sh: what is $1?" >&2; exit 2 ;;
+	esac
+	shift
+done
+failed=0
+say() { if "$1"; then echo "ok $2"; else echo "not ok $2"; failed=1; fi; }
+
+loads() { insmod ./lg.ko; }
+unloads() { rmmod lg; }
+again() { insmod ./lg.ko && ./lgtest hello | grep -q '^ok' && rmmod lg; }
+# Warnings and worse, but for those that tests make: user processes' faults, and CPUs that go and come.
+clean() {
+	! dmesg -r 2>/dev/null | grep -E '^<[0-4]>|WARNING|BUG|stall' | grep -vE "$known"
+}
+known='loading out-of-tree module|module verification failed|traps: |segfault at|Disabling IRQ|process .lgtest. is using'
+dmesg -c >/dev/null 2>&1
+
+say loads "module: loads"
+./lgtest --all $short | grep -v '^1\.\.' || failed=1
+if [ "$repeat" -gt 0 ]; then
+	./lgtest --hostile --repeat "$repeat" $short | grep -v '^1\.\.' | sed -E "s/^((not )?ok [0-9]+ [^ ]*)/\1-times-$repeat/" || failed=1
+fi
+say unloads "module: unloads behind all tests"
+say again "module: loads, runs and unloads again"
+say clean "module: nothing in the kernel's log"
+exit $failed
