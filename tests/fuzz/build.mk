@@ -9,7 +9,7 @@ FUZZ_CC ?= clang
 SECONDS ?= 60
 FUZZ_CFLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -DLGUEST_FUZZ -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all -Wall -Wextra
--include $(wildcard tests/fuzz/*.mk)
+-include $(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))
 FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))))
 
 define fuzz_target
