@@ -72,7 +72,8 @@ static const struct device_option device_options[] = {
 	  "                       ro = read-only, direct = past the host's page cache" },
 	{ "net", ROLE_NET, KEYS_ALWAYS | KEY(MAC), 4 << 20, true,
 	  "TAP[,mac=ADDRESS]    a network card on an existing tap interface" },
-	{ "console", ROLE_CONSOLE, KEYS_ALWAYS, 1 << 20, true,
+	/* Linux fills two queues with pages: 256 each, as many as they have entries. */
+	{ "console", ROLE_CONSOLE, KEYS_ALWAYS, 4 << 20, true,
 	  "stdio|none|FILE   the guest's console: this terminal (the default), nothing,\n"
 	  "                       or a file or device that it is written to" },
 	{ "rng", ROLE_RNG, KEYS_ALWAYS, 256 << 10, false, "                  a source of random numbers" },
