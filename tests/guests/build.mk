@@ -43,3 +43,29 @@ $(TG)/%.o: tests/guests/%.c
 
 $(B)/lgtest: $(LGTEST_OBJS)
 	$(CC) $(LGTEST_CFLAGS) -static -o $@ $^
+
+# The groups of `make check`: everything in one test host, and the suite with its longest loops shortened in the seven others.
+GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
+GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
+CHECKS += guests guests-hosts
+.PHONY: $(R)/guests.tap $(R)/guests-hosts.tap $(R)/guests-bochs.tap guests-hostile bench-icount
+
+$(R)/guests.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	$(GUEST_RUN) '--smp 2 --pti on --levels 4 --timeout 900' > $@
+
+$(R)/guests-hosts.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	for h in $(GUEST_HOSTS); do echo $$h | tr - ' ' | { read smp pti levels; \
+		$(GUEST_RUN) "--smp $$smp --pti $$pti --levels $$levels --timeout 900" --short; }; done > $@
+
+# Not in `make check`: an hour of emulation.
+$(R)/guests-bochs.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	for pti in on off; do $(GUEST_RUN) "--emulator bochs --pti $$pti --timeout 3000" --short; done > $@
+
+guests-hostile: module $(B)/lgtest ## each hostile guest 1,000 times in a row, in one test host (N=1000)
+	tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest '--smp 2 --timeout 14400' --short --repeat $(or $(N),1000)
+
+bench-icount: module $(B)/lgtest ## instructions that hypercalls, system calls, page fills and interrupts cost
+	@tests/bench/icount.sh $(CURDIR)/kmod/lg.ko $(CURDIR)/$(B)/lgtest

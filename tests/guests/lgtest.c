@@ -415,7 +415,7 @@ int main(int argc, char **argv)
 		known += named(t, argv, names);
 		if (list)
 			puts(t->name);
-		else if (all || (hostile && (t->flags & T_HOSTILE)) || named(t, argv, names))
+		else if ((all && !(t->flags & T_BENCH)) || (hostile && (t->flags & T_HOSTILE)) || named(t, argv, names))
 			failed += !run_test(t, repeat, seed, ++number);
 	}
 	if (list)

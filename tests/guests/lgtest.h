@@ -55,6 +55,7 @@ struct test {
 #define T_HOSTILE	1	/* also part of --hostile */
 #define T_RANDOM	2	/* takes a seed: every repeat is another */
 #define T_LONG		4	/* shortened by --short: arg / 50 */
+#define T_BENCH		16	/* not in --all: it measures */
 #define T_TWO_CPUS	8	/* skipped on a host with one */
 
 extern const struct test tests[];

@@ -155,6 +155,8 @@ const struct test tests[] = {
 	TIME("spin-hcalls", "spin", 5),
 	TIME("spin-irqs", "spin", 6),
 
+	PASS("bench", "bench", 0, .flags = T_BENCH, .seconds = 60),
+
 	SPECIAL("api", test_api, 0),
 	SPECIAL("strangers", test_strangers, 0),
 	SPECIAL("not-started", test_not_started, 0),

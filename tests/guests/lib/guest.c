@@ -219,7 +219,8 @@ u64 try_exec(u64 address)
 void fill_lgd(void)
 {
 	lgd.abi_version = LGUEST_ABI_VERSION;
-	lgd.syscall_entry = (u64)syscall_entry;
+	if (!lgd.syscall_entry)		/* guest_early() may have its own */
+		lgd.syscall_entry = (u64)syscall_entry;
 	lgd.event_entry_user = (u64)event_entry_user;
 	lgd.event_entry_kernel = (u64)event_entry_kernel;
 	lgd.return_to_user = (u64)return_to_user;
