@@ -178,11 +178,16 @@ static s64 print(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 static s64 new_pgtable(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
 	lg_drain_lost(vcpu);
-	if (lg_set_root(vcpu, arg[0]) != LG_FILLED) {
+	switch (lg_set_root(vcpu, arg[0])) {
+	case LG_FILLED:
+		return 0;
+	case LG_BAD_TABLE:
+		kill_guest(vcpu->lg, "LHCALL_NEW_PGTABLE with %#llx, which is not in guest memory", arg[0]);
+		return -EFAULT;
+	default:
 		kill_guest(vcpu->lg, "no memory for shadow tables");
 		return -ENOMEM;
 	}
-	return 0;
 }
 
 static s64 flush_tlb(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
@@ -273,10 +278,14 @@ static s64 load_gs(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 	return base;
 }
 
-/* A TLS descriptor that user code may load: what set_thread_area() lets through (data, DPL 3, present), or empty */
+/*
+ * A TLS descriptor that user code may load: what set_thread_area() lets through (data, DPL 3, present), or empty. With A set:
+ * the processor would set it when the selector is loaded, and the GDT is mapped read-only.
+ */
 static bool good_tls(u64 raw, struct desc_struct *desc)
 {
 	memcpy(desc, &raw, sizeof(raw));
+	desc->type |= !!raw;
 	return !raw || (desc->s && desc->dpl == 3 && desc->p && !desc->l && !(desc->type & 8));
 }
 

@@ -215,9 +215,9 @@ void *lg_gpa(struct lguest *lg, gpa_t gpa);
 int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len);
 
 /* shadow.c */
-enum lg_fault { LG_FILLED, LG_GUEST_FAULT, LG_MMIO, LG_NEED_PIN, LG_NEED_TABLES };
+enum lg_fault { LG_FILLED, LG_GUEST_FAULT, LG_MMIO, LG_BAD_TABLE, LG_NEED_PIN, LG_NEED_TABLES };
 struct lg_walk {
-	gpa_t gpa;		/* MMIO, NEED_PIN: where */
+	gpa_t gpa;		/* MMIO, BAD_TABLE, NEED_PIN: where */
 	u32 error;		/* GUEST_FAULT: the error code */
 };
 int lg_shadow_init(struct lguest *lg);

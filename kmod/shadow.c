@@ -458,13 +458,16 @@ static struct lg_root *find_root(struct lguest *lg, gfn_t gfn)
  * @vcpu: the vCPU
  * @cr3: guest-physical address of the top table; the low 12 bits are ignored
  *
- * May sleep when the root is not cached. Return: LG_FILLED; LG_NEED_TABLES when memory ran out.
+ * May sleep when the root is not cached. Return: LG_FILLED; LG_BAD_TABLE where the guest has no memory; LG_NEED_TABLES
+ * when memory ran out.
  */
 enum lg_fault lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3)
 {
 	gfn_t gfn = (cr3 & ADDR_MASK) >> PAGE_SHIFT;
 	struct lg_root *root = find_root(vcpu->lg, gfn);
 
+	if (!lg_gfn_slot(vcpu->lg, gfn))
+		return LG_BAD_TABLE;
 	if (root) {
 		lg_count(vcpu, ROOT_HITS);
 	} else {
@@ -539,14 +542,8 @@ static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct guest_path 
 	for (p->level = 4; ; p->level--) {
 		u64 *table = lg_gpa(vcpu->lg, gfn << PAGE_SHIFT);
 
-		if (!table) {
-			enum lg_fault ret = missing(vcpu, gfn << PAGE_SHIFT, walk);
-
-			/* A table where there is no memory reads as nothing there */
-			if (ret == LG_MMIO)
-				walk->error = 0;
-			return ret == LG_MMIO ? LG_GUEST_FAULT : ret;
-		}
+		if (!table)
+			return missing(vcpu, gfn << PAGE_SHIFT, walk) == LG_NEED_PIN ? LG_NEED_PIN : LG_BAD_TABLE;
 		p->table[p->level] = gfn;
 		p->pte[p->level] = table + index_of(va, p->level);
 		entry = READ_ONCE(*p->pte[p->level]);
@@ -737,7 +734,7 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
  * @walk: out: the address that is missing, or the guest's own error code
  *
  * Does not sleep. Return: LG_FILLED (run again), LG_GUEST_FAULT (the guest's own page fault), LG_MMIO (no memory there),
- * LG_NEED_PIN, LG_NEED_TABLES (see to it and call again).
+ * LG_BAD_TABLE (a page table where there is no memory), LG_NEED_PIN, LG_NEED_TABLES (see to it and call again).
  */
 enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk)
 {
@@ -767,10 +764,10 @@ enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg
 	if (ret != LG_FILLED)
 		return ret;
 
+	set_accessed_dirty(&p, error & X86_PF_WRITE);
 	slot = lg_gfn_slot(vcpu->lg, p.gfn);
 	if (!slot || !*slot)
 		return missing(vcpu, p.gfn << PAGE_SHIFT | offset_in_page(va), walk);
-	set_accessed_dirty(&p, error & X86_PF_WRITE);
 	lg_count(vcpu, FILLS);
 	return fill(vcpu, va, error, &p, *slot);
 }

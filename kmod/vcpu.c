@@ -365,6 +365,9 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 		case LG_MMIO:
 			mmio_exit(vcpu, run, walk.gpa, error);
 			return;
+		case LG_BAD_TABLE:
+			kill_guest(vcpu->lg, "the page table for %#llx is at %#llx, which is not in guest memory", va, walk.gpa);
+			return;
 		case LG_NEED_PIN:
 			err = lg_pin(vcpu, walk.gpa >> PAGE_SHIFT);
 			if (err) {
