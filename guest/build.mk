@@ -1,0 +1,8 @@
+# The guest kernel and the test guests' root file system. Both scripts work without make, too.
+.PHONY: guest guest-initramfs
+guest: ## the guest kernel (minutes the first time, then from the cache)
+	@guest/build.sh
+
+guest-initramfs: ## a root file system with a shell, build/guest/initramfs
+	@mkdir -p build/guest
+	guest/mkinitramfs.sh -o build/guest/initramfs
