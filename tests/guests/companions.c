@@ -199,8 +199,11 @@ static void start_hog(struct ctx *c)
 	c->hog_pid = fork();
 	if (c->hog_pid < 0)
 		die("no process: %s", strerror(errno));
-	if (c->hog_pid)
+	if (c->hog_pid) {
+		while (!((volatile uint64_t *)c->hog)[1])
+			sched_yield();
 		return;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (uint64_t i = 1; !((volatile uint64_t *)c->hog)[0]; i++) {
 		if (!(avx ? avx_round(i * 0x0123456789abcdef) : sse_round(i * 0x0123456789abcdef)))
@@ -220,8 +223,6 @@ void stop_companions(struct ctx *c)
 	((volatile uint64_t *)c->hog)[0] = 1;
 	if (waitpid(c->hog_pid, &status, 0) != c->hog_pid || status)
 		fail(c, "the host process that uses AVX found its registers changed (status 0x%x)", status);
-	if (!c->hog[1])
-		fail(c, "the host process that uses AVX did nothing");
 }
 
 /* ---- What a guest asks for ---- */

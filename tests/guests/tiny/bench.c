@@ -116,14 +116,15 @@ static void measure_fills(u64 none)
 	samples[0] = samples[1];
 	report("a page fill: first read of a page that the host has pinned", none);
 	for (u64 i = 0; i < N; i++) {
-		u64 *fresh = page_alloc(), t;
+		u64 t;
 
-		map(boot_pml4, AT + 0x40000000 + i * 4096, pa(fresh) + 0x100000, PTE_W);
+		/* The host pins 16 at a time. */
+		map(boot_pml4, AT + 0x40000000 + i * 4096, RAM2_PA + i % (RAM2_SIZE >> 16) * 0x10000, PTE_W);
 		t = tsc();
 		(void)*(volatile u64 *)(AT + 0x40000000 + i * 4096);
 		samples[i] = tsc() - t;
 	}
-	report("the same, of a page that must be pinned first", none);
+	report("the same, of a page that must be pinned first, with 15 more (128 of the 201)", none);
 }
 
 void guest_main(u64 arg, u64 seed)
