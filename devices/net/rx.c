@@ -69,8 +69,8 @@ static enum verdict gather(struct vq *q, struct spread *s, uint32_t need, uint32
 		s->n++;
 		s->segs += c->in + c->out;
 		s->room += c->in_len;
-		/* 5.1.6.4: the header lies whole in the first buffer */
-		if (c->in_len < hdr_len) {
+		/* 5.1.6.4: the header lies whole in the first buffer; the others may be as odd as they like */
+		if (s->n == 1 && c->in_len < hdr_len) {
 			vq_break(q, "receive buffer shorter than the header");
 			return DROPPED;
 		}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * console_rows.c: lguest-console's port on the fake loop: rows C1, R16 and R19 of docs/known-bugs.md, leaving, and who
+ * comes and goes on a Unix socket.
+ */
+#include <errno.h>
+
+#include <criterion/criterion.h>
+
+#include "devices/console/console.h"
+#include "tests/fuzz/fake_loop.h"
+
+int lguest_console_main(int argc, char **argv);
+int terminal_keep(struct console *con) { (void)con; return 0; }
+
+static struct console *con;
+
+static void open_console(void)
+{
+	fake_open(lguest_console_main);
+	con = fake.dev;
+	con->in_fd = 4;
+	con->out_fd = 5;
+	cr_assert_eq(fake.ops->start(NULL), 0);
+	fake_start(0, 8, 0);
+	fake_start(1, 8, 0);
+}
+
+TestSuite(console, .timeout = 10);
+
+static void print(uint16_t head, uint32_t len)
+{
+	fake_desc(1, head, FAKE_DATA, len, 0, 0);
+	fake_offer(1, head);
+	fake_kick(1, 10);
+}
+
+Test(console, output_reaches_the_writer)
+{
+	const struct iovec *v;
+	int op;
+
+	open_console();
+	memcpy(fake.mem + FAKE_DATA, "hello", 5);
+	print(0, 5);
+	op = fake_find(IORING_OP_WRITEV);
+	cr_assert_geq(op, 0);
+	v = (const struct iovec *)(uintptr_t)fake.pending[op].sqe.addr;
+	cr_assert_eq(v->iov_len, 5);
+	cr_assert_eq(memcmp(v->iov_base, "hello", 5), 0);
+	cr_assert_eq(fake_used_idx(1), 1, "taken over, so the buffer goes back at once");
+	fake_complete((unsigned int)op, 2);
+	op = fake_find(IORING_OP_WRITEV);
+	v = (const struct iovec *)(uintptr_t)fake.pending[op].sqe.addr;
+	cr_assert_eq(v->iov_len, 3, "the rest after a short write");
+	cr_assert_eq(memcmp(v->iov_base, "llo", 3), 0);
+}
+
+/* C1 and R19: 64 KiB, then the guest waits; after a second without progress it is dropped; nothing grows. */
+Test(console, C1_reader_that_stalls)
+{
+	uint16_t done;
+	int timer;
+
+	open_console();
+	for (uint16_t i = 0; i < 16; i++)
+		print(i % 8, 4096);
+	cr_assert_eq(fake_used_idx(1), 16);
+	cr_assert_eq(con->out_len, CONSOLE_OUT);
+	print(0, 4096);
+	cr_assert_eq(fake_used_idx(1), 16, "full: the guest waits");
+	cr_assert_eq(fake.vq[1].inflight, 1, "with one request");
+	timer = fake_find(IORING_OP_TIMEOUT);
+	cr_assert_geq(timer, 0);
+	fake_complete((unsigned int)timer, -ETIME);
+	fake_kick(1, 10);
+	cr_assert_eq(fake_used_idx(1), 17, "a second later it goes on");
+	for (uint16_t i = 0; i < 200; i++)
+		print(i % 8, 4096);
+	done = fake_used_idx(1);
+	cr_assert_eq(done, 217, "and does not wait again");
+	cr_assert_eq(con->out_len, CONSOLE_OUT);
+	cr_assert_eq(con->lost, 201u * 4096);
+	/* the reader comes back, and is told */
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), CONSOLE_OUT);
+	cr_assert_eq(con->lost, 0);
+	cr_assert_gt(con->out_len, 0);
+	cr_assert_eq(memcmp(con->out + con->out_at, "\r\n[823296 bytes", 15), 0);
+}
+
+Test(console, R16_stop_with_a_request_held)
+{
+	open_console();
+	for (uint16_t i = 0; i < 17; i++)
+		print(i % 8, 4096);
+	cr_assert_eq(fake.vq[1].inflight, 1);
+	fake_stop(1);
+	memset(fake.mem, 0x99, FAKE_MEM);
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), 4096);
+	for (size_t i = 0; i < FAKE_MEM; i++)
+		cr_assert_eq(fake.mem[i], 0x99);
+}
+
+static void typed(const char *s, int32_t len)
+{
+	int op = fake_find(IORING_OP_READV);
+	const struct iovec *v;
+
+	cr_assert_geq(op, 0, "nobody reads the keyboard");
+	v = (const struct iovec *)(uintptr_t)fake.pending[op].sqe.addr;
+	memcpy(v->iov_base, s, (size_t)len);
+	fake_complete((unsigned int)op, len);
+}
+
+Test(console, input_waits_for_buffers_and_is_not_read_on)
+{
+	open_console();
+	typed("abcdef", 6);
+	cr_assert_eq(fake_find(IORING_OP_READV), -1, "the terminal's own buffer holds the rest");
+	fake_desc(0, 0, FAKE_DATA, 4, VQ_DESC_WRITE, 0);
+	fake_offer(0, 0);
+	fake_kick(0, 10);
+	cr_assert_eq(fake_used(0, 0).len, 4);
+	cr_assert_eq(fake_find(IORING_OP_READV), -1);
+	fake_desc(0, 1, FAKE_DATA + 64, 4, VQ_DESC_WRITE, 0);
+	fake_offer(0, 1);
+	fake_kick(0, 10);
+	cr_assert_eq(fake_used(0, 1).len, 2);
+	cr_assert_eq(memcmp(fake.mem + FAKE_DATA, "abcd", 4), 0);
+	cr_assert_eq(memcmp(fake.mem + FAKE_DATA + 64, "ef\0\0", 4), 0);
+	cr_assert_geq(fake_find(IORING_OP_READV), 0);
+}
+
+static void give_buffers(void)
+{
+	for (uint16_t i = 0; i < 8; i++) {
+		fake_desc(0, i, FAKE_DATA + 4096, 64, VQ_DESC_WRITE, 0);
+		fake_offer(0, i);
+	}
+	fake_kick(0, 10);
+}
+
+Test(console, three_interrupts_leave)
+{
+	open_console();
+	con->terminal = true;
+	give_buffers();
+	typed("\x03\x03", 2);
+	typed("x\x03", 2);
+	typed("\x03", 1);
+	cr_assert_not(fake.left, "another key came between");
+	typed("\x03", 1);
+	cr_assert(fake.left);
+}
+
+Test(console, interrupts_of_more_than_a_second_do_not_leave)
+{
+	int timer;
+
+	open_console();
+	con->terminal = true;
+	give_buffers();
+	typed("\x03\x03", 2);
+	timer = fake_find(IORING_OP_TIMEOUT);
+	cr_assert_geq(timer, 0);
+	fake_complete((unsigned int)timer, -ETIME);
+	typed("\x03", 1);
+	cr_assert_not(fake.left);
+}
+
+Test(console, interrupts_on_something_else_than_a_terminal_are_bytes)
+{
+	open_console();
+	give_buffers();
+	typed("\x03\x03\x03\x03", 4);
+	cr_assert_not(fake.left);
+}
+
+/* A peer leaves with operations in flight; the next one gets the same descriptor number. */
+Test(console, peer_on_a_socket_comes_and_goes)
+{
+	open_console();
+	fake_stop(0);
+	fake_stop(1);
+	fake_open(lguest_console_main);
+	con = fake.dev;
+	memset(con->out, 0, sizeof(con->out));
+	con->in_fd = con->out_fd = con->conn = -1;
+	con->in_io.op.pending = con->out_io.op.pending = con->stall_timer.op.pending = false;
+	con->out_len = 0;
+	con->unix_path = "/x";
+	fake.ops->start(NULL);
+	fake_start(0, 8, 0);
+	fake_start(1, 8, 0);
+	cr_assert_eq(fake.watches, 1);
+	print(0, 100);
+	cr_assert_eq(fake_used_idx(1), 1, "nobody is there: thrown away");
+	cr_assert_eq(con->lost, 0);
+	con->listen.ready(&con->listen, 1);
+	print(1, 100);
+	cr_assert_geq(fake_find(IORING_OP_WRITEV), 0);
+	fake_complete((unsigned int)fake_find(IORING_OP_READV), 0); /* hangs up; the write is still out */
+	cr_assert_eq(con->out_fd, -1);
+	con->listen.ready(&con->listen, 1);
+	print(2, 50);
+	cr_assert_eq(con->out_len, 50);
+	fake_complete((unsigned int)fake_find(IORING_OP_ASYNC_CANCEL), -ECANCELED);
+	cr_assert_eq(con->out_len, 50, "the old peer's result is not the new one's");
+	cr_assert_geq(fake_find(IORING_OP_WRITEV), 0, "and the new one gets its bytes");
+	cr_assert_geq(con->out_fd, 0);
+}
+
+Test(console, window_size_changes)
+{
+	struct console_size size = { 132, 50 };
+	uint8_t cfg[12];
+	int op;
+
+	fake_open(lguest_console_main);
+	con = fake.dev;
+	con->terminal = true;
+	con->in_fd = -1;
+	fake.ops->start(NULL);
+	op = fake_find(IORING_OP_READV);
+	cr_assert_geq(op, 0);
+	memcpy(((const struct iovec *)(uintptr_t)fake.pending[op].sqe.addr)->iov_base, &size, sizeof(size));
+	fake_complete((unsigned int)op, sizeof(size));
+	cr_assert(fake.config_changed);
+	memset(cfg, 0xff, sizeof(cfg));
+	fake.ops->get_config(NULL, cfg);
+	cr_assert_eq(memcmp(cfg, &size, sizeof(size)), 0);
+}
