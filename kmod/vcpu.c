@@ -168,6 +168,7 @@ static void vcpu_load(struct lg_vcpu *vcpu)
 	}
 	load_msrs(vcpu);
 	save_selectors(vcpu->host_sel);
+	store_idt((struct desc_ptr *)&vcpu->sw->host_idtr);
 	vcpu->host_fsbase = rdfsbase();
 	load_tls(vcpu->tls);
 	load_selectors(vcpu->guest_sel, vcpu->host_sel);
@@ -271,7 +272,6 @@ static void enter(struct lg_vcpu *vcpu)
 	sw->host_cr3 = __native_read_cr3();
 	if (lg_pcid)
 		sw->host_cr3 |= 1ULL << 63;
-	store_idt((struct desc_ptr *)&sw->host_idtr);
 
 	lg_enter(lg_switcher_addr(vcpu, lg_switcher_enter));
 
@@ -447,20 +447,26 @@ static bool must_not_enter(struct lg_vcpu *vcpu)
 		lg_interrupt_ready(vcpu);
 }
 
-/* One turn: into the guest and out, then what it came out for. Returns false when LGUEST_RUN is to return */
-static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
+/* Why the guest was not entered. Returns false when LGUEST_RUN is to return */
+static bool host_work(struct lguest_run *run)
 {
-	u64 cr2;
-
 	if (read_thread_flags() & RETURN_WORK) {
 		run->reason = LGUEST_EXIT_SIGNAL;
 		return false;
 	}
 	cond_resched();
-	if (vcpu->halted) {
+	return true;
+}
+
+/* One turn: into the guest and out, then what it came out for. Returns false when LGUEST_RUN is to return */
+static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
+{
+	u64 cr2;
+
+	if (unlikely(vcpu->halted)) {
 		lg_halt(vcpu);
 		if (vcpu->halted)
-			return true;
+			return host_work(run);
 	}
 	lg_deliver_interrupt(vcpu);
 
@@ -469,11 +475,11 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	/* in_guest first, then the last look: who raises a line after the look sees in_guest and sends an IPI */
 	WRITE_ONCE(vcpu->in_guest, 1);
 	smp_mb();
-	if (must_not_enter(vcpu)) {
+	if (unlikely(must_not_enter(vcpu))) {
 		WRITE_ONCE(vcpu->in_guest, 0);
 		local_irq_enable();
 		preempt_enable();
-		return true;
+		return host_work(run);
 	}
 	vtime_account_guest_enter();
 	run_once(vcpu, &cr2);
