@@ -239,11 +239,14 @@ __attribute__((weak)) void guest_early(u64 arg, u64 seed)
 	(void)seed;
 }
 
-void guest_start(u64 arg, u64 seed);
-void guest_start(u64 arg, u64 seed)
+bool shortened;
+
+void guest_start(u64 arg, u64 seed, bool is_short);
+void guest_start(u64 arg, u64 seed, bool is_short)
 {
 	long result;
 
+	shortened = is_short;
 	guest_early(arg, seed);
 	fill_lgd();
 	result = init();

@@ -57,6 +57,9 @@ void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn
 #define CHECK_EQ(a, b) do { u64 a_ = (u64)(a), b_ = (u64)(b); if (a_ != b_) \
 	fail("%s:%d: %s is 0x%lx, not %s = 0x%lx", __FILE_NAME__, __LINE__, #a, (long)a_, #b, (long)b_); } while (0)
 
+/* lgtest --short: loops may be a small part of what they are; arg of a T_LONG test is already. */
+extern bool shortened;
+
 void guest_main(u64 arg, u64 seed);
 /* Runs before LHCALL_LGUEST_INIT; a guest may have its own, which may also never return. */
 void guest_early(u64 arg, u64 seed);

@@ -45,6 +45,7 @@ void guest_main(u64 arg, u64 seed)
 		write32(reg, v);
 		CHECK_EQ(read32(reg), (u32)~v);
 	}
+	CHECK_EQ(pte_get(pte_of(boot_pml4, AT, 1)) & (PTE_A | PTE_D), PTE_A | PTE_D);
 	CHECK_EQ(user_call(from_user, USER_AT), (u32)~0x1234);
 	/* Permissions come first. */
 	pte_lose(pte_of(boot_pml4, AT, 1), MMIO_PA | PTE_P, LG_LOST_ALL);

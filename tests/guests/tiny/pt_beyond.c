@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page tables that are not in memory, or huge pages of which only a part is: what has no memory is an MMIO exit (a leaf),
- * a page fault (a table) or a kill (a root). arg: which.
+ * Page tables that are not in memory, or huge pages of which only a part is: what has no memory is an MMIO exit (a leaf)
+ * or a kill (a table). arg: which.
  */
 #include "guest.h"
 
@@ -20,21 +20,21 @@ void guest_main(u64 arg, u64 seed)
 		pass("done");
 	case 1:		/* a table outside memory */
 		pte_set(pte_of(boot_pml4, AT, 2), MMIO_PA | PTE_P | PTE_W);
-		CHECK_EQ(try_read((void *)AT), 14);
-		pass("done");
+		(void)*(volatile u64 *)AT;
+		break;
 	case 2:
 		pte_set(pte_of(boot_pml4, LOW, 4), (1UL << 51) | PTE_P | PTE_W | PTE_U);
-		CHECK_EQ(try_read((void *)LOW), 14);
-		pass("done");
+		(void)*(volatile u64 *)LOW;
+		break;
 	case 3:		/* roots outside memory */
 		hcall(LHCALL_NEW_PGTABLE, MMIO_PA, 0, 0, 0);
 		break;
 	case 4:
 		hcall(LHCALL_NEW_PGTABLE, ~0UL, 0, 0, 0);
 		break;
-	case 5:		/* a root that maps nothing, not even this code */
+	case 5:		/* a root that maps nothing: what the host has of the kernel half may be there still, or not */
 		hcall(LHCALL_NEW_PGTABLE, pa(page_alloc()), 0, 0, 0);
-		break;
+		pass("went on");
 	case 6:		/* the code goes away under the processor */
 		pte_lose(&boot_pml4[257], 0, LG_LOST_ALL);
 		hcall(LHCALL_FLUSH_TLB, LG_FLUSH_ALL, 0, 0, 0);
