@@ -377,7 +377,10 @@ static bool run_test(const struct test *test, unsigned int repeat, uint64_t seed
 	if (verbose)
 		printf("# %s took %ld ms\n", test->name,
 		       (now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1000000);
-	printf("ok %u %s\n", number, test->name);
+	if (repeat > 1)
+		printf("ok %u %s %u times\n", number, test->name, repeat);
+	else
+		printf("ok %u %s\n", number, test->name);
 	fflush(stdout);
 	return true;
 }
