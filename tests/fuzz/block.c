@@ -294,7 +294,7 @@ static uint64_t nice_address(uint8_t code)
 {
 	if (code < 0xf0)
 		return GPA + 0x3000u + (uint64_t)code * 80;
-	return code < 0xf8 ? (uint64_t)GPA + MEM_SIZE - (code & 7) * 4 : (uint64_t)-(code & 7);
+	return code < 0xf8 ? (uint64_t)GPA + MEM_SIZE - (code & 7) * 16 : (uint64_t)-(code & 7);
 }
 
 static uint32_t nice_length(uint8_t code)
@@ -314,6 +314,9 @@ static void put_desc(void)
 
 	if (flags & 0x80)
 		l = word();
+	/* Bounds are off by one at one place only: around the end of memory. */
+	if (addr >= 0xf0 && addr < 0xf8)
+		a = (uint64_t)GPA + MEM_SIZE - l + (addr & 7) - 3;
 	memcpy(mem + at, &a, 8);
 	memcpy(mem + at + 8, &l, 4);
 	memcpy(mem + at + 12, &f, 2);

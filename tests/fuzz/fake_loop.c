@@ -155,14 +155,17 @@ int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev
 void fake_open(int (*device_main)(int argc, char **argv))
 {
 	free(fake.mem);
-	memset(&fake, 0, sizeof(fake));
+	memset(&fake, 0, offsetof(struct fake, vq));
 	fake.mem = calloc(1, FAKE_MEM);
 	REQUIRE(fake.mem, "memory");
 	REQUIRE(!gmem_add(&fake.table, &(struct gmem_region){ .gpa = FAKE_GPA, .size = FAKE_MEM, .uaddr = FAKE_UADDR,
 							      .host = fake.mem }), "region");
 	device_main(0, NULL);
-	for (unsigned int i = 0; i < FAKE_QUEUES; i++)
+	for (unsigned int i = 0; i < FAKE_QUEUES; i++) {
+		if (fake.vq[i].size || fake.vq[i].broken)
+			vq_stop(&fake.vq[i]);
 		fake.vq[i].index = (uint16_t)i;
+	}
 }
 
 void fake_start(unsigned int index, uint16_t size, unsigned int flags)

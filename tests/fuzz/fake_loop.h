@@ -53,15 +53,16 @@ struct fake {
 	void *dev;
 	uint8_t *mem;
 	struct gmem table;
-	struct vq vq[FAKE_QUEUES];
 	uint16_t avail_idx[FAKE_QUEUES];
-	struct fake_op pending[FAKE_PENDING];
 	unsigned int pending_n;
 	uint32_t again;
 	bool left, config_changed;
 	struct fake_plan plan;
 	uint64_t limit_features;
 	unsigned int watches;
+	/* large: not cleared as a whole for each input */
+	struct vq vq[FAKE_QUEUES];
+	struct fake_op pending[FAKE_PENDING];
 };
 
 extern struct fake fake;

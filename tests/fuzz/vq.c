@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz/vq.c: the virtqueue library under a device that does with requests whatever a device may: hold them, complete them
+ * in any order, give them back, copy from and to them.
+ *
+ * Besides ASan and UBSan: segments lie in guest memory and add up, a head is never in flight twice, readable bytes are
+ * never written, the used ring grows by what was completed and no faster than the device completes.
+ */
+#include <string.h>
+
+#include "tests/fuzz/guest.h"
+
+#define HELD 32
+#define SEGS 24
+
+struct request {
+	struct vq_chain c;
+	struct iovec seg[SEGS];
+	bool busy;
+};
+
+static struct request held[HELD];
+static unsigned int completed;
+
+static struct request *free_request(void)
+{
+	for (unsigned int i = 0; i < HELD; i++)
+		if (!held[i].busy)
+			return &held[i];
+	return NULL;
+}
+
+static void inspect(const struct request *r)
+{
+	uint64_t out = 0, inn = 0;
+
+	REQUIRE(r->c.out + r->c.in <= SEGS, "more segments than asked for");
+	for (unsigned int i = 0; i < r->c.out + r->c.in; i++) {
+		REQUIRE(guest_own(r->seg[i].iov_base, r->seg[i].iov_len), "a segment outside guest memory");
+		*(i < r->c.out ? &out : &inn) += r->seg[i].iov_len;
+	}
+	REQUIRE(out == r->c.out_len && inn == r->c.in_len, "lengths do not add up");
+	for (unsigned int i = 0; i < HELD; i++)
+		REQUIRE(&held[i] == r || !held[i].busy || held[i].c.head != r->c.head, "head %u is in flight twice", r->c.head);
+}
+
+/* Copies beyond a request's end must stop there. */
+static void use(struct request *r, uint8_t how)
+{
+	static uint8_t own[70000];
+	uint64_t off = how & 0x10 ? r->c.out_len : how & 7;
+	struct iovec part[SEGS];
+
+	REQUIRE(vq_copy_out(&r->c, off, own, sizeof(own)) <= r->c.out_len, "copied out too much");
+	REQUIRE(vq_copy_in(&r->c, how & 7, own, sizeof(own)) <= r->c.in_len, "copied in too much");
+	REQUIRE(vq_slice(r->seg, r->c.out, how & 7, r->c.out_len, part) <= r->c.out, "sliced too much");
+}
+
+static void end(struct vq *q, struct request *r, uint8_t how)
+{
+	r->busy = false;
+	vq_push(q, r->c.head, how & 1 ? UINT32_MAX : (uint32_t)r->c.in_len);
+	completed++;
+}
+
+static uint8_t mood;
+
+static void kick(struct backend *be, struct vq *q)
+{
+	struct request *r;
+	unsigned int popped = 0;
+
+	(void)be;
+	while ((r = free_request())) {
+		r->c.seg = r->seg;
+		r->c.seg_max = SEGS;
+		if (vq_pop(q, &r->c) <= 0)
+			break;
+		REQUIRE(++popped <= q->size, "a pass without end");
+		r->busy = true;
+		inspect(r);
+		use(r, mood);
+		if (mood & 0x20) {
+			r->busy = false;
+			vq_unpop(q, r->c.head);
+			break;
+		}
+		if (mood & 0x40)
+			end(q, r, mood);
+	}
+}
+
+static void stop(struct backend *be, struct vq *q)
+{
+	(void)be;
+	for (unsigned int i = 0; i < HELD; i++)
+		if (held[i].busy)
+			end(q, &held[i], 0);
+	vq_publish(q);
+}
+
+static const struct backend_ops holder = { .queue_kick = kick, .queue_stop = stop };
+
+static int holder_main(int argc, char **argv)
+{
+	return backend_main(argc, argv, &holder, held);
+}
+
+static int32_t perform(const struct io_uring_sqe *sqe, uint8_t how)
+{
+	(void)sqe;
+	return how;
+}
+
+static void special(void)
+{
+	uint8_t which = guest_byte();
+
+	mood = guest_byte();
+	if (held[which % HELD].busy)
+		end(&fake.vq[0], &held[which % HELD], mood);
+}
+
+static void check(void)
+{
+	unsigned int busy = 0;
+
+	for (unsigned int i = 0; i < HELD; i++)
+		busy += held[i].busy;
+	REQUIRE(busy == fake.vq[0].inflight, "%u requests held, %u in flight", busy, fake.vq[0].inflight);
+	REQUIRE(fake.vq[0].staged <= completed, "more completions than were made");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct guest g = { .queues = 1, .perform = perform, .special = special, .check = check };
+
+	fake_open(holder_main);
+	memset(held, 0, sizeof(held));
+	completed = 0;
+	mood = 0;
+	guest_run(&g, data, size);
+	return 0;
+}
