@@ -157,21 +157,26 @@ static void make_devices(const struct options *o)
 	culprit = 0;
 }
 
-/* What the user gave, and behind it a parameter for each device: registers and line, and its window. */
+/*
+ * A parameter for each device, with its registers and line, and one for its window. They come before what the user
+ * gave: behind a "--" of his they would be arguments of init.
+ */
 static void make_cmdline(const struct options *o, char *buf, size_t size)
 {
-	size_t n = (size_t)snprintf(buf, size, "%s", o->cmdline);
+	size_t n = 0;
 
 	for (unsigned int i = 0; i < machine.devices && n < size; i++) {
 		const struct device *d = &machine.device[i];
 
-		n += (size_t)snprintf(buf + n, size - n, "%svirtio_mmio.device=4K@%#llx:%u", n ? " " : "",
+		n += (size_t)snprintf(buf + n, size - n, "virtio_mmio.device=4K@%#llx:%u ",
 				      (unsigned long long)device_registers(d), device_line(d));
 		if (d->window && n < size)
-			n += (size_t)snprintf(buf + n, size - n, " lguest.window=%#llx,%#llx,%#llx",
+			n += (size_t)snprintf(buf + n, size - n, "lguest.window=%#llx,%#llx,%#llx ",
 					      (unsigned long long)device_registers(d), (unsigned long long)d->window->gpa,
 					      (unsigned long long)d->window->size);
 	}
+	if (n < size)
+		n += (size_t)snprintf(buf + n, size - n, "%s", o->cmdline);
 	if (n >= size)
 		fail(EXIT_USAGE, "the command line and its device parameters are longer than the %u bytes a kernel takes",
 		     GUEST_CMDLINE_MAX - 1);

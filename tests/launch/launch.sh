@@ -1,0 +1,176 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the test host, beside the programs and the probe kernel: what lguest-run says, how it ends, and what is left
+# when any of its processes is killed. TAP on standard output.
+cd "$(dirname "$0")" || exit 1
+PATH=$PWD:$PATH
+err=/tmp/err out=/tmp/out
+mkdir -p /tmp
+
+ok() { echo "ok $*"; }
+not_ok() { echo "not ok $*"; sed 's/^/# /' $err $out 2>/dev/null; }
+
+# expect STATUS TEXT NAME OPTION...: the exit status, and a sentence on standard error that has TEXT
+expect() {
+	want=$1 text=$2 name=$3; shift 3
+	timeout -s KILL 20 lguest-run "$@" >$out 2>$err </dev/null; got=$?
+	if [ $got = "$want" ] && grep -q "^lguest-run: .*$text" $err; then ok "$name"
+	else echo "# status $got, wanted $want with '$text'"; not_ok "$name"; fi
+}
+
+# guest STATUS NAME OPTION...: the guest's own status, and nothing said by lguest-run
+guest() {
+	want=$1 name=$2; shift 2
+	timeout -s KILL 20 lguest-run --kernel probe "$@" >$out 2>$err </dev/null; got=$?
+	if [ $got = "$want" ] && ! grep -q ^lguest-run: $err; then ok "$name"
+	else echo "# status $got, wanted $want"; not_ok "$name"; fi
+}
+
+left() { ps | grep -v grep | grep -E 'lguest-|block[0-9]|console[0-9]|net[0-9]' ; }
+
+# ends NAME: within a second no process of a guest is left
+ends() {
+	i=0
+	while left >/tmp/left && [ $i -lt 10 ]; do usleep 100000; i=$((i + 1)); done
+	if [ -s /tmp/left ]; then sed 's/^/# /' /tmp/left; not_ok "$1"; else ok "$1"; fi
+}
+
+# start OPTION...: a guest that spins, in the background; waits until it runs. Sets $run.
+start() {
+	lguest-run --kernel probe --cmdline s "$@" >$out 2>$err </dev/null &
+	run=$!
+	i=0
+	until grep -q 'probe: ' $err || [ $i = 100 ]; do usleep 50000; i=$((i + 1)); done
+}
+
+# wait_for TEXT: up to two seconds for a line of lguest-run
+wait_for() {
+	i=0
+	until grep -q "$1" $err; do
+		[ $i -lt 40 ] || return 1
+		usleep 50000; i=$((i + 1))
+	done
+}
+
+# Children of lguest-run by name: a role is its minder (the child) and the process that the minder minds
+child() { ps -o pid,ppid,args | awk -v p="$1" -v n="$2" '$2 == p && $0 ~ n { print $1 }' | head -n 1; }
+grandchild() { ps -o pid,ppid,args | awk -v p="$(child "$1" "$2")" '$2 == p { print $1 }' | head -n 1; }
+
+K="--kernel probe --console none"
+
+### before the module is loaded
+expect 104 'there is no /dev/lguest: load the module' 'no module: a sentence and status 104' $K
+modprobe tun
+insmod ./lg.ko || { not_ok "the module loads"; exit 1; }
+
+### the guest's own end
+guest 0 'power-off with status 0' --console none --cmdline 0
+guest 7 'power-off with status 7 is status 7' --console none --cmdline 7
+guest 7 'the same with a console process' --cmdline '7'
+expect 111 'asked for a restart' 'a restart is status 111' $K --cmdline r
+expect 110 'the guest crashed: as asked' 'a panic is status 110, with its text' $K --cmdline p
+expect 112 'killed: it touched a device register' 'a strange access is status 112' $K --cmdline x
+guest 5 'a device process is up, its registers answer, and none of it is in the way' --cmdline 5 --name x --memory 64M
+
+### mistakes
+expect 100 'no kernel' 'no kernel named' --console none
+expect 100 'did you mean --kernel' 'a mistyped option' --kernal probe
+expect 101 'cannot open the kernel /nowhere: No such file' 'a kernel that is not there' --console none --kernel /nowhere
+expect 101 'is not a file' 'a folder for a kernel' --console none --kernel /proc
+expect 101 'cannot open the initrd' 'an initrd that is not there' $K --initrd /nowhere
+expect 102 'not an lguest kernel' 'a foreign program for a kernel' --console none --kernel /bin/busybox
+expect 102 'is not an ELF file' 'a script for a kernel' --console none --kernel launch.sh
+: > empty
+expect 102 'is not an ELF file' 'an empty file for a kernel' --console none --kernel empty
+expect 103 'give it more with --memory' 'too little memory' $K --memory 16M
+expect 103 'give the guest more with --memory' 'an initrd larger than memory' $K --memory 17M --initrd lg.ko
+expect 101 'cannot open the image' 'an image that is not there' $K --block /nowhere
+expect 101 'neither a file' 'a terminal for an image' $K --block /dev/null
+expect 105 'there is no tap tap9' 'a tap that is not there' $K --net tap9
+expect 105 'is not a tap' 'an interface that is not a tap' $K --net lo
+expect 124 'no back end answers at /nowhere' 'a foreign back end that is not there' $K --vhost-user socket=/nowhere,type=block
+expect 101 'cannot open the configuration' 'a configuration that is not there' --config /nowhere
+dd if=/dev/zero of=img bs=1M count=1 2>/dev/null
+start --console none --block img
+expect 105 'the image img is in use' 'an image that another guest writes' $K --block img
+expect 105 'the image img is in use' 'nor can it be read meanwhile' $K --block ro:img
+kill $run; wait $run
+ends 'everything ends behind it'
+cp img img2
+guest 3 'a disk read-only and one writable' --console none --cmdline 3 --block ro:img --block img2,serial=A
+mv /dev/lguest /dev/lguest.away; ln -s /dev/null /dev/lguest
+expect 104 'is not lguest' 'another device in the place of /dev/lguest' $K
+rm /dev/lguest; mv /dev/lguest.away /dev/lguest
+
+### signals
+for s in TERM:143 INT:130 HUP:129 QUIT:131; do
+	start
+	kill -${s%:*} $run; wait $run; got=$?
+	[ $got = ${s#*:} ] && ok "SIG${s%:*} is status ${s#*:}" || { echo "# status $got"; not_ok "SIG${s%:*} is status ${s#*:}"; }
+	ends "nothing is left behind SIG${s%:*}"
+done
+
+### each process killed
+start
+kill -9 $run; wait $run 2>/dev/null
+ends 'lguest-run killed: nothing is left'
+start
+kill -9 $(grandchild $run lguest-core); wait $run; got=$?
+[ $got = 115 ] && ok 'the core killed: status 115' || { echo "# $got"; not_ok 'the core killed: status 115'; }
+ends 'the core killed: nothing is left'
+start
+kill -9 $(child $run lguest-core); wait $run; got=$?
+[ $got = 115 ] && ok "the core's minder killed: status 115" || { echo "# $got"; not_ok "the core's minder killed: status 115"; }
+ends "the core's minder killed: nothing is left"
+start --block img
+for which in grandchild child; do
+	for role in console0 block0; do
+		: >$err
+		kill -9 $($which $run $role)
+		wait_for "$role is back" && ok "$role ($which) killed: it is back" || not_ok "$role ($which) killed: it is back"
+	done
+done
+kill -0 $run && ok 'the guest lives on' || not_ok 'the guest lives on'
+: >$err
+kill -STOP $(grandchild $run block0); usleep 500000; kill -CONT $(grandchild $run block0)
+kill -STOP $(grandchild $run lguest-core); usleep 500000; kill -CONT $(grandchild $run lguest-core)
+usleep 500000
+kill -0 $run && ok 'stopping and continuing block and core ends nothing' || not_ok 'stopping and continuing block and core ends nothing'
+kill $run; wait $run
+ends 'nothing is left behind all that'
+
+### who holds what
+start --block img
+core=$(grandchild $run lguest-core)
+grep -q 'memfd:lguest-ram' /proc/$core/maps && ok 'the core maps guest RAM' || not_ok 'the core maps guest RAM'
+for role in console0 block0; do
+	p=$(grandchild $run $role)
+	if [ -n "$p" ] && ! grep -q lguest-ram /proc/$p/maps && ! ls -l /proc/$p/fd | grep -q lguest-ram; then ok "$role has nothing of guest RAM"
+	else not_ok "$role has nothing of guest RAM"; fi
+	n=$(grep -c memfd:lguest-window /proc/$p/maps)
+	[ "$n" = 1 ] && ok "$role maps one window" || { echo "# $n"; not_ok "$role maps one window"; }
+done
+a=$(grep lguest-window /proc/$(grandchild $run console0)/maps | awk '{ print $5 }')
+b=$(grep lguest-window /proc/$(grandchild $run block0)/maps | awk '{ print $5 }')
+[ -n "$a" ] && [ "$a" != "$b" ] && ok 'each its own' || not_ok 'each its own'
+for p in $core $(grandchild $run console0) $(grandchild $run block0); do
+	if grep -q '^Uid:.65534' /proc/$p/status && grep -q '^Seccomp:.2' /proc/$p/status && grep -q '^CapEff:.0*$' /proc/$p/status &&
+	   grep -q '^NoNewPrivs:.1' /proc/$p/status; then ok "$(tr '\0' ' ' </proc/$p/cmdline | cut -d' ' -f1): nobody, without capabilities, filtered"
+	else grep -E '^Uid|^Sec|^Cap|^NoNew' /proc/$p/status | sed 's/^/# /'; not_ok "$p: nobody, without capabilities, filtered"; fi
+done
+kill $run; wait $run; ends 'nothing is left'
+
+### many
+i=0 bad=0
+while [ $i -lt ${STARTS:-20} ]; do
+	timeout -s KILL 20 lguest-run $K --cmdline 7 >$out 2>$err </dev/null; [ $? = 7 ] || bad=$((bad + 1))
+	i=$((i + 1))
+done
+[ $bad = 0 ] && ok "${STARTS:-20} starts in a row" || { echo "# $bad failed"; not_ok "${STARTS:-20} starts in a row"; }
+jobs= bad=0; : >$err; : >$out
+for i in 1 2 3 4 5; do timeout -s KILL 60 lguest-run --kernel probe --memory 32M --cmdline 7 >>$out 2>>$err </dev/null & jobs="$jobs $!"; done
+for j in $jobs; do wait $j; s=$?; [ $s = 7 ] || { echo "# status $s"; bad=$((bad + 1)); }; done
+[ $bad = 0 ] && ok '5 guests at once' || { echo "# $bad failed"; not_ok '5 guests at once'; }
+ends 'nothing is left of them'
+rmmod lg && ok 'the module unloads' || not_ok 'the module unloads'
