@@ -1,0 +1,34 @@
+# The test host: `make host` builds and caches it, `make host-shell` opens a shell in it, group `host` tests it.
+HELLO := $(addprefix build/host/,6.1/hello.ko 6.12/hello.ko)
+
+# A module of the self-tests, once for each kernel: copied, because the kernel's build writes beside the source.
+build/host/%/hello.ko: tests/host/hello/hello.c tests/host/hello/Kbuild
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	$(MAKE) -s -C $$(tests/host/headers.sh $*) M=$(CURDIR)/$(@D) modules
+
+CHECKS += host
+.PHONY: $(R)/host.tap
+$(R)/host.tap: $(HELLO)
+	@mkdir -p $(@D)
+	tests/host/selftest $^ > $@
+
+.PHONY: check check-deps host host-shell
+check: check-deps ## install what is needed, build everything, run every test in the test host
+	@exec tests/host/suite $(CHECKS)
+
+check-%: check-deps ## (check-NAME: one group only)
+	@exec tests/host/suite $*
+
+check-deps:
+	@scripts/deps.sh build host kmod devices
+
+host: ## build and cache the test hosts: kernels 6.1 and 6.12, Bochs
+	tests/host/mkhost.sh --refresh 6.1
+	tests/host/mkhost.sh --refresh 6.12
+	tests/host/mkbochs.sh
+
+# What a shell in the host finds in /: every program, and the module.
+HOST_SHELL_FILES = $(wildcard $(PROGRAMS) kmod/lg.ko)
+host-shell: all ## a shell in the test host, our programs and module in / (HOST="--smp 2 --pti off ...")
+	@exec tests/host/run --shell --mem 1024 $(HOST) $(addprefix --file ,$(HOST_SHELL_FILES))
