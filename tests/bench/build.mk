@@ -6,7 +6,7 @@ $(BLKFE): $(addprefix $(B)/,tests/bench/blkfe.o tests/bench/blkdrv.o $(IPC_FRONT
 
 # lguest-net against a loop of read() or write() on the tap
 BENCH_NET := $(B)/tests/bench/bench-net
-$(BENCH_NET): $(addprefix $(B)/,tests/bench/net.o $(DRIVER_OBJS))
+$(BENCH_NET): $(addprefix $(B)/,tests/bench/net.o tests/frontend/driver.o $(IPC_FRONTEND))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
 
