@@ -172,14 +172,8 @@ static long write_regs(struct lg_vcpu *vcpu, struct lguest_regs *r)
 	    !lg_canonical48(r->gsbase) || !lg_canonical48(r->kernel_gsbase) || !lg_canonical48(r->fsbase) ||
 	    r->cr3 & ~0x000ffffffffff000ULL)
 		return -EINVAL;
-	switch (lg_set_root(vcpu, r->cr3)) {
-	case LG_FILLED:
-		break;
-	case LG_BAD_TABLE:
-		return -EINVAL;
-	default:
+	if (lg_set_root(vcpu, r->cr3))
 		return -ENOMEM;
-	}
 	copy_gprs(r, vcpu->sw, true);
 	vcpu->sw->rflags = (r->rflags & (SW_USER_FLAGS | X86_EFLAGS_TF)) | 0x202;
 	vcpu->sw->mode = r->mode;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*S:150
  * The host's side of the crossing, in the module's own text: what a C function must preserve goes to the host's stack.
- * void lg_enter(u64 switcher_enter_address): returns when the guest has left, with interrupts off.
+ * void lg_enter(u64 address, u64 *host_return): go to lg_switcher_enter at its address in the area; returns when the guest
+ * has left, with interrupts off. The switcher jumps to what is put in *host_return with this stack pointer, and nothing
+ * else as it was.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -13,10 +15,6 @@
 #include <asm/segment.h>
 
 	.text
-/*
- * void lg_enter(u64 address of lg_switcher_enter): returns when the guest has left, with interrupts off. The switcher
- * jumps to lg_host_return with this stack pointer and nothing else as it was.
- */
 SYM_FUNC_START(lg_enter)
 	pushq	%rbp
 	pushq	%rbx
@@ -31,8 +29,10 @@ SYM_FUNC_START(lg_enter)
 	movl	%edx, %eax
 	shrq	$32, %rdx
 	wrmsr
-1:	JMP_NOSPEC rdi
-SYM_INNER_LABEL(lg_host_return, SYM_L_GLOBAL)
+1:	leaq	.Lhost_return(%rip), %rax
+	movq	%rax, (%rsi)
+	JMP_NOSPEC rdi
+.Lhost_return:
 	UNTRAIN_RET
 	CLEAR_BRANCH_HISTORY
 	popq	%r15

@@ -178,16 +178,15 @@ static s64 print(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 static s64 new_pgtable(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
 	lg_drain_lost(vcpu);
-	switch (lg_set_root(vcpu, arg[0])) {
-	case LG_FILLED:
-		return 0;
-	case LG_BAD_TABLE:
+	if (!lg_gfn_slot(vcpu->lg, arg[0] >> PAGE_SHIFT)) {
 		kill_guest(vcpu->lg, "LHCALL_NEW_PGTABLE with %#llx, which is not in guest memory", arg[0]);
 		return -EFAULT;
-	default:
+	}
+	if (lg_set_root(vcpu, arg[0])) {
 		kill_guest(vcpu->lg, "no memory for shadow tables");
 		return -ENOMEM;
 	}
+	return 0;
 }
 
 static s64 flush_tlb(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)

@@ -201,10 +201,13 @@ int lg_vcpu_map(struct lg_vcpu *vcpu);
 void lg_vcpu_unmap(struct lg_vcpu *vcpu);
 void lg_map_data(struct lg_vcpu *vcpu, struct page *page);
 u64 lg_switcher_addr(struct lg_vcpu *vcpu, const void *label);
-void lg_enter(u64 address);
+void lg_enter(u64 address, u64 *host_return);
 void lg_call_gate(u64 address);
+extern const struct lg_site {
+	u32 offset, feature;
+} lg_switcher_sites[], lg_switcher_sites_end[];
 extern const char lg_switcher_start[], lg_switcher_end[], lg_idt_stubs[], lg_nmi_stub[], lg_mce_stub[],
-	lg_db_stub[], lg_df_stub[], lg_syscall[], lg_cstar[], lg_switcher_enter[], lg_host_return[];
+	lg_db_stub[], lg_df_stub[], lg_syscall[], lg_cstar[], lg_switcher_enter[];
 
 /* memory.c */
 int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r);
@@ -225,7 +228,7 @@ void lg_shadow_exit(struct lguest *lg);
 enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk);
 int lg_shadow_topup(struct lguest *lg);
 void lg_shadow_evict(struct lg_vcpu *vcpu);
-enum lg_fault lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
+int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_drop_root(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_flush_user(struct lg_vcpu *vcpu);
 void lg_flush_all(struct lg_vcpu *vcpu);

@@ -458,30 +458,28 @@ static struct lg_root *find_root(struct lguest *lg, gfn_t gfn)
  * @vcpu: the vCPU
  * @cr3: guest-physical address of the top table; the low 12 bits are ignored
  *
- * May sleep when the root is not cached. Return: LG_FILLED; LG_BAD_TABLE where the guest has no memory; LG_NEED_TABLES
- * when memory ran out.
+ * May sleep when the root is not cached. A root where the guest has no memory is found out by the first fault.
+ * Return: 0 or -ENOMEM.
  */
-enum lg_fault lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3)
+int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3)
 {
 	gfn_t gfn = (cr3 & ADDR_MASK) >> PAGE_SHIFT;
 	struct lg_root *root = find_root(vcpu->lg, gfn);
 
-	if (!lg_gfn_slot(vcpu->lg, gfn))
-		return LG_BAD_TABLE;
 	if (root) {
 		lg_count(vcpu, ROOT_HITS);
 	} else {
 		lg_count(vcpu, ROOT_MISSES);
 		root = new_root(vcpu, gfn);
 		if (!root)
-			return LG_NEED_TABLES;
+			return -ENOMEM;
 	}
 	if (root != vcpu->root) {
 		vcpu->root = root;
 		vcpu->cr3_stale = true;
 	}
 	list_move(&root->lru, &vcpu->lg->root_lru);
-	return LG_FILLED;
+	return 0;
 }
 
 /**

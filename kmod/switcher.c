@@ -27,8 +27,23 @@
 
 static struct page *text_page[SW_TEXT_PAGES];
 
+/* In the copy, the jumps over what this host's processor needs become NOPs */
+static void choose_sites(void)
+{
+	static const u8 nop2[2] = { 0x66, 0x90 };
+	const struct lg_site *site;
+	unsigned int i;
+
+	for (site = lg_switcher_sites; site < lg_switcher_sites_end; site++) {
+		if (!boot_cpu_has(site->feature))
+			continue;
+		for (i = 0; i < sizeof(nop2); i++)
+			((u8 *)page_address(text_page[(site->offset + i) >> PAGE_SHIFT]))[offset_in_page(site->offset + i)] = nop2[i];
+	}
+}
+
 /**
- * lg_switcher_init - copy the switcher's text, after the kernel has patched its alternatives
+ * lg_switcher_init - copy the switcher's text, and fit it to the processor
  *
  * Return: 0 or -ENOMEM.
  */
@@ -76,6 +91,7 @@ int lg_switcher_init(void)
 		if (off < len)
 			memcpy(page_address(text_page[i]), lg_switcher_start + off, min(len - off, PAGE_SIZE));
 	}
+	choose_sites();
 	return 0;
 }
 
@@ -250,7 +266,6 @@ int lg_vcpu_map(struct lg_vcpu *vcpu)
 	}
 	fill_idt(vcpu, page_address(vcpu->pages[0]));
 	vcpu->sw = page_address(vcpu->pages[1]);
-	vcpu->sw->host_return = (u64)lg_host_return;
 	vcpu->sw->guest_idtr = (struct lg_idtr) { .size = 4095, .address = vcpu->sw_va + SW_IDT_OFF };
 	vcpu->sw->verw_sel = __KERNEL_DS;
 	for (i = 0; i < SW_TEXT_PAGES; i++)

@@ -12,23 +12,42 @@
  * docs/switcher.md walks through every window and says why each interrupt and fault in it is safe.
  */
 #include <linux/linkage.h>
-#include <asm/asm.h>
-#include <asm/alternative.h>
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
-#include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
-#include <asm/segment.h>
-#include <asm/smap.h>
 #include <linux/lguest.h>
 #include "switch.h"
 
 #define SW(f)	(.Lstart + SW_SWITCH_OFF + SW_##f)(%rip)
 #define LGD(f)	(.Lstart + SW_DATA_OFF + LGD_##f)(%rip)
 
-	.text
+/*
+ * A short jump over what only some processors need. Its place and its feature go into a table, and the copy's
+ * jump becomes a NOP where the host has the feature (lg_switcher_init). The kernel's ALTERNATIVE would do, but its tools then want
+ * to understand this text as theirs; in .rodata it is data to them, which it is: only copies run.
+ */
+.macro UNLESS feature label
+.Lsite\@:
+	.byte	0xeb, \label - . - 1
+	.pushsection .rodata.lg_sites, "a"
+	.long	.Lsite\@ - .Lstart, \feature
+	.popsection
+.endm
+
+.macro CLAC_ON_SMAP
+	UNLESS X86_FEATURE_SMAP, .Lno_clac\@
+	clac
+.Lno_clac\@:
+.endm
+
+	.pushsection .rodata.lg_sites, "a"
+	.balign 8
+SYM_DATA_START(lg_switcher_sites)
+	.popsection
+
+	.section .rodata.lg_switcher, "a"
 	.balign 4096
-SYM_CODE_START(lg_switcher_start)
+SYM_DATA_START(lg_switcher_start)
 .Lstart:
 
 /*
@@ -71,7 +90,7 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
  */
 .Lexception:
 	cld
-	ASM_CLAC
+	CLAC_ON_SMAP
 	testb	$3, 24(%rsp)
 	jz	.Lswitcher_fault
 	SAVE_GPRS
@@ -111,22 +130,23 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	xorl	%r14d, %r14d
 	xorl	%r15d, %r15d
 	/* The first branch that the guest could have trained is the one out of here: IBRS and RSB first */
-	ALTERNATIVE "jmp .Lno_ibrs", "", X86_FEATURE_KERNEL_IBRS
+	UNLESS X86_FEATURE_KERNEL_IBRS, .Lno_ibrs
 	movl	$MSR_IA32_SPEC_CTRL, %ecx
 	movq	%gs:x86_spec_ctrl_current, %rdx
 	movl	%edx, %eax
 	shrq	$32, %rdx
 	wrmsr
 .Lno_ibrs:
-	/* The kernel's FILL_RETURN_BUFFER does the same, but from 6.2 on it counts calls in a per-CPU variable, RIP-relative */
-	ALTERNATIVE_2 "jmp .Lno_rsb", "", X86_FEATURE_RSB_VMEXIT, "", X86_FEATURE_RSB_VMEXIT_LITE
-	movl	$16, %ecx
+	/* RSB_VMEXIT_LITE needs one entry only, but is rare: it gets all of them */
+	UNLESS X86_FEATURE_RSB_VMEXIT, .Lno_rsb_vmexit
+	jmp	.Lrsb
+.Lno_rsb_vmexit:
+	UNLESS X86_FEATURE_RSB_VMEXIT_LITE, .Lno_rsb
+.Lrsb:	movl	$16, %ecx
 .Lfill_rsb:
-	ANNOTATE_INTRA_FUNCTION_CALL
 	call	1f
 	int3
-1:	ANNOTATE_INTRA_FUNCTION_CALL
-	call	2f
+1:	call	2f
 	int3
 2:	addq	$16, %rsp
 	decl	%ecx
@@ -138,18 +158,22 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	 * A retpoline of our own (the host's thunk is not within reach of a RIP-relative jump), but where RET is
 	 * what the guest can train (AMD), LFENCE; JMP.
 	 */
-	ALTERNATIVE_2 "jmp .Lretpoline", "", X86_FEATURE_RETPOLINE_LFENCE, "", X86_FEATURE_UNRET
+	UNLESS X86_FEATURE_UNRET, .Lno_unret
+	jmp	.Llfence
+.Lno_unret:
+	UNLESS X86_FEATURE_SRSO, .Lno_srso
+	jmp	.Llfence
+.Lno_srso:
+	UNLESS X86_FEATURE_RETPOLINE_LFENCE, .Lretpoline
+.Llfence:
 	lfence
-	ANNOTATE_RETPOLINE_SAFE
 	jmp	*%rax
 .Lretpoline:
-	ANNOTATE_INTRA_FUNCTION_CALL
 	call	2f
 1:	pause
 	lfence
 	jmp	1b
 2:	movq	%rax, (%rsp)
-	ANNOTATE_UNRET_SAFE
 	ret
 	int3
 
@@ -219,7 +243,7 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 
 SYM_INNER_LABEL(lg_nmi_stub, SYM_L_GLOBAL)
 	cld
-	ASM_CLAC
+	CLAC_ON_SMAP
 	testb	$3, 8(%rsp)
 	jz	.Lnmi_switcher
 	SAVE_GPRS
@@ -230,7 +254,7 @@ SYM_INNER_LABEL(lg_nmi_stub, SYM_L_GLOBAL)
 
 SYM_INNER_LABEL(lg_mce_stub, SYM_L_GLOBAL)
 	cld
-	ASM_CLAC
+	CLAC_ON_SMAP
 	testb	$3, 8(%rsp)
 	jz	.Lmce_switcher
 	SAVE_GPRS
@@ -342,7 +366,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	jne	.Labort_sysret
 	cmpl	$0, SW(MCE_PENDING)
 	jne	.Labort_sysret
-	ALTERNATIVE "jmp .Lsysret", "", X86_FEATURE_CLEAR_CPU_BUF
+	UNLESS X86_FEATURE_CLEAR_CPU_BUF, .Lsysret
 	verw	SW(VERW)
 .Lsysret:
 	sysretq
@@ -367,7 +391,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	jne	.Labort_user_iret
 	cmpl	$0, SW(MCE_PENDING)
 	jne	.Labort_user_iret
-	ALTERNATIVE "jmp .Luser_iret", "", X86_FEATURE_CLEAR_CPU_BUF
+	UNLESS X86_FEATURE_CLEAR_CPU_BUF, .Luser_iret
 	verw	SW(VERW)
 .Luser_iret:
 	iretq
@@ -437,7 +461,7 @@ SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
 	movq	SW(RDX), %rdx
 	movq	SW(RSI), %rsi
 	movq	SW(RDI), %rdi
-	ALTERNATIVE "jmp .Lenter_iret", "", X86_FEATURE_CLEAR_CPU_BUF
+	UNLESS X86_FEATURE_CLEAR_CPU_BUF, .Lenter_iret
 	verw	SW(VERW)
 .Lenter_iret:
 	iretq
@@ -446,4 +470,7 @@ SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
 	jmp	.Lleave_saved
 
 SYM_INNER_LABEL(lg_switcher_end, SYM_L_GLOBAL)
-SYM_CODE_END(lg_switcher_start)
+SYM_DATA_END(lg_switcher_start)
+
+	.section .rodata.lg_sites, "a"
+SYM_DATA_END_LABEL(lg_switcher_sites, SYM_L_GLOBAL, lg_switcher_sites_end)

@@ -273,7 +273,7 @@ static void enter(struct lg_vcpu *vcpu)
 	if (lg_pcid)
 		sw->host_cr3 |= 1ULL << 63;
 
-	lg_enter(lg_switcher_addr(vcpu, lg_switcher_enter));
+	lg_enter(lg_switcher_addr(vcpu, lg_switcher_enter), &sw->host_return);
 
 	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && rdpkru() != pkru)
 		wrpkru(pkru);
