@@ -18,6 +18,12 @@
 
 #include "core/device.h"
 
+/*
+ * How long a back end may take to answer. When it has just been started it has a sandbox to build first, perhaps beside
+ * many others; a running one holds up the vCPU's thread, if that is at one of its registers.
+ */
+#define START_MS	10000u
+#define RESTART_MS	3000u
 #define ANSWER_MS	1000u
 
 #define BIT(n)		(1ull << (n))
@@ -238,7 +244,7 @@ const char *device_open(struct device *d, int fd)
 {
 	const char *error;
 
-	if (vu_fe_open(&d->fe, fd, ~0ull, ANSWER_MS))
+	if (vu_fe_open(&d->fe, fd, ~0ull, START_MS))
 		return d->fe.error ? d->fe.error : "its back end does not answer";
 	if (!(d->fe.features & BIT(VIRTIO_BIT_VERSION_1)))
 		return "its back end speaks virtio before 1.0 only";
@@ -263,6 +269,7 @@ const char *device_open(struct device *d, int fd)
 		error = share_memory(d);
 	if (!error)
 		read_config(d, true);
+	d->fe.timeout_ms = ANSWER_MS;
 	return error;
 }
 
@@ -292,7 +299,7 @@ static bool start_missed_queues(struct device *d)
 	return true;
 }
 
-const char *device_reconnect(struct device *d, int fd)
+static const char *reconnect(struct device *d, int fd)
 {
 	for (unsigned int i = 0; i < d->mmio.queues; i++)
 		if (d->fe.vring[i].started)
@@ -313,6 +320,16 @@ const char *device_reconnect(struct device *d, int fd)
 	raise_line(d);
 	d->down = false;
 	return NULL;
+}
+
+const char *device_reconnect(struct device *d, int fd)
+{
+	const char *error;
+
+	d->fe.timeout_ms = RESTART_MS;
+	error = reconnect(d, fd);
+	d->fe.timeout_ms = ANSWER_MS;
+	return error;
 }
 
 void device_give_up(struct device *d)

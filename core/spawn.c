@@ -154,10 +154,13 @@ static void close_fd(int *fd)
 /* A pair of descriptors whose second is the child's; the first goes to a number that no role uses. */
 static bool pair(int fds[2], int *ours)
 {
+	int theirs = fcntl(fds[1], F_DUPFD_CLOEXEC, FD_FLOOR);
+
 	*ours = fcntl(fds[0], F_DUPFD_CLOEXEC, FD_FLOOR);
 	close(fds[0]);
-	fds[1] = fcntl(fds[1], F_DUPFD_CLOEXEC, FD_FLOOR);
-	return *ours >= 0 && fds[1] >= 0;
+	close(fds[1]);	/* a copy left open here would keep the drain pipe from ever hanging up */
+	fds[1] = theirs;
+	return *ours >= 0 && theirs >= 0;
 }
 
 int spawn_role(struct launch *l, struct role *r)

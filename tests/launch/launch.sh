@@ -38,7 +38,8 @@ ends() {
 
 # start OPTION...: a guest that spins, in the background; waits until it runs. Sets $run.
 start() {
-	lguest-run --kernel probe --cmdline s "$@" >$out 2>$err </dev/null &
+	: >$err; : >$out
+	lguest-run --kernel probe --cmdline s "$@" >>$out 2>>$err </dev/null &
 	run=$!
 	i=0
 	until grep -q 'probe: ' $err || [ $i = 100 ]; do usleep 50000; i=$((i + 1)); done
