@@ -144,7 +144,9 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		capabilities(be->ops);
 		return 1;
 	case OPT_POLICY:
-		return 1 + (policy_print(be->ops->role, stdout) ? EXIT_RESOURCE : 0);
+		/* After --no-io-uring: that of the other engine. */
+		return 1 + (policy_print(cmd->no_ring && be->ops->role_poll ? be->ops->role_poll : be->ops->role,
+					 stdout) ? EXIT_RESOURCE : 0);
 	case OPT_NO_RING:
 		cmd->no_ring = true;
 		return 0;

@@ -50,7 +50,6 @@
  */
 #define ROLE_CALLS_SETUP \
 	CALL(mmap, POLICY_SETUP, "buffers, the ring", ARG_WITHIN(2, PROT_READ | PROT_WRITE)), \
-	CALL(brk, POLICY_SETUP, "buffers"), \
 	CALL(write, POLICY_SETUP, "one-line messages", ARG_IS(0, POLICY_FD_LOG)), \
 	CALL(close_range, POLICY_SETUP, "seal: close what set-up left"), \
 	CALL(prlimit64, POLICY_SETUP, "seal: limits of this process", ARG_IS(0, 0)), \
@@ -81,7 +80,6 @@
 	LIMIT(CORE, POLICY_SETUP, 0), \
 	LIMIT(MSGQUEUE, POLICY_SETUP, 0), \
 	LIMIT(MEMLOCK, POLICY_SEALED, 0), \
-	LIMIT(RTPRIO, POLICY_SETUP, 0), \
 	LIMIT(NOFILE, POLICY_SETUP, POLICY_FD_MAX)
 
 #endif

@@ -5,6 +5,7 @@
  *	blkfe bench SOCKET OP BLOCK DEPTH SECONDS	OP: randread randwrite read write; prints "IOPS MiB/s"
  *	blkfe crash KILLS BACKEND IMAGE [OPTION...]	kill -9 under verified random I/O, in-flight replay each time
  *	blkfe verify SOCKET SECONDS			verified random I/O against any back end
+ *	blkfe scenario BACKEND IMAGE [OPTION...]	once through everything that the role can do, and to its end
  *
  * Test code. Exit status: 0, or 1 with the reason on stderr.
  */
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/bench/blkdrv.h"
@@ -307,6 +310,71 @@ static int verify(char **arg)
 	return 0;
 }
 
+/* --- once through everything --- */
+
+static void want(bool good, const char *what)
+{
+	if (!good)
+		fail(what, 0);
+}
+
+static void in_pieces(struct blkdrv *d, uint32_t type)
+{
+	struct blkdrv_queue *q = &d->q[0];
+	uint16_t slot = q->free[q->free_n - 1], w = type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0;
+	struct vring_desc chain[4] = {
+		{ blkdrv_gpa(d, d->data), 16, 0, 0 },
+		{ blkdrv_gpa(d, d->data + 4096), 4096, w, 0 },
+		{ blkdrv_gpa(d, d->data + 12288), 4096, w, 0 },
+		{ blkdrv_gpa(d, &q->status[slot]), 1, VRING_DESC_F_WRITE, 0 },
+	};
+	struct virtio_blk_outhdr h = { .type = type };
+	struct blkdrv_done done;
+
+	memcpy(d->data, &h, sizeof(h));
+	blkdrv_raw(d, chain, 4, 0);
+	want(!blkdrv_wait(d, 0, 2000) && blkdrv_poll(d, 0, &done) == 1 && !done.status, "a request of several pieces");
+}
+
+static int scenario(int argc, char **arg)
+{
+	const char *argv[24] = { arg[0] };
+	struct vu_fe_region extra = { .gpa = 0x900000000ull, .size = 65536, .uaddr = 0x8000000000ull };
+	struct virtio_blk_discard_write_zeroes range = { 8, 8, 0 };
+	struct blkdrv_backend be = { .quiet = true };
+	static struct blkdrv d;
+	struct vu_fe_vring v;
+	char image[512];
+	int fd, n = 1, status;
+	uint16_t base = 0;
+
+	snprintf(image, sizeof(image), "--blk-file=%s", arg[1]);
+	argv[n++] = image;
+	for (int i = 2; i < argc && n < 20; i++)
+		argv[n++] = arg[i];
+	fd = blkdrv_spawn(&be, argv);
+	want(fd >= 0 && !blkdrv_open(&d, fd, 1, 1 << 16, ALL_FEATURES), "set-up");
+	want(!blkdrv_io(&d, VIRTIO_BLK_T_OUT, 0, d.data, 4096), "write");
+	want(!blkdrv_io(&d, VIRTIO_BLK_T_IN, 0, d.data, 4096), "read");
+	in_pieces(&d, VIRTIO_BLK_T_OUT);
+	in_pieces(&d, VIRTIO_BLK_T_IN);
+	want(!blkdrv_io(&d, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), "flush");
+	memcpy(d.data, &range, sizeof(range));
+	want(!blkdrv_io(&d, VIRTIO_BLK_T_DISCARD, 0, d.data, sizeof(range)), "discard");
+	want(!blkdrv_io(&d, VIRTIO_BLK_T_WRITE_ZEROES, 0, d.data, sizeof(range)), "write zeroes");
+	extra.fd = memfd_create("extra", MFD_CLOEXEC);
+	want(!ftruncate(extra.fd, 65536) && !vu_fe_add_region(&d.fe, &extra), "a second window");
+	want(!vu_fe_remove_region(&d.fe, extra.gpa), "and its end");
+	want(!vu_fe_vring_stop(&d.fe, 0, &base), "queue stopped");
+	v = d.fe.vring[0];
+	v.base = base;
+	want(!vu_fe_vring_start(&d.fe, 0, &v), "queue started again");
+	want(!blkdrv_io(&d, VIRTIO_BLK_T_IN, 0, d.data, 4096), "read after the restart");
+	blkdrv_close(&d);
+	want(waitpid(be.pid, &status, 0) == be.pid && !status, "the role's own end");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -316,7 +384,9 @@ int main(int argc, char **argv)
 		return crash(argc - 2, argv + 2);
 	if (argc == 4 && !strcmp(argv[1], "verify"))
 		return verify(argv + 2);
+	if (argc >= 4 && !strcmp(argv[1], "scenario"))
+		return scenario(argc - 2, argv + 2);
 	fprintf(stderr, "usage: blkfe bench SOCKET OP BLOCK DEPTH SECONDS | crash KILLS BACKEND IMAGE [OPTION...] | "
-			"verify SOCKET SECONDS\n");
+			"verify SOCKET SECONDS | scenario BACKEND IMAGE [OPTION...]\n");
 	return 2;
 }

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -207,7 +208,6 @@ static void expect_common_limits(pid_t pid, const char *fsize)
 	expect_limit(pid, "Max locked memory", "0");
 	expect_limit(pid, "Max open files", "128");
 	expect_limit(pid, "Max msgqueue size", "0");
-	expect_limit(pid, "Max realtime priority", "0");
 	expect_limit(pid, "Max file size", fsize);
 }
 
@@ -237,6 +237,24 @@ static void make_image(char *path)
 	close(fd);
 }
 
+static unsigned long cpu_ticks(pid_t pid)
+{
+	unsigned long user = 0, system = 0;
+
+	sscanf(strrchr(read_proc(pid, "stat"), ')') + 2,
+	       "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+	return user + system;
+}
+
+/* A role that waits with the wrong operation works, and spins. */
+static void expect_idle(pid_t pid)
+{
+	unsigned long before = cpu_ticks(pid);
+
+	usleep(150000);
+	cr_expect_leq(cpu_ticks(pid) - before, 2, "the role spins");
+}
+
 static void audit_block(const char *engine, const struct want_fd *want, unsigned int ring_maps)
 {
 	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
@@ -264,6 +282,7 @@ static void audit_block(const char *engine, const struct want_fd *want, unsigned
 	if (!strcmp(engine, "--no-io-uring"))
 		expect_limit(role, "Max processes", "0");
 	cr_expect_leq(pss(role), 700, "PSS %ld KiB", pss(role));
+	expect_idle(role);
 	/* and its minder: nothing but the log */
 	expect_status(be.pid, 1);
 	expect_descriptors(be.pid, (struct want_fd[]){ { 2, "" }, { 0 } }, 0);

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# mutants.sh ROLE...: is every rule of a manifest needed? Takes one rule away at a time (a system call of a stage, a ring
+# opcode, a descriptor, a limit, a namespace), links the role with what is left, and runs it once through everything that
+# it can do and past the audit of running roles. One of the two must fail. A rule that nothing uses is found here: taking it
+# away changes nothing. Prints TAP lines. B is the build folder; roles: block block-sync.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+B=${B:-build/release}
+BLKFE=$B/tests/bench/blkfe
+AUDIT=$B/tests/unit/policy_audit
+work=$(mktemp -d /var/tmp/lguest-mutants.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+fails=0
+mkdir "$work/bin"
+truncate -s 1M "$work/image"
+
+# The link command of lguest-block, with the role's two objects taken from $work.
+make -n -W "$B/policy/role-block.o" "$B/lguest-block" 2>/dev/null | grep -e "-o $B/lguest-block " | tail -n 1 > "$work/link"
+[ -s "$work/link" ] || { echo "not ok mutants: no link command"; exit 1; }
+CFLAGS='-std=gnu11 -O1 -D_GNU_SOURCE -Iinclude -Ikmod/include/uapi -I.'
+
+link_role() { # link_role ROLE: with $work/role.o and $work/filter.o where they exist
+	local cmd
+	cmd=$(sed "s#-o $B/lguest-block #-o $work/bin/lguest-block #" "$work/link")
+	[ ! -f "$work/role.o" ] || cmd=${cmd//$B\/policy\/role-$1.o/$work/role.o}
+	[ ! -f "$work/filter.o" ] || cmd=${cmd//$B\/policy\/filter-$1.o/$work/filter.o}
+	eval "$cmd"
+}
+
+survives() { # survives ROLE: true when nothing notices
+	local opt=
+	[ "$1" = block ] || opt=--no-io-uring
+	timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" $opt > "$work/log" 2>&1 || return 1
+	BIN_DIR=$work/bin timeout 60 "$AUDIT" --filter "policy_audit/${1/-/_}" > "$work/log" 2>&1
+}
+
+verdict() { # verdict ROLE NAME
+	if survives "$1"; then
+		echo "not ok $1 without $2: nobody misses it"
+		fails=$((fails + 1))
+	else
+		echo "ok $1 without $2"
+	fi
+}
+
+drop_call() { # drop_call ROLE STAGE ROW NAME
+	"$B/policy/compile-$1" "--drop=$2:$3" > "$work/filter.c" && gcc $CFLAGS -c -o "$work/filter.o" "$work/filter.c" || return
+	link_role "$1"
+	verdict "$1" "call $2 $4"
+	rm -f "$work/filter.o"
+}
+
+drop_text() { # drop_text ROLE NAME SED-EXPRESSION: on the manifest and on what it includes
+	mkdir -p "$work/policy"
+	cp policy/*.h "$work/policy/"
+	sed -E "$3" policy/role-common.h > "$work/policy/role-common.h"
+	sed -E "$3" "policy/role-$1.c" > "$work/role.c"
+	if cmp -s policy/role-common.h "$work/policy/role-common.h" && cmp -s "policy/role-$1.c" "$work/role.c"; then
+		echo "not ok $1 without $2: not found in the manifest"
+		fails=$((fails + 1))
+		return
+	fi
+	# Another rule takes the place of the one that goes: lists keep their shape.
+	if ! gcc -I"$work" $CFLAGS -c -o "$work/role.o" "$work/role.c"; then
+		echo "not ok $1 without $2: does not compile"
+		fails=$((fails + 1))
+		return
+	fi
+	link_role "$1"
+	verdict "$1" "$2"
+	rm -f "$work/role.o"
+}
+
+for role; do
+	link_role "$role"
+	if survives "$role"; then echo "ok $role: all rules in place"; else echo "not ok $role: all rules in place"; sed "s,^,# ," "$work/log"; exit 1; fi
+	opt=
+	[ "$role" = block ] || opt=--no-io-uring
+	"$B/lguest-block" $opt --print-policy > "$work/policy.txt"
+	row=0
+	while read -r stage name; do
+		[ "$stage" = sealed ] || drop_call "$role" setup $row "$name"
+		[ "$stage" = setup ] || drop_call "$role" sealed $row "$name"
+		row=$((row + 1))
+	done < <(sed -n 's/^call \(both\|setup\|sealed\) *\([a-z0-9_]*(.*)\) #.*/\1 \2/p' "$work/policy.txt")
+	for op in $(sed -n 's/^ring-op \([A-Z_]*\) .*/\1/p' "$work/policy.txt"); do
+		other=READ
+		[ "$op" != READ ] || other=WRITE
+		drop_text "$role" "ring opcode $op" "s/\{ IORING_OP_$op, [^}]*\}/{ IORING_OP_$other, \"$other\", \"\" }/"
+	done
+	for fd in LOG CONTROL DRAIN RING INFLIGHT RESOURCE; do
+		grep -q "POLICY_FD_$fd, " "policy/role-$role.c" policy/role-common.h || continue
+		[ "$fd" = RING ] && [ "$role" != block ] && continue
+		other=LOG
+		[ "$fd" != LOG ] || other=CONTROL
+		drop_text "$role" "descriptor $fd" "s/\{ POLICY_FD_$fd, 1, [^}]*\}/{ POLICY_FD_$other, 1, POLICY_BOTH, \"\", \"\" }/"
+	done
+	for limit in $(sed -n 's/^limit [a-z]* *\([A-Z]*\) .*/\1/p' "$work/policy.txt"); do
+		other=CORE
+		[ "$limit" != CORE ] || other=MSGQUEUE
+		drop_text "$role" "limit $limit" "s/LIMIT\($limit, [^)]*\)/LIMIT($other, POLICY_SETUP, 0)/"
+	done
+	for ns in USER PID NS NET IPC UTS; do
+		drop_text "$role" "namespace $ns" "s/CLONE_NEW$ns\>/0/"
+	done
+done
+exit $((fails != 0))
