@@ -23,7 +23,7 @@ packages_of() {
 	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libcap-ng-dev libmd-dev libcriterion-dev ;;
 	bochs)	 echo g++ make xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ ;;
-	interop) echo mmdebstrap e2fsprogs qemu-system-x86 ;;
+	interop) echo mmdebstrap e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;
 	*)	 return 1 ;;
 	esac
 }

@@ -1,6 +1,9 @@
 # Foreign front ends: QEMU and Debian's stock kernel over our back ends. Root, and minutes of software emulation each.
-CHECKS += interop-block interop-net
-.PHONY: $(R)/interop-block.tap $(R)/interop-net.tap
-$(R)/interop-%.tap: programs
-	@mkdir -p $(@D)
-	BIN=$(B) tests/interop/$* > $@ || true
+define interop
+CHECKS += interop-$(1)
+.PHONY: $(R)/interop-$(1).tap
+$(R)/interop-$(1).tap: programs
+	@mkdir -p $$(@D)
+	BIN=$(B) tests/interop/$(1) > $$@ || true
+endef
+$(foreach t,block net,$(eval $(call interop,$(t))))
