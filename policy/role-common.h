@@ -32,7 +32,8 @@
 	CALL(io_uring_setup, POLICY_SETUP, "the ring"), \
 	CALL(io_uring_register, POLICY_SETUP, "the ring's restrictions"), \
 	CALL(dup3, POLICY_SETUP, "the ring to its number", ARG_IS(1, POLICY_FD_RING), ARG_IS(2, O_CLOEXEC)), \
-	CALL(close, POLICY_SETUP, "the ring's first number")
+	CALL(close, POLICY_SETUP, "the ring's first number"), \
+	CALL(write, POLICY_SETUP, "one-line messages", ARG_IS(0, POLICY_FD_LOG))
 
 /* The loop on a host without io_uring. Kick, call and memory descriptors arrive at numbers that no rule can know. */
 #define ROLE_CALLS_POLL \
@@ -50,7 +51,6 @@
  */
 #define ROLE_CALLS_SETUP \
 	CALL(mmap, POLICY_SETUP, "buffers, the ring", ARG_WITHIN(2, PROT_READ | PROT_WRITE)), \
-	CALL(write, POLICY_SETUP, "one-line messages", ARG_IS(0, POLICY_FD_LOG)), \
 	CALL(close_range, POLICY_SETUP, "seal: close what set-up left"), \
 	CALL(prlimit64, POLICY_SETUP, "seal: limits of this process", ARG_IS(0, 0)), \
 	CALL(seccomp, POLICY_SETUP, "seal: the second filter", ARG_IS(0, SECCOMP_SET_MODE_FILTER), ARG_IS(1, 0))
