@@ -8,6 +8,7 @@
  * end after another, and each connection gets a child of its own: nothing that one front end did outlives it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -329,19 +330,53 @@ static void report_death(struct backend *be, int status)
 		backend_fail(be, "the role died of signal %d", WTERMSIG(status));
 }
 
+/*
+ * A pipe whose write end only the child's ring will hold. A killed child's last writes may be on their way for some
+ * 100 ms: a next one that started before they are over could be overtaken by its own past.
+ *
+ * Return: the read end, out of the way of the fixed numbers, or -errno.
+ */
+static int make_drain(void)
+{
+	int p[2], up;
+
+	if (pipe2(p, O_CLOEXEC))
+		return -errno;
+	up = fcntl(p[0], F_DUPFD_CLOEXEC, POLICY_FD_MAX);
+	if (up < 0)
+		return -errno;
+	close(p[0]);
+	if (policy_place_fd(p[1], POLICY_FD_DRAIN) < 0)
+		return -EBADF;
+	return up;
+}
+
+static void await_drain(int drain)
+{
+	struct pollfd pfd = { .fd = drain };
+
+	while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
+		;
+	close(drain);
+}
+
 /* One child per front end; the socket's backlog holds the next one until this one is gone. */
 static int accept_loop(struct backend *be, const struct command *cmd, const struct policy_role *role,
 		       const struct policy_options *opt)
 {
 	unsigned int layers = 0;
-	int conn, status;
+	int conn, status, drain = -1;
 	pid_t pid;
 
+	if (cmd->drain < 0 && backend_fixed_file(be, POLICY_FD_DRAIN) < 0)
+		return EXIT_RESOURCE;
 	for (;;) {
 		conn = accept4(cmd->listener, NULL, NULL, SOCK_CLOEXEC);
 		if (conn < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (conn < 0 || policy_place_fd(conn, POLICY_FD_CONTROL) < 0)
+			return EXIT_RESOURCE;
+		if (cmd->drain < 0 && (drain = make_drain()) < 0)
 			return EXIT_RESOURCE;
 		pid = policy_spawn(role, opt, &layers);
 		if (pid < 0) {
@@ -351,8 +386,12 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 		if (!pid)
 			_exit(serve(be, role, layers));
 		close(POLICY_FD_CONTROL);
+		if (drain >= 0)
+			close(POLICY_FD_DRAIN);
 		if (waitpid(pid, &status, 0) != pid)
 			continue;
+		if (drain >= 0)
+			await_drain(drain);
 		report_death(be, status);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LEFT)
 			return EXIT_LEFT;
