@@ -25,6 +25,9 @@
 #define LG_SP_HASH_BITS		10
 #define LG_MAX_IOEVENTFDS	64
 #define LG_MAX_IRQFDS		64
+#define LG_PIN_GROUP		16
+#define LG_HUGE_ORDER		9
+#define LG_HUGE_PAGES		(1 << LG_HUGE_ORDER)
 #define LG_CACHE_PAGES		16	/* tables that one fault can need, and room for a few more faults */
 
 typedef u64 gpa_t;
@@ -145,7 +148,7 @@ struct lg_vcpu {
 	u32 host_pkru;
 	struct desc_struct tls[3];
 
-	struct page *pin_pages[16];
+	struct page **pin_pages;	/* LG_HUGE_PAGES of them: room for one call */
 	u64 stat[LG_STAT_NR];
 };
 
@@ -214,6 +217,7 @@ int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r);
 void lg_free_regions(struct lguest *lg);
 struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn);
 int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn);
+struct page *lg_huge_page(struct lguest *lg, gfn_t gfn);
 void *lg_gpa(struct lguest *lg, gpa_t gpa);
 int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len);
 

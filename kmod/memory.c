@@ -116,38 +116,89 @@ void *lg_gpa(struct lguest *lg, gpa_t gpa)
 	return slot && *slot ? page_address(*slot) + offset_in_page(gpa) : NULL;
 }
 
+/* Pin what is not pinned yet of [first, end) of a region, run by run. Return: 0 or an error of the first run that failed */
+static int pin_range(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, u64 end)
+{
+	while (first < end) {
+		u64 n = 0;
+		int got, i;
+
+		if (r->pages[first]) {
+			first++;
+			continue;
+		}
+		while (first + n < end && !r->pages[first + n])
+			n++;
+		got = pin_user_pages_fast(r->user_addr + (first << PAGE_SHIFT), n, FOLL_WRITE | FOLL_LONGTERM,
+					  vcpu->pin_pages);
+		if (got <= 0)
+			return got ?: -EFAULT;
+		for (i = 0; i < got; i++)
+			r->pages[first + i] = vcpu->pin_pages[i];
+		vcpu->stat[LG_STAT_PINNED_PAGES] += got;
+		first += got;
+	}
+	return 0;
+}
+
 /**
  * lg_pin - pin the guest page, and its neighbours while at it
  * @vcpu: whose thread this is (the process that owns the memory)
  * @gfn: the page wanted
  *
- * Pages are pinned 16 at a time (one aligned group): a guest that starts touches them in order, and each pin
- * otherwise costs an exit with interrupts on. Return: 0, -EFAULT (no memory there, or it cannot be written), -ENOMEM.
+ * Pages are pinned 16 at a time (one aligned group): a guest that starts touches them in order, and each pin otherwise costs an exit.
+ * Where the host's page turns out to be a large one, all of it is: a 2 MiB shadow entry needs that. Only a failure for the page
+ * itself counts. Return: 0, -EFAULT (no memory there, or it cannot be written), -ENOMEM.
  */
 int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 {
 	struct lg_region *r = find_region(vcpu->lg, gfn);
-	u64 want, first, last, n;
-	int got, i;
+	u64 want, first, end;
+	int err;
 
 	if (!r)
 		return -EFAULT;
 	want = gfn - r->gfn;
 	if (r->pages[want])
 		return 0;
-	/* The run of pages not pinned yet around the wanted one, within its group of 16 */
-	for (first = want; first & 15 && !r->pages[first - 1]; first--)
-		;
-	for (last = want; (last + 1) & 15 && last + 1 < r->npages && !r->pages[last + 1]; last++)
-		;
-	n = last - first + 1;
-	got = pin_user_pages_fast(r->user_addr + (first << PAGE_SHIFT), n, FOLL_WRITE | FOLL_LONGTERM, vcpu->pin_pages);
-	if (got < 0)
-		return got;
-	for (i = 0; i < got; i++)
-		r->pages[first + i] = vcpu->pin_pages[i];
-	vcpu->stat[LG_STAT_PINNED_PAGES] += got;
-	return r->pages[want] ? 0 : -EFAULT;
+	first = want & ~(u64)(LG_PIN_GROUP - 1);
+	end = min(first + LG_PIN_GROUP, r->npages);
+	err = pin_range(vcpu, r, first, end);
+	if (!r->pages[want])	/* a neighbour before it failed */
+		err = pin_range(vcpu, r, want, want + 1);
+	if (!r->pages[want])
+		return err ?: -EFAULT;
+	if (compound_order(compound_head(r->pages[want])) >= LG_HUGE_ORDER) {
+		first = ((gfn & ~(u64)(LG_HUGE_PAGES - 1)) - r->gfn);
+		/* Part of a large page at the region's start or end is no use to a 2 MiB entry */
+		if (first < r->npages && first + LG_HUGE_PAGES <= r->npages)
+			pin_range(vcpu, r, first, first + LG_HUGE_PAGES);
+	}
+	return 0;
+}
+
+/**
+ * lg_huge_page - the host's 2 MiB behind 2 MiB of the guest, if they are one piece
+ * @lg: the guest
+ * @gfn: first page, a multiple of 512
+ *
+ * Return: the first page, 2 MiB aligned and followed by the other 511, all pinned; or NULL.
+ */
+struct page *lg_huge_page(struct lguest *lg, gfn_t gfn)
+{
+	struct lg_region *r = find_region(lg, gfn);
+	struct page **pages;
+	unsigned int i;
+
+	if (!r || gfn - r->gfn + LG_HUGE_PAGES > r->npages)
+		return NULL;
+	pages = &r->pages[gfn - r->gfn];
+	if (!pages[0] || page_to_pfn(pages[0]) & (LG_HUGE_PAGES - 1) || compound_order(compound_head(pages[0])) < LG_HUGE_ORDER)
+		return NULL;
+	for (i = 1; i < LG_HUGE_PAGES; i++)
+		if (pages[i] != pages[0] + i)
+			return NULL;
+	return pages[0];
 }
 
 /**

@@ -683,13 +683,23 @@ static bool permits(u64 entry, u32 error)
 		!((error & X86_PF_INSTR) && (entry & _PAGE_NX));
 }
 
+/* Where the guest's page is large and so is the host's below it, the entry can be: @last is then 2, and its first page is returned */
+static struct page *usable_huge_page(struct lg_vcpu *vcpu, const struct guest_path *p, struct page *page, unsigned int *last)
+{
+	struct page *huge = p->level > 1 ? lg_huge_page(vcpu->lg, p->gfn & ~(u64)(LG_HUGE_PAGES - 1)) : NULL;
+
+	*last = huge ? 2 : 1;
+	return huge ?: page;
+}
+
 static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_path *p, struct page *page)
 {
 	struct lg_sp *sp = va >> 47 ? vcpu->lg->kernel : vcpu->root->low;
+	unsigned int i, last;
 	u64 old, new;
-	unsigned int i;
 
-	while (sp->level > 1) {
+	page = usable_huge_page(vcpu, p, page, &last);
+	while (sp->level > last) {
 		/* Below a large page of the guest the shadow tables have no guest table of their own */
 		gfn_t gfn = sp->level > p->level ? p->table[sp->level - 1] : LG_NO_GFN;
 
@@ -697,9 +707,19 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 		if (!sp)
 			return LG_NEED_TABLES;
 	}
-	i = index_of(va, 1);
+	i = index_of(va, last);
 	old = sp->spt[i];
 	new = leaf_entry(p, p->leaf, page);
+	if (last == 2) {
+		new |= _PAGE_PSE;
+		lg_count(vcpu, HUGE_FILLS);
+		/* Filled page by page before: one entry replaces the table */
+		if (old && !is_leaf(sp, old)) {
+			zap_entry(vcpu->lg, sp, i);
+			mark_stale(vcpu, sp->root);
+			old = 0;
+		}
+	}
 	if (old == new && permits(old, error)) {
 		/* A stale TLB entry: ours after a gain, or a global one of the host's at this address */
 		lg_count(vcpu, SPURIOUS);
@@ -719,7 +739,7 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 	}
 	if (p->level == 1)
 		fill_around(vcpu, sp, i, p);
-	else
+	else if (last == 1)
 		fill_around_split(vcpu, sp, i, p);
 	return LG_FILLED;
 }

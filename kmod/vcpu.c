@@ -570,12 +570,14 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	init_waitqueue_head(&vcpu->wq);
 	lg_timer_init(vcpu);
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
-	err = lg_vcpu_map(vcpu);
+	vcpu->pin_pages = kcalloc(LG_HUGE_PAGES, sizeof(*vcpu->pin_pages), GFP_KERNEL_ACCOUNT);
+	err = vcpu->pin_pages ? lg_vcpu_map(vcpu) : -ENOMEM;
 	if (!err && !fpu_alloc_guest_fpstate(&vcpu->fpu))
 		err = -ENOMEM;
 	if (err) {
 		/* What was mapped is only reachable by this vCPU, which never was */
 		lg_vcpu_unmap(vcpu);
+		kfree(vcpu->pin_pages);
 		kfree(vcpu);
 		return err;
 	}
@@ -600,5 +602,6 @@ void lg_vcpu_free(struct lg_vcpu *vcpu)
 		cmpxchg(per_cpu_ptr(&last_vcpu, cpu), vcpu, NULL);
 	fpu_free_guest_fpstate(&vcpu->fpu);
 	lg_vcpu_unmap(vcpu);
+	kfree(vcpu->pin_pages);
 	kfree(vcpu);
 }

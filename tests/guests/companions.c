@@ -460,10 +460,18 @@ void evicted(struct ctx *c, const struct lguest_stats *stats)
 		fail(c, "%llu shadow pages, and %u allowed", (unsigned long long)stats->value[LG_STAT_SHADOW_PAGES], c->test->shadow_pages);
 }
 
+void huge_filled(struct ctx *c, const struct lguest_stats *stats)
+{
+	if (!stats->value[LG_STAT_HUGE_FILLS])
+		fail(c, "no entry of 2 MiB was filled");
+}
+
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats)
 {
 	if (stats->value[LG_STAT_FLUSH_GLOBALS] != 1)
 		fail(c, "the statistic FLUSH_GLOBALS does not say that global entries were flushed");
+	if (stats->value[LG_STAT_SPURIOUS])
+		fail(c, "%llu page faults for nothing: global entries were not flushed", (unsigned long long)stats->value[LG_STAT_SPURIOUS]);
 }
 
 void globals_kept(struct ctx *c, const struct lguest_stats *stats)

@@ -71,10 +71,19 @@ int cpus(void)
 
 /* ---- One guest ---- */
 
-static unsigned char *region(struct ctx *c, uint64_t phys, size_t size)
+/* Large pages for a memfd of @size bytes: the host has none until it is told how many */
+static void reserve_huge(size_t size)
+{
+	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "w");
+
+	if (!f || fprintf(f, "%zu\n", size >> 21) < 0 || fclose(f))
+		die("cannot reserve large pages: %s", strerror(errno));
+}
+
+static unsigned char *region(struct ctx *c, uint64_t phys, size_t size, unsigned int memfd_flags)
 {
 	struct lguest_memory_region r = { .guest_phys = phys, .size = size };
-	int fd = memfd_create("guest", MFD_CLOEXEC);
+	int fd = memfd_create("guest", MFD_CLOEXEC | memfd_flags);
 	void *p;
 
 	if (fd < 0 || ftruncate(fd, (off_t)size))
@@ -114,8 +123,10 @@ void make_guest(struct ctx *c)
 		die("/dev/lguest speaks version %d of its interface; this program needs %d", version, LGUEST_API_VERSION);
 	if (ioctl(c->fd, LGUEST_CREATE, &create))
 		die("CREATE failed: %s", strerror(errno));
-	c->ram = region(c, 0, RAM_SIZE);
-	c->ram2 = region(c, RAM2_PA, RAM2_SIZE);
+	if (c->test->flags & T_HUGE)
+		reserve_huge(RAM2_SIZE);
+	c->ram = region(c, 0, RAM_SIZE, 0);
+	c->ram2 = region(c, RAM2_PA, RAM2_SIZE, c->test->flags & T_HUGE ? MFD_HUGETLB : 0);
 	if ((size_t)(image->end - image->start) > RAM_SIZE - LOAD_PA)
 		die("guest %s is too big", image->name);
 	memcpy(c->ram + LOAD_PA, image->start, (size_t)(image->end - image->start));

@@ -56,6 +56,7 @@ struct test {
 #define T_RANDOM	2	/* takes a seed: every repeat is another */
 #define T_LONG		4	/* shortened by --short: arg / 50 */
 #define T_BENCH		16	/* not in --all: it measures */
+#define T_HUGE		32	/* the second region on 2 MiB pages of the host's */
 #define T_TWO_CPUS	8	/* skipped on a host with one */
 
 extern const struct test tests[];
@@ -92,6 +93,7 @@ void counted_queued(struct ctx *c, const struct lguest_stats *stats);
 void counted_direct(struct ctx *c, const struct lguest_stats *stats);
 void few_exits(struct ctx *c, const struct lguest_stats *stats);
 void evicted(struct ctx *c, const struct lguest_stats *stats);
+void huge_filled(struct ctx *c, const struct lguest_stats *stats);
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats);
 void globals_kept(struct ctx *c, const struct lguest_stats *stats);
 void one_mmio(struct ctx *c, const struct lguest_stats *stats);
