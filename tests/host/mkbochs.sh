@@ -49,5 +49,5 @@ say "building Bochs (one to three minutes)"
 strip -o "$new/bochs" bochs
 mv "$new" "$dir"
 say "Bochs is in $dir"
-for old in "$here"/*/; do [ "${old%/}" = "$dir" ] || rm -rf "$old"; done
+find "$here" -mindepth 1 -maxdepth 1 -type d -mmin +240 ! -path "$dir" -exec rm -rf {} +
 echo "$dir"

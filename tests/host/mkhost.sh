@@ -100,6 +100,6 @@ if [ ! -d "$dir" ]; then
 	say "the $release test host is in $dir"
 fi
 ln -sfn "$dir" "$here/$kernel"
-# Hosts of earlier packages or scripts are of no more use.
-for old in "$here/$kernel"-*; do [ "$old" = "$dir" ] || rm -rf "$old"; done
+# Hosts of earlier packages or scripts go, but not under somebody who is still using one.
+find "$here" -mindepth 1 -maxdepth 1 -type d -name "$kernel-*" -mmin +240 ! -path "$dir" -exec rm -rf {} +
 echo "$dir"
