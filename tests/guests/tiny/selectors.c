@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * All 65,536 selectors into each data segment register (arg: which), and as code segments by far return: a fault or not, never
- * more; the host's own come back when it runs. With them loaded: hypercalls, exceptions, system calls.
+ * more; the host's own come back when it runs. A far return to 32-bit code is alone (arg 6): a processor may cut rsp then, and
+ * the fault finds no stack. With them loaded: hypercalls, exceptions, system calls.
  */
 #include "guest.h"
 
@@ -15,8 +16,15 @@ void guest_main(u64 arg, u64 seed)
 	u64 loaded = 0;
 
 	user_map(boot_pml4);
+	if (arg == 6) {
+		TRY_AT("push %%rdi; push $16; lretq", LGUEST_USER32_CS);
+		pass("exception %ld", (long)fault.vector);
+	}
 	for (u64 s = 0; s < 65536; s++) {
 		u64 v;
+
+		if (arg == 5 && (s & 0xfff8) == (LGUEST_USER32_CS & 0xfff8))
+			continue;
 
 		if (shortened && s > 0x80 && (s * 7 + seed) % 251)
 			continue;

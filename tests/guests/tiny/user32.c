@@ -63,6 +63,7 @@ void guest_main(u64 arg, u64 seed)
 	(void)arg;
 	(void)seed;
 	user_map(boot_pml4);
+	asm volatile("mov %0, %%ds; mov %0, %%es" : : "r"(LGUEST_USER_DS));	/* 32-bit code needs them */
 	map(boot_pml4, USER_BASE + 0x1f000, pa(page_alloc()), PTE_U | PTE_W);
 	for (int i = 0; i < 20; i++) {
 		CHECK_EQ(go(fault32, 0), USER_FAULTED);
