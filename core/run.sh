@@ -31,7 +31,7 @@ build() {
 
 # What lguest-run is given, in both places; $1 is the folder of kernel and initramfs.
 options() {
-	echo "--kernel $1/vmlinux --initrd $1/initramfs --memory $memory --console stdio,dma=direct"
+	echo "--kernel $1/vmlinux --initrd $1/initramfs --memory $memory"
 }
 
 on_this_machine() {
