@@ -47,8 +47,8 @@ $(B)/lgtest: $(LGTEST_OBJS)
 # The groups of `make check`: everything in one test host, and the suite with its longest loops shortened in the seven others.
 GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
 GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
-CHECKS += guests guests-hosts
-.PHONY: $(R)/guests.tap $(R)/guests-hosts.tap $(R)/guests-bochs.tap guests-hostile bench-icount
+CHECKS += guests guests-hosts guests-nmi
+.PHONY: $(R)/guests.tap $(R)/guests-hosts.tap $(R)/guests-nmi.tap $(R)/guests-bochs.tap guests-hostile bench-icount
 
 $(R)/guests.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
@@ -58,6 +58,10 @@ $(R)/guests-hosts.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	for h in $(GUEST_HOSTS); do echo $$h | tr - ' ' | { read smp pti levels; \
 		$(GUEST_RUN) "--smp $$smp --pti $$pti --levels $$levels --timeout 900" --short; }; done > $@
+
+$(R)/guests-nmi.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/nmi kmod/lg.ko $(B)/lgtest --smp 2 > $@
 
 # Not in `make check`: an hour of emulation.
 $(R)/guests-bochs.tap: module $(B)/lgtest
