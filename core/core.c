@@ -33,7 +33,7 @@ struct options {
 	const char *cmdline;
 	bool initrd;
 	unsigned int devices;
-	struct { const struct device_type *type; uint64_t window; uint8_t mac[6]; bool has_mac; } device[GUEST_DEVICES];
+	struct { const struct device_type *type; uint64_t window; } device[GUEST_DEVICES];
 };
 
 static struct machine machine = { .lguest = CORE_FD_LGUEST, .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -146,8 +146,6 @@ static void make_devices(const struct options *o)
 		d->type = o->device[i].type;
 		d->memory = &machine.memory;
 		d->lguest = CORE_FD_LGUEST;
-		d->has_mac = o->device[i].has_mac;
-		memcpy(d->mac, o->device[i].mac, sizeof(d->mac));
 		snprintf(d->name, sizeof(d->name), "%s%u", d->type->name, same[d->type->id % GUEST_DEVICES]++);
 		culprit = i;
 		error = device_open(d, CORE_FD_DEVICE + (int)i);
@@ -351,18 +349,10 @@ static uint64_t number(const char *text)
 	return n;
 }
 
-static bool parse_mac(const char *text, uint8_t mac[6])
-{
-	char rest;
-
-	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5],
-		      &rest) == 6;
-}
-
-/* --device TYPE,WINDOW[,MAC]: WINDOW in bytes, 0 for all of guest memory. */
+/* --device TYPE,WINDOW: WINDOW in bytes, 0 for all of guest memory. */
 static void add_device(struct options *o, char *text)
 {
-	char *type = strsep(&text, ","), *window = strsep(&text, ","), *mac = text;
+	char *type = strsep(&text, ","), *window = text;
 	unsigned int i = o->devices;
 
 	if (i == GUEST_DEVICES)
@@ -371,11 +361,6 @@ static void add_device(struct options *o, char *text)
 	if (!o->device[i].type || !window)
 		fail(EXIT_USAGE, "lguest-core: --device %s: no such type, or no window size", type);
 	o->device[i].window = number(window);
-	if (mac) {
-		o->device[i].has_mac = true;
-		if (!parse_mac(mac, o->device[i].mac))
-			fail(EXIT_USAGE, "lguest-core: '%s' is not a MAC address", mac);
-	}
 	o->devices++;
 }
 

@@ -28,7 +28,6 @@
 
 #define BIT(n)		(1ull << (n))
 #define BITS(from, to)	(((BIT(to) << 1) - 1) & ~(BIT(from) - 1))
-#define VIRTIO_NET_F_MAC	BIT(5)
 
 /*
  * What a device may offer here: its own bits, and of the transport's ANY_LAYOUT, INDIRECT_DESC, EVENT_IDX, VERSION_1,
@@ -89,15 +88,13 @@ static bool reachable(void *dev, uint64_t gpa, uint64_t len)
 static bool features_ok(void *dev, uint64_t features)
 {
 	struct device *d = dev;
-	uint64_t f = features & ~BIT(VIRTIO_BIT_ACCESS_PLATFORM);
 
 	/*
 	 * ACCESS_PLATFORM is between driver and platform: addresses in the window are guest-physical, and a back end
-	 * that is told of it would wait for an IOMMU's messages. A MAC that this file shows is not the back end's affair.
+	 * that is told of it would wait for an IOMMU's messages.
 	 */
-	if (d->has_mac)
-		f &= ~(VIRTIO_NET_F_MAC & ~d->fe.features);
-	return vu_fe_set_features(&d->fe, f) == 0 || d->fe.dead;
+	features &= ~BIT(VIRTIO_BIT_ACCESS_PLATFORM);
+	return vu_fe_set_features(&d->fe, features) == 0 || d->fe.dead;
 }
 
 static struct vu_fe_vring vring_of(const struct device *d, unsigned int index, const struct virtio_queue *q)
@@ -153,10 +150,6 @@ static void read_config(struct device *d, bool first)
 			size = d->type->config[i];
 		else if (d->fe.dead)
 			return;
-	}
-	if (!size && d->has_mac) {
-		memcpy(config, d->mac, sizeof(d->mac));
-		size = 8;
 	}
 	if (!first && size == d->mmio.config_size && !memcmp(config, d->mmio.config, size))
 		return;
@@ -256,8 +249,6 @@ const char *device_open(struct device *d, int fd)
 	d->mmio.device_id = d->type->id;
 	d->mmio.features = d->fe.features & OFFERED & ~d->type->hidden;
 	d->mmio.required = BIT(VIRTIO_BIT_VERSION_1);
-	if (d->has_mac)
-		d->mmio.features |= VIRTIO_NET_F_MAC;
 	if (d->window) {
 		d->mmio.features |= BIT(VIRTIO_BIT_ACCESS_PLATFORM);
 		d->mmio.required |= BIT(VIRTIO_BIT_ACCESS_PLATFORM);

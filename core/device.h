@@ -33,7 +33,6 @@ const struct device_type *device_type_find(const char *name);
  * struct device - one device of the guest
  * @name: "block0", for messages, @index: its number: register page, interrupt line, descriptors
  * @window: what its back end sees; NULL: all of guest memory (dma=direct)
- * @mac: net only: the address to show when the back end has no config space
  * @kick: eventfd of each queue, @call: one for all queues, @err: signalled when a queue is broken
  * @down: its back end is gone, and lguest-run was told
  */
@@ -45,8 +44,6 @@ struct device {
 	const struct device_type *type;
 	const struct guest_memory *memory;
 	const struct guest_region *window;
-	uint8_t mac[6];
-	bool has_mac;
 	int kick[GUEST_QUEUES];
 	int call, err;
 	int lguest;

@@ -31,6 +31,7 @@ enum role_kind {
  * @window: bytes; 0 = dma=direct
  * @name: "block0"
  *
+ * @chosen_mac: where @mac points when none was asked for
  * @resource: opened for it, -1 = none; @resources: how many
  * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
@@ -49,6 +50,7 @@ struct role {
 	bool direct_io;
 	char name[24];
 
+	char chosen_mac[18];
 	int resource[2];
 	unsigned int resources;
 	int socket;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -107,11 +108,25 @@ static int tap_failed(const struct role *r)
 	return EXIT_HOST;
 }
 
+/* Chosen here, so that a role that comes back has the address that the guest knows. */
+static void choose_mac(struct role *r)
+{
+	uint8_t b[3] = { 0 };
+
+	if (r->mac)
+		return;
+	if (getrandom(b, sizeof(b), GRND_NONBLOCK) < 0)
+		b[0] = b[1] = b[2] = 1;	/* a host that has just booted: any address serves */
+	snprintf(r->chosen_mac, sizeof(r->chosen_mac), "52:54:00:%02x:%02x:%02x", b[0], b[1], b[2]);
+	r->mac = r->chosen_mac;
+}
+
 static int open_tap(struct role *r)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int size = VNET_HEADER;
 
+	choose_mac(r);
 	/* TUNSETIFF would make an interface that is not there, if we may: a mistyped name must be an error. */
 	if (strlen(r->path) >= IFNAMSIZ || !if_nametoindex(r->path)) {
 		complain("there is no tap %s: ip tuntap add %s mode tap makes one", r->path, r->path);

@@ -115,6 +115,8 @@ static void net_args(const struct role *r, struct process *p)
 {
 	p->program = "lguest-net";
 	arg(p, "--tap-fd=4");
+	arg(p, "--mac");
+	arg(p, r->mac);
 	give(p, r->resource[0], ROLE_FD_RESOURCE);
 }
 
@@ -214,7 +216,7 @@ static const char *core_cmdline(const struct launch *l, char *buf, size_t size)
 
 int spawn_core(struct launch *l)
 {
-	char memory[24], device[GUEST_DEVICES][80], cmdline[GUEST_CMDLINE_MAX + 64];
+	char memory[24], device[GUEST_DEVICES][40], cmdline[GUEST_CMDLINE_MAX + 64];
 	struct process p = { .program = "lguest-core" };
 	int control[2], err;
 
@@ -239,8 +241,7 @@ int spawn_core(struct launch *l)
 	for (unsigned int i = 0; i < l->roles; i++) {
 		struct role *r = &l->role[i];
 
-		snprintf(device[i], sizeof(device[i]), "%s,%llu%s%s", role_type(r), (unsigned long long)r->window,
-			 r->mac ? "," : "", r->mac ? r->mac : "");
+		snprintf(device[i], sizeof(device[i]), "%s,%llu", role_type(r), (unsigned long long)r->window);
 		arg(&p, "--device");
 		arg(&p, device[i]);
 		give(&p, r->socket, CORE_FD_DEVICE + (int)i);
