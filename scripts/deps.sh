@@ -23,11 +23,12 @@ packages_of() {
 	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libcap-ng-dev libmd-dev libcriterion-dev ;;
 	bochs)	 echo g++ make xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ ;;
+	bench)	 echo fio qemu-utils qemu-system-common ;;
 	interop) echo mmdebstrap e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;
 	*)	 return 1 ;;
 	esac
 }
-ALL='build host kmod guest devices bochs fuzz interop'
+ALL='build host kmod guest devices bochs fuzz interop bench'
 
 die() { echo "deps: $*" >&2; exit 1; }
 

@@ -94,9 +94,9 @@ static int bench(char **arg)
 			fail("completions", r);
 	}
 	secs = blkdrv_now() - start;
-	printf("%.0f %.1f kicks %.3f waits %.3f\n", (double)count / secs,
+	printf("%.0f %.1f kicks %.3f waits %.3f requests %lu\n", (double)count / secs,
 	       (double)count * l.block / secs / 1048576, (double)d.q[0].kicks / (double)count,
-	       (double)d.q[0].waits / (double)count);
+	       (double)d.q[0].waits / (double)count, count);
 	blkdrv_close(&d);
 	return 0;
 }

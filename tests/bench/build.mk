@@ -13,3 +13,16 @@ $(BENCH_NET): $(addprefix $(B)/,tests/bench/net.o tests/frontend/driver.o $(IPC_
 .PHONY: bench-net
 bench-net: $(BENCH_NET) $(B)/lguest-net ## frames a second through lguest-net, against a read/write loop
 	$(BENCH_NET) $(B)/lguest-net $(or $(ROUNDS),5)
+
+# The null device, and the measurement against raw fio and qemu-storage-daemon.
+$(B)/tests/bench/nullblk: $(addprefix $(B)/,tests/bench/nullblk.o $(BACKEND_OBJS) $(call role_objs,block))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
+
+.PHONY: bench-block bench-null
+bench-block: $(B)/lguest-block $(BLKFE) ## lguest-block against raw fio and qemu-storage-daemon, medians of 5 rounds
+	scripts/deps.sh bench
+	tests/bench/block.py $(B)
+bench-null: $(B)/tests/bench/nullblk $(BLKFE) ## requests a second through a device that does nothing: at least a million
+	rm -f $(B)/null.sock; $(B)/tests/bench/nullblk --socket-path=$(B)/null.sock & pid=$$!; \
+	$(BLKFE) bench $(B)/null.sock randread 4096 64 3; kill $$pid
