@@ -1,0 +1,31 @@
+# A Linux guest in the test host: does its user space work, what does it cost, what is left of it.
+PROGRAMS += $(B)/selftest $(B)/linux-bench
+$(B)/selftest: tests/linux/selftest.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $< -pthread
+$(B)/linux-bench: tests/linux/bench.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+
+CHECKS += linux
+LINUX_NEEDS := $(B)/selftest launch-programs module
+.PHONY: $(R)/linux.tap linux-hosts linux-boots bench-linux
+$(R)/linux.tap: $(LINUX_NEEDS)
+	@mkdir -p $(@D)
+	tests/linux/check.sh '--timeout 300' selftest > $@
+	tests/linux/check.sh '--timeout 300 --smp 2' two >> $@
+	tests/linux/check.sh '--timeout 300 --smp 2' boots 5 >> $@
+	tests/linux/check.sh '--timeout 300 --smp 2' kills 5 >> $@
+
+linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, both kernels
+	for k in 6.1 6.12; do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \
+		echo "# $$k, $$smp CPUs, PTI $$pti, $$levels levels"; \
+		tests/linux/check.sh "--timeout 600 --kernel $$k --smp $$smp --pti $$pti --levels $$levels" selftest || exit 1; \
+	done; done; done; done
+
+linux-boots: $(LINUX_NEEDS) ## 100 boots in a row, and 50 kills, on one test host each
+	tests/linux/check.sh '--timeout 3000 --smp 2' boots $(or $(N),100)
+	tests/linux/check.sh '--timeout 3000 --smp 2' kills $(or $(N),50)
+
+bench-linux: $(B)/linux-bench launch-programs module ## what a guest costs beside the same kernel booted bare, in instructions
+	@tests/linux/bench.sh
