@@ -368,7 +368,8 @@ static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longopts[] = {
 		{ "memory", required_argument, NULL, 'm' }, { "cmdline", required_argument, NULL, 'c' },
-		{ "initrd", no_argument, NULL, 'i' }, { "device", required_argument, NULL, 'd' }, { 0 },
+		{ "initrd", no_argument, NULL, 'i' }, { "device", required_argument, NULL, 'd' },
+		{ "print-policy", no_argument, NULL, 'p' }, { 0 },
 	};
 	int opt;
 
@@ -379,6 +380,7 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'c': o->cmdline = optarg; break;
 		case 'i': o->initrd = true; break;
 		case 'd': add_device(o, optarg); break;
+		case 'p': exit(policy_print(&policy_core, stdout) ? 1 : 0);
 		default: fail(EXIT_USAGE, "lguest-core: unknown option");
 		}
 	}

@@ -99,6 +99,9 @@ int options_parse(struct launch *l, int argc, char **argv);
 /** resources_open() - open all that the command line names. Return: 0, or an exit status after complain(). */
 int resources_open(struct launch *l);
 
+/** explain() - print which process would hold what. */
+void explain(const struct launch *l);
+
 /** spawn_role() - start the process of a role; @r->socket becomes the core's end. Return: 0 or an exit status. */
 int spawn_role(struct launch *l, struct role *r);
 

@@ -74,6 +74,10 @@ int main(int argc, char **argv)
 	status = options_parse(&l, argc, argv);
 	if (status)
 		return status < 0 ? 0 : status;
+	if (l.explain) {
+		explain(&l);
+		return 0;
+	}
 	status = open_log(&l);
 	if (!status)
 		status = resources_open(&l);

@@ -169,6 +169,7 @@ int spawn_role(struct launch *l, struct role *r)
 {
 	struct process p = { 0 };
 	int sock[2], drain[2], err;
+	char title[96];
 
 	if (r->kind == ROLE_FOREIGN)
 		return 0;
@@ -177,7 +178,8 @@ int spawn_role(struct launch *l, struct role *r)
 		complain("no descriptors left for %s: %m", r->name);
 		return EXIT_HOST;
 	}
-	arg(&p, r->name);
+	snprintf(title, sizeof(title), "%s:%s", l->name, r->name);
+	arg(&p, title);
 	arg(&p, "--fd=3");
 	arg(&p, "--drain-fd=5");
 	role_args[r->kind](r, &p);
@@ -216,7 +218,7 @@ static const char *core_cmdline(const struct launch *l, char *buf, size_t size)
 
 int spawn_core(struct launch *l)
 {
-	char memory[24], device[GUEST_DEVICES][40], cmdline[GUEST_CMDLINE_MAX + 64];
+	char title[96], memory[24], device[GUEST_DEVICES][40], cmdline[GUEST_CMDLINE_MAX + 64];
 	struct process p = { .program = "lguest-core" };
 	int control[2], err;
 
@@ -225,7 +227,8 @@ int spawn_core(struct launch *l)
 		return EXIT_HOST;
 	}
 	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)l->memory);
-	arg(&p, "lguest-core");
+	snprintf(title, sizeof(title), "%s:core", l->name);
+	arg(&p, title);
 	arg(&p, "--memory");
 	arg(&p, memory);
 	arg(&p, "--cmdline");

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * explain.c: `lguest-run --explain`: before anything is started, which process will hold what (launch.h). What a
+ * role may call is in its manifest, which the role itself prints (--print-policy).
+ *
+ * It may print.
+ */
+#include <stdio.h>
+
+#include "core/launch.h"
+
+static const char *program_of(const struct role *r)
+{
+	static const char *const programs[ROLE_KINDS] = {
+		[ROLE_BLOCK] = "lguest-block", [ROLE_NET] = "lguest-net", [ROLE_CONSOLE] = "lguest-console",
+		[ROLE_RNG] = "lguest-rng", [ROLE_FOREIGN] = "a program of yours",
+	};
+
+	return programs[r->kind];
+}
+
+static void holds(const struct role *r)
+{
+	switch (r->kind) {
+	case ROLE_BLOCK:
+		printf("  holds    %s, open %s%s\n", r->path, r->read_only ? "for reading only" : "for reading and writing",
+		       r->direct_io ? ", past the host's page cache" : "");
+		break;
+	case ROLE_NET:
+		printf("  holds    the tap %s; the guest's address is %s\n", r->path, r->mac ? r->mac : "chosen at the start");
+		break;
+	case ROLE_CONSOLE:
+		printf("  holds    %s\n", r->path[0] == 's' ? "standard input and output of this terminal" : r->path);
+		break;
+	case ROLE_FOREIGN:
+		printf("  holds    what it was started with; it is reached at %s\n", r->path);
+		break;
+	default:
+		printf("  holds    nothing\n");
+		break;
+	}
+}
+
+static void sees(const struct role *r)
+{
+	if (r->window)
+		printf("  sees     its window of %llu KiB, and nothing else of the guest\n", (unsigned long long)r->window >> 10);
+	else
+		printf("  sees     ALL of the guest's memory, because of dma=direct\n");
+}
+
+static void explain_role(const struct role *r)
+{
+	printf("\n%s: %s, a %s device\n", r->name, program_of(r), role_type(r));
+	holds(r);
+	sees(r);
+	if (r->kind == ROLE_FOREIGN)
+		printf("  may      whatever you allow it: lguest-run did not start it and does not confine it\n");
+	else
+		printf("  may      move data between the two (%s --print-policy)\n"
+		       "  dies     started again, requests in flight run again; after 5 deaths of itself in a row the guest goes on without it\n",
+		       program_of(r));
+}
+
+void explain(const struct launch *l)
+{
+	printf("lguest-run: the guest %s would be these processes.\n", l->name);
+	printf("\nlguest-run: you, until the guest ends\n"
+	       "  holds    every descriptor below, to start a role again\n"
+	       "  sees     nothing of the guest\n"
+	       "  may      start, watch and end the others\n"
+	       "  dies     everything ends\n");
+	printf("\nlguest-core: nobody, in namespaces of its own, sealed\n"
+	       "  holds    /dev/lguest; until the guest runs %s%s%s\n", l->kernel, l->initrd ? " and " : "", l->initrd ? l->initrd : "");
+	printf("  sees     the guest's %llu MiB of memory and the windows below\n", (unsigned long long)l->memory >> 20);
+	printf("  may      run the vCPU, serve device registers, talk to the roles (lguest-core --print-policy)\n"
+	       "  dies     the guest is over\n");
+	for (unsigned int i = 0; i < l->roles; i++)
+		explain_role(&l->role[i]);
+	if (l->roles)
+		printf("\nEvery role runs as nobody in namespaces of its own, with an empty root, no capabilities, and a system-call filter.\n");
+}
