@@ -368,6 +368,7 @@ void backend_unwatch(struct backend *be, struct backend_watch *w)
 
 void backend_io(struct backend *be, struct backend_io *io)
 {
+	io->be = be;
 	be->engine->start_io(be, io);
 }
 

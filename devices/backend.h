@@ -52,13 +52,16 @@ struct backend_op {
 
 /**
  * struct backend_io - one readv() or writev() in flight, on either engine; embed it in what it belongs to
- * @op: @op.done is called with the bytes moved or -errno; backend_cancel() works on it
- * @fd: descriptor; on the poll engine it is read or written once poll(2) says it is ready
+ * @op: the loop's; backend_cancel() works on it, @op.pending tells whether it is in flight
+ * @done: called with the bytes moved or -errno, never -EAGAIN
+ * @fd: descriptor, read or written once it is ready. A terminal must be O_NONBLOCK: see backend_ring.c
  * @iov: segments, stable until done(), @n: their number
  * @write: direction
  */
 struct backend_io {
 	struct backend_op op;
+	void (*done)(struct backend_io *io, int32_t res);
+	struct backend *be;
 	struct backend_io *next;
 	const struct iovec *iov;
 	int fd;
@@ -250,7 +253,7 @@ void backend_unwatch(struct backend *be, struct backend_watch *w);
 /**
  * backend_io() - start a readv() or writev(), on whichever engine runs
  * @be: the role
- * @io: not pending; all but the loop's fields set
+ * @io: not pending; @done, @fd, @iov, @n and @write set
  */
 void backend_io(struct backend *be, struct backend_io *io);
 

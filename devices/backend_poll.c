@@ -89,8 +89,16 @@ static void poll_unwatch(struct backend *be, struct backend_watch *w)
 		*at = w->next;
 }
 
+static void io_done(struct backend_op *op, int32_t res)
+{
+	struct backend_io *io = (struct backend_io *)op;
+
+	io->done(io, res);
+}
+
 static void poll_io(struct backend *be, struct backend_io *io)
 {
+	io->op.done = io_done;
 	io->op.pending = true;
 	io->next = be->ios;
 	be->ios = io;

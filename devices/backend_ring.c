@@ -237,11 +237,40 @@ static void ring_unwatch(struct backend *be, struct backend_watch *w)
 	backend_cancel(be, &w->op);
 }
 
-/* Offset -1 is "the file's own position", for files as for terminals and sockets. */
+static void io_ready(struct backend_op *op, int32_t res);
+
 static void ring_io(struct backend *be, struct backend_io *io)
 {
-	struct io_uring_sqe *sqe = backend_sqe(be, &io->op);
+	io->op.done = io_ready;
+	io_uring_prep_poll_add(backend_sqe(be, &io->op), io->fd, io->write ? POLLOUT : POLLIN);
+}
 
+static void io_moved(struct backend_op *op, int32_t res)
+{
+	struct backend_io *io = (struct backend_io *)op;
+
+	if (res == -EAGAIN || res == -EINTR)
+		ring_io(io->be, io);
+	else
+		io->done(io, res);
+}
+
+/*
+ * Wait first, then move: the ring's own waiting is no use on terminals. A blocking one may be written inline and block
+ * the whole role in the kernel (seen on 6.18: a pty that nobody reads), a non-blocking one answers -EAGAIN
+ * without waiting (6.1). Offset -1 is "the file's own position", for files as for terminals and sockets.
+ */
+static void io_ready(struct backend_op *op, int32_t res)
+{
+	struct backend_io *io = (struct backend_io *)op;
+	struct io_uring_sqe *sqe;
+
+	if (res < 0) {
+		io->done(io, res);
+		return;
+	}
+	io->op.done = io_moved;
+	sqe = backend_sqe(io->be, &io->op);
 	if (io->write)
 		io_uring_prep_writev(sqe, io->fd, io->iov, (unsigned int)io->n, (uint64_t)-1);
 	else

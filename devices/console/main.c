@@ -56,6 +56,22 @@ static int place(struct backend *be, int fd, int slot, const char *what)
 	return -1;
 }
 
+/*
+ * A terminal must not block, and O_NONBLOCK on the inherited descriptor would be everybody's who shares it (the
+ * user's shell): open it again. Where that is forbidden (after su) the shared one has to do.
+ */
+static int duplicate(int fd, int mode)
+{
+	char path[32];
+	int own = -1;
+
+	if (isatty(fd)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		own = open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	}
+	return own < 0 ? dup(fd) : own;
+}
+
 static int open_stdio(struct backend *be, struct console *con)
 {
 	if (isatty(STDIN_FILENO)) {
@@ -67,8 +83,8 @@ static int open_stdio(struct backend *be, struct console *con)
 		}
 		con->terminal = true;
 	}
-	con->in_fd = place(be, dup(STDIN_FILENO), POLICY_FD_RESOURCE, "standard input");
-	con->out_fd = place(be, dup(STDOUT_FILENO), POLICY_FD_RESOURCE_OUT, "standard output");
+	con->in_fd = place(be, duplicate(STDIN_FILENO, O_RDONLY), POLICY_FD_RESOURCE, "standard input");
+	con->out_fd = place(be, duplicate(STDOUT_FILENO, O_WRONLY), POLICY_FD_RESOURCE_OUT, "standard output");
 	return con->in_fd < 0 || con->out_fd < 0 ? -1 : 0;
 }
 
@@ -78,7 +94,7 @@ static int open_stdio(struct backend *be, struct console *con)
  */
 static int open_pty(struct backend *be, struct console *con)
 {
-	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), other;
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), other;
 	struct termios t;
 	char name[64];
 

@@ -105,16 +105,12 @@ static void deliver(struct console *con)
 	}
 }
 
-static void read_done(struct backend_op *op, int32_t res)
+static void read_done(struct backend_io *io, int32_t res)
 {
-	struct console *con = of(op, in_io.op);
+	struct console *con = of(io, in_io);
 
 	if (con->in_stale) {
 		con->in_stale = false;
-		start_read(con);
-		return;
-	}
-	if (res == -EAGAIN || res == -EINTR) {
 		start_read(con);
 		return;
 	}
@@ -221,9 +217,9 @@ static void transmit(struct console *con, struct vq *q)
 	start_write(con);
 }
 
-static void write_done(struct backend_op *op, int32_t res)
+static void write_done(struct backend_io *io, int32_t res)
 {
-	struct console *con = of(op, out_io.op);
+	struct console *con = of(io, out_io);
 
 	if (con->out_stale) {
 		con->out_stale = false;
@@ -233,7 +229,7 @@ static void write_done(struct backend_op *op, int32_t res)
 		con->stalled = false;
 		backend_cancel(con->be, &con->stall_timer.op);
 		announce_loss(con);
-	} else if (res != -EAGAIN && res != -EINTR) {
+	} else {
 		con->out_fd = -1; /* no reader any more: what the guest prints is thrown away from here on */
 		con->out_len = 0;
 		disconnect(con);
@@ -262,8 +258,12 @@ static void stall_over(struct backend_op *op, int32_t res)
 {
 	struct console *con = of(op, stall_timer.op);
 
-	if (res == -ECANCELED || !con->held)
+	if (!con->held)
 		return;
+	if (res == -ECANCELED) { /* a byte was taken, and the next request had to wait before we heard of the end */
+		backend_timer(con->be, &con->stall_timer, STALL_MS);
+		return;
+	}
 	con->stalled = true;
 	backend_again(con->be, backend_vq(con->be, 1));
 }
@@ -300,9 +300,9 @@ static void start_size_read(struct console *con)
 	backend_io(con->be, &con->size_io);
 }
 
-static void size_done(struct backend_op *op, int32_t res)
+static void size_done(struct backend_io *io, int32_t res)
 {
-	struct console *con = of(op, size_io.op);
+	struct console *con = of(io, size_io);
 
 	if (res != sizeof(con->new_size))
 		return; /* the keeper is gone, and soon so are we */
@@ -315,12 +315,12 @@ int console_start(struct backend *be)
 {
 	struct console *con = backend_dev(be);
 
-	con->in_io.op.done = read_done;
-	con->out_io.op.done = write_done;
+	con->in_io.done = read_done;
+	con->out_io.done = write_done;
 	con->out_io.write = true;
 	con->interrupt_timer.op.done = interrupts_over;
 	con->stall_timer.op.done = stall_over;
-	con->size_io.op.done = size_done;
+	con->size_io.done = size_done;
 	con->listen.ready = connected;
 	if (con->terminal)
 		start_size_read(con);

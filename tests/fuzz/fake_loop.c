@@ -73,11 +73,20 @@ struct io_uring_sqe *backend_sqe(struct backend *be, struct backend_op *op)
 	return &pend(op)->sqe;
 }
 
+static void io_done(struct backend_op *op, int32_t res)
+{
+	struct backend_io *io = (struct backend_io *)op;
+
+	io->done(io, res);
+}
+
 void backend_io(struct backend *be, struct backend_io *io)
 {
-	struct fake_op *p = pend(&io->op);
+	struct fake_op *p;
 
 	(void)be;
+	io->op.done = io_done;
+	p = pend(&io->op);
 	if (io->write)
 		io_uring_prep_writev(&p->sqe, io->fd, io->iov, (unsigned int)io->n, 0);
 	else

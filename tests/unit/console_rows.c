@@ -88,6 +88,21 @@ Test(console, C1_reader_that_stalls)
 	cr_assert_eq(memcmp(con->out + con->out_at, "\r\n[823296 bytes", 15), 0);
 }
 
+/* The timer of an earlier wait is still being cancelled when the next one begins: it must not get lost. */
+Test(console, C1_reader_that_stalls_again_at_once)
+{
+	open_console();
+	for (uint16_t i = 0; i < 17; i++)
+		print(i % 8, 4096);
+	cr_assert_eq(fake.vq[1].inflight, 1);
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), 4096);
+	for (uint16_t i = 0; i < 3; i++)
+		print((uint16_t)(i + 1), 4096);
+	cr_assert_eq(fake.vq[1].inflight, 1, "full again");
+	fake_complete((unsigned int)fake_find(IORING_OP_ASYNC_CANCEL), -ECANCELED);
+	cr_assert_geq(fake_find(IORING_OP_TIMEOUT), 0, "nobody would ever end this wait");
+}
+
 Test(console, R16_stop_with_a_request_held)
 {
 	open_console();

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * roles.c: lguest-console and lguest-net as whole programs, sandbox and all, under our own front end. Prints TAP lines.
+ *
+ *	roles BINDIR
+ *
+ * The network part makes its own namespace and tap (as root, or in a user namespace).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pty.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/frontend/driver.h"
+
+#define WAIT_MS 5000
+#define FEATURES (~(1ull << 30))
+
+static const char *bin;
+static unsigned int failed;
+static struct drv d;
+static struct drv_queue *rx, *tx;
+static char *out, *in;
+
+static bool ok(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static bool ok(bool good, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("%sok ", good ? "" : "not ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout);
+	failed += !good;
+	return good;
+}
+
+/* --- console --- */
+
+static char *const *argv_of(const char *program, const char *option)
+{
+	static char path[4096], opt[4096];
+	static char *argv[3];
+
+	snprintf(path, sizeof(path), "%s/%s", bin, program);
+	snprintf(opt, sizeof(opt), "%s", option);
+	argv[0] = path;
+	argv[1] = opt;
+	argv[2] = NULL;
+	return argv;
+}
+
+static bool open_console(const char *option)
+{
+	if (drv_start(&d, argv_of("lguest-console", option), 1u << 20))
+		return false;
+	drv_features(&d, FEATURES);
+	rx = drv_queue(&d, 0, 16);
+	tx = drv_queue(&d, 1, 16);
+	out = drv_alloc(&d, 65536, 64);
+	in = drv_alloc(&d, 4096, 64);
+	return true;
+}
+
+static bool print(const char *s, size_t len, int timeout_ms)
+{
+	memcpy(out, s, len);
+	drv_add(tx, &(struct iovec){ out, len }, 1, 0);
+	drv_kick(tx);
+	return drv_take(tx, NULL, timeout_ms) >= 0;
+}
+
+/* Wait for input of the guest. */
+static bool typed(const char *s)
+{
+	uint32_t len;
+
+	drv_add(rx, &(struct iovec){ in, 4096 }, 0, 1);
+	drv_kick(rx);
+	return drv_take(rx, &len, WAIT_MS) >= 0 && len == strlen(s) && !memcmp(in, s, len);
+}
+
+/* Does @s come out of @fd? */
+static bool comes(int fd, const char *s)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char buf[4096];
+	size_t got = 0;
+	ssize_t n;
+
+	while (poll(&p, 1, WAIT_MS) == 1 && got < sizeof(buf) - 1) {
+		n = read(fd, buf + got, 1); /* what follows is for the next call */
+		if (n <= 0)
+			return false;
+		got += (size_t)n;
+		buf[got] = 0;
+		if (strstr(buf, s))
+			return true;
+	}
+	return false;
+}
+
+static int exit_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static void console_file(void)
+{
+	char path[] = "/tmp/lguest-roles.XXXXXX", opt[64], buf[64] = { 0 };
+	int fd = mkstemp(path), status;
+
+	snprintf(opt, sizeof(opt), "--file=%s", path);
+	ok(open_console(opt) && print("first\n", 6, WAIT_MS) && print("second\n", 7, WAIT_MS), "console: file: the guest prints");
+	status = drv_stop(&d);
+	ok(exit_status(status) == 0, "console: file: ends with 0 when the front end hangs up");
+	ok(read(fd, buf, sizeof(buf)) == 13 && !strcmp(buf, "first\nsecond\n"), "console: file: all of it is there");
+	close(fd);
+	unlink(path);
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (connect(s, (struct sockaddr *)&a, sizeof(a)))
+		perror("connect");
+	return s;
+}
+
+static void console_unix(void)
+{
+	char path[64], opt[80];
+	bool good = true;
+
+	snprintf(path, sizeof(path), "/tmp/lguest-roles.%d.sock", (int)getpid());
+	snprintf(opt, sizeof(opt), "--unix=%s", path);
+	good = open_console(opt) && print("to nobody", 9, WAIT_MS);
+	ok(good, "console: socket: printing to nobody goes on");
+	for (int i = 0; i < 3 && good; i++) {
+		int s = connect_to(path);
+
+		good = send(s, "keys", 4, MSG_NOSIGNAL) == 4 && typed("keys") && print("answer", 6, WAIT_MS) && comes(s, "answer");
+		close(s);
+	}
+	ok(good, "console: socket: three peers, one after another");
+	drv_stop(&d);
+	unlink(path);
+}
+
+/* The name is in the one line that the role prints before its sandbox. */
+static bool open_pty_console(char *name, size_t size)
+{
+	int p[2], saved = dup(STDERR_FILENO);
+	char line[256] = { 0 }, *at;
+	bool good;
+
+	if (pipe(p))
+		return false;
+	dup2(p[1], STDERR_FILENO);
+	good = open_console("--pty");
+	dup2(saved, STDERR_FILENO);
+	close(p[1]);
+	if (!good || read(p[0], line, sizeof(line) - 1) <= 0 || !(at = strstr(line, "/dev/pts/")))
+		return false;
+	snprintf(name, size, "%.*s", (int)strcspn(at, "\n"), at);
+	close(saved);
+	return true; /* the read end stays open: the role's later lines must not meet a closed pipe */
+}
+
+static void console_pty(void)
+{
+	struct termios t;
+	char name[64];
+	int fd;
+
+	if (!ok(open_pty_console(name, sizeof(name)), "console: pty: its name is printed"))
+		return;
+	fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	tcgetattr(fd, &t);
+	ok(!(t.c_lflag & (ECHO | ICANON)), "console: pty: does not echo the guest's output back as input");
+	ok(print("prompt> ", 8, WAIT_MS) && comes(fd, "prompt> "), "console: pty: output");
+	ok(write(fd, "ls\r", 3) == 3 && typed("ls\r"), "console: pty: input");
+	close(fd);
+	drv_stop(&d);
+}
+
+static long rss_kib(pid_t pid)
+{
+	char path[64], line[256];
+	long kib = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* The process that serves: the child's youngest descendant. */
+static pid_t role_of(pid_t pid)
+{
+	char path[64];
+	int next;
+	FILE *f;
+
+	for (;;) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+		f = fopen(path, "r");
+		if (!f || fscanf(f, "%d", &next) != 1) {
+			if (f)
+				fclose(f);
+			return pid;
+		}
+		fclose(f);
+		pid = next;
+	}
+}
+
+/* Nobody opens the pty: 4 MiB later the role is as small as before, and the guest was held up for seconds at most. */
+static void console_stall(void)
+{
+	static char block[32768];
+	char name[64];
+	long before, after;
+	bool good;
+
+	memset(block, 'x', sizeof(block));
+	good = open_pty_console(name, sizeof(name)) && print(block, sizeof(block), WAIT_MS);
+	before = rss_kib(role_of(d.pid));
+	for (int i = 0; i < 128 && good; i++)
+		good = print(block, sizeof(block), 3000);
+	after = rss_kib(role_of(d.pid));
+	ok(good, "console: a reader that stalls holds the guest up for a moment only");
+	ok(before > 0 && after > 0 && after - before < 128, "console: and costs no memory (%ld KiB, then %ld KiB)", before, after);
+	drv_stop(&d);
+}
+
+/* --- a terminal: everything below runs in a session of its own on a pty --- */
+
+static int report_fd;
+
+static void report(const char *s)
+{
+	if (write(report_fd, s, strlen(s)) < 0)
+		_exit(3);
+}
+
+static void in_terminal(const char *how)
+{
+	int status;
+
+	if (!open_console("--stdio"))
+		_exit(2);
+	report("up\n");
+	if (!strcmp(how, "resize")) {
+		struct pollfd p = { .fd = d.fe.event_fd, .events = POLLIN };
+		uint16_t size[2] = { 0 };
+
+		if (poll(&p, 1, WAIT_MS) == 1 && vu_fe_event(&d.fe) == VU_BACKEND_CONFIG_CHANGE_MSG &&
+		    !vu_fe_get_config(&d.fe, 0, size, sizeof(size)) && size[0] == 132 && size[1] == 43)
+			report("resized\n");
+	}
+	if (!strcmp(how, "role-killed"))
+		kill(role_of(d.pid), SIGKILL);
+	if (!strcmp(how, "terminated"))
+		kill(d.pid, SIGTERM);
+	if (!strcmp(how, "hang-up") || !strcmp(how, "resize"))
+		vu_fe_close(&d.fe);
+	waitpid(d.pid, &status, 0);
+	dprintf(report_fd, "status %d\n", exit_status(status));
+	sleep(60); /* the terminal must live until it was looked at */
+	_exit(0);
+}
+
+static bool raw(int fd)
+{
+	struct termios t;
+
+	return !tcgetattr(fd, &t) && !(t.c_lflag & (ICANON | ECHO | ISIG));
+}
+
+static void console_terminal(const char *how, int wanted)
+{
+	struct winsize w = { .ws_row = 24, .ws_col = 80 };
+	char want[32];
+	int master, p[2];
+	bool was_raw;
+	pid_t pid;
+
+	snprintf(want, sizeof(want), "status %d\n", wanted);
+	if (pipe(p))
+		return;
+	pid = forkpty(&master, NULL, NULL, &w);
+	if (!pid) {
+		report_fd = p[1];
+		in_terminal(how);
+	}
+	close(p[1]);
+	if (!ok(comes(p[0], "up\n"), "console: terminal, %s: starts", how))
+		return;
+	was_raw = raw(master);
+	if (!strcmp(how, "resize")) {
+		w.ws_row = 43;
+		w.ws_col = 132;
+		ioctl(master, TIOCSWINSZ, &w);
+		ok(comes(p[0], "resized\n"), "console: terminal: the guest learns a new window size");
+	} else if (!strcmp(how, "interrupts") && write(master, "\x03\x03\x03", 3) != 3) {
+		perror("write");
+	}
+	ok(comes(p[0], want), "console: terminal, %s: exit status %d", how, wanted);
+	/* "role-killed" and "terminated" may be over before we look: the others must have been raw */
+	ok((was_raw || !strcmp(how, "role-killed") || !strcmp(how, "terminated")) && !raw(master), "console: terminal, %s: restored",
+	   how);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(master);
+	close(p[0]);
+}
+
+/* --- net --- */
+
+#define HDR 12u
+#define ETHERTYPE 0x88b5
+
+static int make_tap(void)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd = open("/dev/net/tun", O_RDWR), s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(ifr.ifr_name, "roles0");
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr))
+		return -1;
+	ifr.ifr_flags = IFF_UP | IFF_NOARP;
+	ioctl(s, SIOCSIFFLAGS, &ifr);
+	close(s);
+	return fd;
+}
+
+static int packet_socket(void)
+{
+	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = __builtin_bswap16(ETHERTYPE),
+				 .sll_ifindex = (int)if_nametoindex("roles0") };
+	int s = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, a.sll_protocol), size = 8 << 20;
+
+	setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return s >= 0 && !bind(s, (struct sockaddr *)&a, sizeof(a)) ? s : -1;
+}
+
+static void make_frame(uint8_t *f, uint32_t number, size_t len)
+{
+	memset(f, 0, HDR + len);
+	memset(f + HDR, 0xff, 6);
+	f[HDR + 6] = 2;
+	f[HDR + 12] = ETHERTYPE >> 8;
+	f[HDR + 13] = ETHERTYPE & 0xff;
+	memcpy(f + HDR + 14, &number, 4);
+	memset(f + HDR + 18, (int)number, len - 18);
+}
+
+/* Take frames off the wire; count how often each number was seen, and whether all bytes are right. */
+static bool collect(int s, uint8_t *seen, uint32_t numbers, size_t len)
+{
+	uint8_t got[2048], want[2048];
+	uint32_t n;
+	ssize_t r;
+
+	while ((r = recv(s, got, sizeof(got), MSG_DONTWAIT)) > 0) {
+		memcpy(&n, got + 14, 4);
+		make_frame(want, n, len);
+		if (n >= numbers || (size_t)r != len || memcmp(got, want + HDR, len))
+			return false;
+		if (seen[n] < 255)
+			seen[n]++;
+	}
+	return true;
+}
+
+static bool open_net(int tap)
+{
+	char opt[32];
+
+	snprintf(opt, sizeof(opt), "--tap-fd=%d", tap);
+	if (drv_start(&d, argv_of("lguest-net", opt), 4u << 20))
+		return false;
+	drv_features(&d, 1ull << 32 | 1ull << 29 | 1ull << 28 | 1ull << 15);
+	if (vu_fe_inflight(&d.fe, 2, 256))
+		return false;
+	rx = drv_queue(&d, 0, 256);
+	tx = drv_queue(&d, 1, 256);
+	return true;
+}
+
+/* Frames are numbered; kill -9 comes in the middle. Each completion is taken once (the driver checks), each frame seen. */
+static void net_kill(int wire, unsigned int kills)
+{
+	const uint32_t per_life = 2000, numbers = per_life * kills;
+	uint8_t *seen = calloc(1, numbers), *frames = drv_alloc(&d, 256 * 1024, 64);
+	uint32_t sent = 0, taken = 0, missing = 0;
+	uint32_t slot_of[256];
+	uint32_t free_slot[256], nfree = 256;
+	bool good = true;
+	int head;
+
+	for (uint32_t i = 0; i < 256; i++)
+		free_slot[i] = i;
+	while (taken < numbers && good) {
+		while (sent < numbers && nfree) {
+			uint32_t slot = free_slot[nfree - 1];
+			uint8_t *f = frames + slot * 1024;
+
+			make_frame(f, sent, 300);
+			head = drv_add(tx, &(struct iovec){ f, HDR + 300 }, 1, 0);
+			if (head < 0)
+				break;
+			slot_of[head] = slot;
+			nfree--;
+			sent++;
+			if (sent % per_life == per_life / 2) {
+				drv_kick(tx);
+				drv_kill(&d);
+				good = !drv_restart(&d);
+			}
+		}
+		drv_kick(tx);
+		head = drv_take(tx, NULL, WAIT_MS);
+		if (head < 0)
+			good = false;
+		for (; head >= 0; head = drv_used(tx, NULL)) {
+			free_slot[nfree++] = slot_of[head];
+			taken++;
+		}
+		good = collect(wire, seen, numbers, 300) && good;
+	}
+	usleep(100000);
+	good = collect(wire, seen, numbers, 300) && good;
+	for (uint32_t i = 0; i < numbers; i++)
+		missing += !seen[i];
+	ok(good && taken == numbers, "net: %u frames through %u processes killed with -9", numbers, kills);
+	ok(!missing, "net: no acknowledged frame is missing (%u are)", missing);
+	free(seen);
+}
+
+static void net_receive(int wire)
+{
+	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex("roles0"), .sll_halen = 6 };
+	uint8_t frame[HDR + 300], *bufs = drv_alloc(&d, 256 * 1024, 64);
+	bool good = true;
+	uint32_t len;
+	int head;
+
+	for (uint32_t i = 0; i < 256; i++)
+		drv_add(rx, &(struct iovec){ bufs + i * 1024, 1024 }, 0, 1);
+	drv_kick(rx);
+	for (uint32_t i = 0; i < 1000 && good; i++) {
+		make_frame(frame, i, 300);
+		good = sendto(wire, frame + HDR, 300, 0, (struct sockaddr *)&a, sizeof(a)) == 300;
+		/* the host's own chatter (IPv6) comes too */
+		do {
+			head = drv_take(rx, &len, WAIT_MS);
+			good = good && head >= 0;
+			if (!good)
+				break;
+			frame[10] = 1; /* num_buffers */
+			bool ours = len == HDR + 300 && !memcmp(bufs + head * 1024, frame, HDR + 300);
+
+			drv_add(rx, &(struct iovec){ bufs + head * 1024, 1024 }, 0, 1);
+			drv_kick(rx);
+			if (ours)
+				break;
+		} while (1);
+	}
+	ok(good, "net: 1000 frames received, bytes and header right");
+}
+
+static void net(void)
+{
+	int tap, wire;
+
+	if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET) || (tap = make_tap()) < 0 ||
+	    (wire = packet_socket()) < 0) {
+		ok(false, "net: namespace, tap and packet socket: %s", strerror(errno));
+		return;
+	}
+	if (!ok(open_net(tap), "net: starts on an inherited tap"))
+		return;
+	net_receive(wire);
+	net_kill(wire, 20);
+	drv_stop(&d);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: roles BINDIR\n");
+		return 2;
+	}
+	bin = argv[1];
+	console_file();
+	console_unix();
+	console_pty();
+	console_stall();
+	console_terminal("hang-up", 0);
+	console_terminal("interrupts", 4);
+	console_terminal("role-killed", 128 + SIGKILL);
+	console_terminal("terminated", 128 + SIGTERM);
+	console_terminal("resize", 0);
+	net();
+	return failed != 0;
+}
