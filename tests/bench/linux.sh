@@ -8,6 +8,7 @@ ko=$1 programs=$2 bench=$3
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'cat "$work"/bare "$work"/guest >&2' ERR
 
 vmlinux=$("$here/../../guest/build.sh")
 "$here/../../guest/mkinitramfs.sh" -o "$work/initramfs" -f "$bench:/bin/bench" -c bench
@@ -19,7 +20,7 @@ timeout 300 qemu-system-x86_64 -M microvm,acpi=off -accel tcg -cpu max,la57=off 
 files=(--file "$ko:/lg.ko" --file "$vmlinux:/guest/vmlinux" --file "$work/initramfs:/guest/initramfs")
 for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=(--file "$programs/$p:/bin/lguest/$p"); done
 "$here/../host/run" --icount --mem 1024 --timeout 600 "${files[@]}" -- "insmod /lg.ko && /bin/lguest/lguest-run --kernel /guest/vmlinux \
-	--initrd /guest/initramfs --memory 256 --cmdline quiet --log /log </dev/null; cat /sys/kernel/debug/lguest/*/stats 2>/dev/null" |
+	--initrd /guest/initramfs --memory 256 --cmdline quiet --log /log </dev/null" |
 	tr -d '\r' >"$work/guest"
 
 printf '%-10s %12s %12s %8s\n' '' bare lguest ratio
