@@ -27,13 +27,5 @@ bench-null: $(B)/tests/bench/nullblk $(BLKFE) ## requests a second through a dev
 	rm -f $(B)/null.sock; $(B)/tests/bench/nullblk --socket-path=$(B)/null.sock & pid=$$!; \
 	$(BLKFE) bench $(B)/null.sock randread 4096 64 3; kill $$pid
 
-# What a Linux guest pays, beside the same kernel booted bare. Static: it runs in guests that have no libraries.
-BENCH_LINUX := $(B)/tests/bench/linux
-$(BENCH_LINUX): tests/bench/linux.c
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
-
-.PHONY: bench-linux
+# One command for all counts of instructions: of lg.ko (tests/guests) and of a Linux guest beside the same kernel bare (tests/linux).
 bench-icount: bench-linux
-bench-linux: module launch-programs $(BENCH_LINUX) ## instructions that a Linux guest pays, beside the same kernel booted bare
-	@tests/bench/linux.sh $(CURDIR)/kmod/lg.ko $(CURDIR)/$(B) $(BENCH_LINUX)
