@@ -12,11 +12,23 @@ options=$1
 shift
 mkdir -p $work
 vmlinux=$(guest/build.sh)
+
+# The module for another kernel, built in a copy: the one in kmod/ stays what it is.
+module_for() {
+	mkdir -p $work/kmod-$1
+	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' |
+		cpio --quiet -pdm ../$work/kmod-$1 2>/dev/null)
+	make -s -C "$(tests/host/headers.sh $1)" M=$PWD/$work/kmod-$1 modules >&2
+	echo $work/kmod-$1/lg.ko
+}
+
+module=kmod/lg.ko
+case $options in *"--kernel 6.12"*) module=$(module_for 6.12) ;; esac
 noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle" && { echo "FAIL kernel: its log has the above"; exit 1; }'
 guest/mkinitramfs.sh -o $work/selftest.cpio -f $B/selftest:/bin/selftest -c "selftest; s=\$?; $noise; exit \$s"
 guest/mkinitramfs.sh -o $work/load.cpio -f $B/selftest:/bin/selftest -c "selftest forks cow avx registers churn; exit \$?"
 guest/mkinitramfs.sh -o $work/seven.cpio -c 'exit 7'
-files=("$vmlinux" $work/{selftest,load,seven}.cpio kmod/lg.ko tests/linux/host.sh)
+files=("$vmlinux" $work/{selftest,load,seven}.cpio $module tests/linux/host.sh)
 for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=($B/$p); done
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
 exec tests/host/run --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"
