@@ -256,7 +256,7 @@ bool vq_publish(struct vq *q)
 	uint16_t old = q->signalled;
 	bool valid = q->signalled_valid;
 
-	if (!q->started || !q->staged)
+	if (!q->staged)
 		return false;
 	q->used_idx = (uint16_t)(q->used_idx + q->staged);
 	__atomic_store_n(&q->used[1], q->used_idx, __ATOMIC_RELEASE);

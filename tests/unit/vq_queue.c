@@ -129,6 +129,22 @@ Test(vq, unpop_gives_back_in_order)
 	rig_free(r);
 }
 
+/* A receiver that takes and gives back all the time must not run out of its pass. */
+Test(vq, unpop_does_not_use_up_the_pass)
+{
+	struct rig *r = rig_new(0, QSIZE);
+
+	fill_desc(r);
+	offer(r, 0);
+	vq_pass(&r->q);
+	for (unsigned int i = 0; i < 3 * QSIZE; i++) {
+		cr_assert_eq(vq_pop(&r->q, &r->c), 1);
+		vq_unpop(&r->q, 0);
+		cr_assert_not(vq_exhausted(&r->q));
+	}
+	rig_free(r);
+}
+
 Test(vq, completion_out_of_order)
 {
 	struct rig *r = rig_new(0, QSIZE);
