@@ -91,14 +91,30 @@ static void broken(struct backend_queue *bq)
 		bq->be->engine->signal(&bq->err);
 }
 
+/* Only noted: a full barrier and an interrupt for each of a batch of completions would cost more than the requests. */
 void backend_notify(struct backend *be, struct vq *q)
 {
-	struct backend_queue *bq = queue_of(be, q);
+	be->notify |= 1u << q->index;
+}
+
+static void publish(struct backend_queue *bq)
+{
+	struct vq *q = &bq->v->vq;
 
 	if (q->broken)
 		broken(bq);
 	if (vq_publish(q) && bq->v->call >= 0)
-		be->engine->signal(&bq->call);
+		bq->be->engine->signal(&bq->call);
+}
+
+static void publish_all(struct backend *be)
+{
+	uint32_t todo = be->notify;
+
+	be->notify = 0;
+	for (unsigned int i = 0; todo; i++, todo >>= 1)
+		if (todo & 1)
+			publish(&be->queue[i]);
 }
 
 void backend_again(struct backend *be, struct vq *q)
@@ -178,6 +194,7 @@ static void turn(struct backend *be)
 		op->done(op, op->res);
 	}
 	run_pending(be);
+	publish_all(be);
 	be->engine->wait(be, !be->ready && !be->pending && !be->over);
 }
 
@@ -190,7 +207,7 @@ static void drain(struct backend_queue *bq)
 		be->ops->queue_stop(be, q);
 	while (q->inflight)
 		turn(be);
-	backend_notify(be, q);
+	publish(bq);
 }
 
 /* --- what the session asks for --- */

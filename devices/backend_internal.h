@@ -73,6 +73,7 @@ struct backend {
 	struct vu_session session;
 	struct backend_queue queue[VU_MAX_QUEUES];
 	uint32_t pending; /* bit per queue that wants a pass */
+	uint32_t notify; /* bit per queue with completions to publish at the end of this turn */
 	struct backend_watch control;
 	int over; /* the connection is: -errno */
 
