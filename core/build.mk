@@ -6,7 +6,7 @@ $(eval $(call program,lguest-core,core/core.o $(CORE_OBJS) $(IPC_FRONTEND) $(POL
 $(eval $(call program,lguest-run,core/run.o $(RUN_OBJS)))
 
 # The commands for people. CMD='...' runs that in the guest and exits with its status.
-LAUNCH_PROGRAMS := $(addprefix $(B)/,lguest-run lguest-core lguest-console lguest-block lguest-net)
+LAUNCH_PROGRAMS := $(addprefix $(B)/,lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng)
 .PHONY: run launch-programs
 launch-programs: $(LAUNCH_PROGRAMS)
 

@@ -37,7 +37,6 @@ enum role_kind {
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
  * @pid: of its process, 0 = none runs; @pidfd: the same
  * @started_ms: when, @strikes: deaths that were its own fault, in a row
- * @recovered: the core has taken it in use
  */
 struct role {
 	enum role_kind kind;
@@ -59,8 +58,7 @@ struct role {
 	int pidfd;
 	uint64_t started_ms;
 	unsigned int strikes;
-	bool recovered;
-	bool given_up;
+	bool blamed;		/* the core gave up its connection, and it was killed for that */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */
 };
 

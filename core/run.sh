@@ -43,7 +43,7 @@ on_this_machine() {
 # In the test host the launcher's messages and the guest's early console go to a file, printed when something is wrong.
 in_the_test_host() {
 	local files=(--file "kmod/lg.ko:/lg.ko" --file "$vmlinux:/guest/vmlinux" --file "$work/initramfs:/guest/initramfs") p
-	for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=(--file "$B/$p:/bin/lguest/$p"); done
+	for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=(--file "$B/$p:/bin/lguest/$p"); done
 	local start="insmod /lg.ko && /bin/lguest/lguest-run $(options /guest)"
 	local host=(tests/host/run --mem $((memory * 2 + 512)) "${files[@]}")
 	say "this machine has no /dev/lguest: starting the emulated host"

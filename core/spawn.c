@@ -189,7 +189,7 @@ int spawn_role(struct launch *l, struct role *r)
 	close(sock[1]);
 	close(drain[1]);
 	r->started_ms = now_ms();
-	r->wanted = r->recovered = false;
+	r->wanted = r->blamed = false;
 	return err;
 }
 

@@ -27,6 +27,7 @@
 #define STRIKES_MAX	5	/* deaths in a row within STRIKE_MS of the start, not by somebody's SIGKILL */
 #define STRIKE_MS	1000
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
+#define DYING_MS	200	/* for a process whose connection closed to be seen dead */
 #define ROLE_LEFT	4	/* lguest-console: three times ctrl-C (devices/backend_main.c) */
 
 /**
@@ -103,16 +104,21 @@ static void core_ended(struct watch *w, const struct control_msg *msg)
 	finish(w, code, "%s", msg->text);
 }
 
-/* The connection is dead, and perhaps the process is not: it hangs, or broke the protocol. Its end starts it again. */
+/*
+ * The connection is dead. The process is dying, and its end says why; or it hangs or broke the protocol, and is
+ * ended here. Either way role_died() starts it again.
+ */
 static void device_lost(struct watch *w, const struct control_msg *msg)
 {
 	struct role *r = &w->l->role[msg->device];
+	struct pollfd p = { .fd = r->pidfd, .events = POLLIN };
 
 	if (r->kind == ROLE_FOREIGN) {
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
-		r->given_up = true;
 		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
-	} else if (r->pid) {
+	} else if (r->pid && poll(&p, 1, DYING_MS) == 0) {
+		complain("%s hangs (%s): ending it", r->name, msg->text);
+		r->blamed = true;
 		kill(r->pid, SIGKILL);
 	}
 }
@@ -141,7 +147,6 @@ static bool core_message(struct watch *w)
 	case CONTROL_RECOVERED:
 		if (!w->l->roles)
 			break;
-		w->l->role[msg.device].recovered = true;
 		complain("%s is back after %llu ms", w->l->role[msg.device].name,
 			 (unsigned long long)(now_ms() - w->l->role[msg.device].started_ms));
 		break;
@@ -178,7 +183,7 @@ static void core_died(struct watch *w)
 		finish(w, EXIT_CORE, "lguest-core was killed by signal %d (%s); the guest is over", info.si_status,
 		       strsignal(info.si_status));
 	else
-		finish(w, info.si_status ? info.si_status : EXIT_CORE, "lguest-core ended with status %d; the guest is over",
+		finish(w, info.si_status >= EXIT_USAGE ? info.si_status : EXIT_CORE, "lguest-core ended with status %d; the guest is over",
 		       info.si_status);
 }
 
@@ -186,7 +191,6 @@ static void core_died(struct watch *w)
 
 static void give_up(struct watch *w, struct role *r)
 {
-	r->given_up = true;
 	complain("%s died %d times in a row: the guest goes on without it", r->name, STRIKES_MAX);
 	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), -1);
 }
@@ -235,7 +239,7 @@ static void role_died(struct watch *w, struct role *r)
 		finish(w, EXIT_ROLE + (int)r->kind, "%s could not be started", r->name);
 		return;
 	}
-	own_fault = info.si_code == CLD_EXITED || info.si_status != SIGKILL;
+	own_fault = r->blamed || info.si_code == CLD_EXITED || info.si_status != SIGKILL;
 	r->strikes = own_fault && now_ms() - r->started_ms < STRIKE_MS ? r->strikes + 1 : 0;
 	if (r->strikes >= STRIKES_MAX) {
 		give_up(w, r);

@@ -7,4 +7,4 @@ BACKEND_LIBS := -luring $(POLICY_LIBS)
 # $(call role_objs,ROLE): manifest and compiled filters of a role
 role_objs = policy/role-$(1).o policy/filter-$(1).o
 
--include devices/block/build.mk devices/net/build.mk devices/console/build.mk
+-include devices/block/build.mk devices/net/build.mk devices/console/build.mk devices/rng/build.mk

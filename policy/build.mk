@@ -1,6 +1,6 @@
 # One compiled filter per role: $(B)/policy/filter-ROLE.o, printed by a build-time tool from policy/role-ROLE.c.
 # A role's program links $(POLICY_OBJS) (the code that applies and prints), role-ROLE.o and filter-ROLE.o.
-POLICY_ROLES := block block-sync net console core minder
+POLICY_ROLES := block block-sync net console rng core minder
 POLICY_OBJS := policy/enter.o policy/seal.o policy/root.o policy/print.o policy/role-minder.o policy/filter-minder.o
 POLICY_LIBS := -lcap-ng
 

@@ -134,6 +134,7 @@ extern const struct policy_role policy_block;		/* lguest-block on io_uring */
 extern const struct policy_role policy_block_sync;	/* lguest-block on pread/pwrite */
 extern const struct policy_role policy_net;
 extern const struct policy_role policy_console;
+extern const struct policy_role policy_rng;
 extern const struct policy_role policy_core;
 extern const struct policy_role policy_minder;		/* the parent that waits for a role in its own pid namespace */
 

@@ -99,6 +99,7 @@ expect 105 'the image img is in use' 'nor can it be read meanwhile' $K --block r
 kill $run; wait $run
 ends 'everything ends behind it'
 cp img img2
+guest 4 'a source of random numbers' --console none --cmdline 4 --rng
 guest 3 'a disk read-only and one writable' --console none --cmdline 3 --block ro:img --block img2,serial=A
 mv /dev/lguest /dev/lguest.away; ln -s /dev/null /dev/lguest
 expect 104 'is not lguest' 'another device in the place of /dev/lguest' $K
@@ -132,12 +133,20 @@ for which in grandchild child; do
 		wait_for "$role is back" && ok "$role ($which) killed: it is back" || not_ok "$role ($which) killed: it is back"
 	done
 done
+# The signal that a bug would cause (to the minder: a namespace's first process does not get it), as often as makes lguest-run give the role up
+: >$err
+i=0
+while [ $i -lt 6 ] && ! grep -q 'died 5 times' $err; do
+	kill -SEGV $(child $run block0) 2>/dev/null
+	usleep 400000; i=$((i + 1))
+done
+grep -q 'block0 died 5 times in a row: the guest goes on' $err && ok 'a role that keeps dying is given up' || not_ok 'a role that keeps dying is given up'
 kill -0 $run && ok 'the guest lives on' || not_ok 'the guest lives on'
 : >$err
-kill -STOP $(grandchild $run block0); usleep 500000; kill -CONT $(grandchild $run block0)
+kill -STOP $(grandchild $run console0); usleep 500000; kill -CONT $(grandchild $run console0)
 kill -STOP $(grandchild $run lguest-core); usleep 500000; kill -CONT $(grandchild $run lguest-core)
 usleep 500000
-kill -0 $run && ok 'stopping and continuing block and core ends nothing' || not_ok 'stopping and continuing block and core ends nothing'
+kill -0 $run && ok 'stopping and continuing console and core ends nothing' || not_ok 'stopping and continuing console and core ends nothing'
 kill $run; wait $run
 ends 'nothing is left behind all that'
 
