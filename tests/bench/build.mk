@@ -8,7 +8,7 @@ $(BLKFE): $(addprefix $(B)/,tests/bench/blkfe.o tests/bench/blkdrv.o $(IPC_FRONT
 BENCH_NET := $(B)/tests/bench/bench-net
 $(BENCH_NET): $(addprefix $(B)/,tests/bench/net.o tests/frontend/driver.o $(IPC_FRONTEND))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -luring
 
 .PHONY: bench-net
 bench-net: $(BENCH_NET) $(B)/lguest-net ## frames a second through lguest-net, against a read/write loop
