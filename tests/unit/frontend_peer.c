@@ -199,6 +199,19 @@ Test(frontend, L6_answers_that_do_not_fit)
 	hostile_answer("with a descriptor", VU_GET_CONFIG, VU_REPLY, 20, fd);
 }
 
+Test(frontend, L6_config_answer_that_contradicts_itself)
+{
+	struct vu_msg m = { .request = VU_GET_CONFIG, .flags = VU_REPLY, .size = 20, .u.config.size = 4 };
+	struct vu_fe fe;
+	uint8_t buf[8];
+
+	open_hostile(&fe, VU_P_CONFIG);
+	cr_assert_eq(vu_send(&far, &m), 0);
+	cr_assert_eq(vu_fe_get_config(&fe, 0, buf, 8), -EPROTO);
+	vu_fe_close(&fe);
+	close(far.fd);
+}
+
 Test(frontend, L6_inflight_record_shapes)
 {
 	struct vu_inflight bad[] = {

@@ -94,6 +94,10 @@ Test(ipc_rows, R13_config_writes)
 	cr_assert_eq(say(r, VU_SET_CONFIG, &c, 14), -EPROTO, "over the end");
 	c = (struct vu_config){ .offset = 32, .size = 100 };
 	cr_assert_eq(say(r, VU_SET_CONFIG, &c, 13), -EPROTO, "claims more than was sent");
+	c.size = 28;
+	cr_assert_eq(say(r, VU_SET_CONFIG, &c, 13), -EPROTO, "claims what would fit, and sends less");
+	c.size = 29;
+	cr_assert_eq(say(r, VU_SET_CONFIG, &c, 41), -EPROTO, "begins at a writable byte, ends over the end");
 	c.size = 257;
 	cr_assert_eq(say(r, VU_SET_CONFIG, &c, 13), -EPROTO);
 	ipc_rig_free(r);
