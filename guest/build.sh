@@ -85,7 +85,7 @@ compile() {
 			die "configuring failed: $(tail -1 "$obj/config.log")"
 		cp "$here/config" "$obj/.lguest-config"
 	fi
-	nice -n 10 make -C "$tree" O="$obj" ARCH=x86_64 KBUILD_BUILD_USER=lguest KBUILD_BUILD_HOST=lguest -j"$jobs" vmlinux \
+	nice -n 10 make -C "$tree" O="$obj" ARCH=x86_64 KBUILD_BUILD_USER=lguest KBUILD_BUILD_HOST=lguest LOCALVERSION= -j"$jobs" vmlinux \
 		2>"$obj/build.err" | while read -r line; do
 		echo "$line" >&3
 		case $line in
