@@ -171,6 +171,8 @@ int vq_pop(struct vq *q, struct vq_chain *c)
 		return r;
 	if (head >= q->size)
 		why = "head beyond the queue size";
+	else if (q->inflight + q->staged == q->size) /* completed heads are the driver's again once published, not before */
+		why = "more requests than descriptors";
 	else if (is_busy(q, head))
 		why = "head is already in flight"; /* else one request would complete, and free, the other's buffers */
 	else

@@ -129,6 +129,7 @@ static void check(void)
 		busy += held[i].busy;
 	REQUIRE(busy == fake.vq[0].inflight, "%u requests held, %u in flight", busy, fake.vq[0].inflight);
 	REQUIRE(fake.vq[0].staged <= completed, "more completions than were made");
+	REQUIRE(fake.vq[0].staged + busy <= fake.vq[0].size || !fake.vq[0].started, "more than the queue has");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

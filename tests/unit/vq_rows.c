@@ -230,6 +230,27 @@ Test(vq_rows, R7_head_twice_in_flight)
 	rig_free(r);
 }
 
+/* A head that is offered again when it was completed but not yet given back: what is staged must not outgrow its array. */
+Test(vq_rows, R7_heads_again_before_they_came_back)
+{
+	struct rig *r = rig_new(0, QSIZE);
+	unsigned int n = 0;
+
+	for (uint16_t i = 0; i < QSIZE; i++)
+		put_desc(r->desc, i, DATA, 8, VQ_DESC_WRITE, 0);
+	for (uint16_t i = 0; i < 3 * QSIZE && !r->q.broken; i++) {
+		offer(r, i % QSIZE);
+		if (pop(r) > 0) {
+			vq_push(&r->q, r->c.head, 8);
+			n++;
+		}
+	}
+	cr_assert_eq(n, QSIZE);
+	vq_publish(&r->q);
+	expect_broken(r, "more requests than descriptors");
+	rig_free(r);
+}
+
 Test(vq_rows, R7_head_again_after_completion)
 {
 	struct rig *r = rig_new(0, QSIZE);
