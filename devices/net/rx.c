@@ -153,7 +153,7 @@ static void read_on(struct net_pair *pair)
 {
 	unsigned int space = NET_RX_SLOTS - pair->rx_count, n = pair->rx_batch;
 
-	if (pair->rx_reading || !space)
+	if (pair->rx_reading)
 		return;
 	if (n > space)
 		n = space;

@@ -86,6 +86,10 @@ Test(net, headers_only_as_negotiated)
 	*header() = (struct net_hdr){ .gso_type = 1, .gso_size = 1400, .flags = 1 };
 	cr_assert_not(sent(100), "nor segmentation");
 	fake_stop(1);
+	fake.ops->features_acked(NULL, 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_CSUM);
+	fake_start(1, 8, 0);
+	cr_assert_not(sent(100), "checksums alone are no segmentation");
+	fake_stop(1);
 	fake.ops->features_acked(NULL, ALL);
 	fake_start(1, 8, 0);
 	cr_assert(sent(100));
