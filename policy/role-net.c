@@ -34,7 +34,6 @@ static const struct policy_limit limits[] = {
 
 static const struct policy_ring_op ring_ops[] = {
 	ROLE_RING_LOOP,
-	{ IORING_OP_READV, "READV", "frames received" },
 	{ IORING_OP_WRITEV, "WRITEV", "frames sent" },
 	{ 0 }
 };

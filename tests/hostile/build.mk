@@ -17,7 +17,11 @@ MUTANT_NEEDS := $(B)/lguest-block $(BLKFE) $(B)/tests/unit/policy_audit
 check-mutants: $(MUTANT_NEEDS) ## take each rule of a manifest away: a test must miss it
 	B=$(B) tests/hostile/mutants.sh block block-sync
 
-CHECKS += sandbox mutants
+CHECKS += sandbox mutants sandbox-host
+.PHONY: $(R)/sandbox-host.tap
+$(R)/sandbox-host.tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)
+	@mkdir -p $(@D)
+	B=$(B) tests/hostile/inhost.sh > $@ || true
 $(R)/sandbox.tap: $(HOSTILE)
 	@mkdir -p $(@D)
 	for r in $(HOSTILE_ROLES); do for t in acts ring calls; do \

@@ -4,35 +4,43 @@
 # mutants.sh ROLE...: is every rule of a manifest needed? Takes one rule away at a time (a system call of a stage, a ring
 # opcode, a descriptor, a limit, a namespace), links the role with what is left, and runs it once through everything that
 # it can do and past the audit of running roles. One of the two must fail. A rule that nothing uses is found here: taking it
-# away changes nothing. Prints TAP lines. B is the build folder; roles: block block-sync.
+# away changes nothing. Prints TAP lines. B is the build folder; roles: block block-sync net console.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build/release}
 BLKFE=$B/tests/bench/blkfe
 AUDIT=$B/tests/unit/policy_audit
+ROLES=$B/tests/frontend/roles
 work=$(mktemp -d /var/tmp/lguest-mutants.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 fails=0
 mkdir "$work/bin"
 truncate -s 1M "$work/image"
 
-# The link command of lguest-block, with the role's two objects taken from $work.
-make -n -W "$B/policy/role-block.o" "$B/lguest-block" 2>/dev/null | grep -e "-o $B/lguest-block " | tail -n 1 > "$work/link"
-[ -s "$work/link" ] || { echo "not ok mutants: no link command"; exit 1; }
 CFLAGS='-std=gnu11 -O1 -D_GNU_SOURCE -Iinclude -Ikmod/include/uapi -I.'
 
-link_role() { # link_role ROLE: with $work/role.o and $work/filter.o where they exist
-	local cmd
-	cmd=$(sed "s#-o $B/lguest-block #-o $work/bin/lguest-block #" "$work/link")
+program_of() { case $1 in block*) echo lguest-block ;; *) echo "lguest-$1" ;; esac; }
+
+# The link command of a role's program, with the role's two objects taken from $work where they exist.
+link_role() { # link_role ROLE
+	local program cmd
+	program=$(program_of "$1")
+	if [ ! -f "$work/link-$program" ]; then
+		make -n -W "$B/policy/role-$1.o" "$B/$program" 2>/dev/null | grep -e "-o $B/$program " | tail -n 1 > "$work/link-$program"
+		[ -s "$work/link-$program" ] || { echo "not ok $1: no link command"; exit 1; }
+	fi
+	cmd=$(sed "s#-o $B/$program #-o $work/bin/$program #" "$work/link-$program")
 	[ ! -f "$work/role.o" ] || cmd=${cmd//$B\/policy\/role-$1.o/$work/role.o}
 	[ ! -f "$work/filter.o" ] || cmd=${cmd//$B\/policy\/filter-$1.o/$work/filter.o}
 	eval "$cmd"
 }
 
 survives() { # survives ROLE: true when nothing notices
-	local opt=
-	[ "$1" = block ] || opt=--no-io-uring
-	timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" $opt > "$work/log" 2>&1 || return 1
+	case $1 in
+	block)	    timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" > "$work/log" 2>&1 ;;
+	block-sync) timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --no-io-uring > "$work/log" 2>&1 ;;
+	*)	    timeout 60 "$ROLES" "$work/bin" "$1" > "$work/log" 2>&1 ; ! grep -q "^not ok $1:" "$work/log" && grep -q "^ok $1:" "$work/log" ;;
+	esac || return 1
 	BIN_DIR=$work/bin timeout 60 "$AUDIT" --filter "policy_audit/${1/-/_}" > "$work/log" 2>&1
 }
 
@@ -74,11 +82,15 @@ drop_text() { # drop_text ROLE NAME SED-EXPRESSION: on the manifest and on what 
 }
 
 for role; do
+	# roles.c runs both of its programs: the other one as it is
+	rm -f "$work"/bin/*
+	ln -sf "$PWD/$B/lguest-console" "$PWD/$B/lguest-net" "$work/bin/"
+	rm -f "$work/bin/$(program_of "$role")"
 	link_role "$role"
 	if survives "$role"; then echo "ok $role: all rules in place"; else echo "not ok $role: all rules in place"; sed "s,^,# ," "$work/log"; exit 1; fi
 	opt=
-	[ "$role" = block ] || opt=--no-io-uring
-	"$B/lguest-block" $opt --print-policy > "$work/policy.txt"
+	[ "$role" != block-sync ] || opt=--no-io-uring
+	"$B/$(program_of "$role")" $opt --print-policy > "$work/policy.txt"
 	row=0
 	while read -r stage name; do
 		[ "$stage" = sealed ] || drop_call "$role" setup $row "$name"
@@ -90,12 +102,12 @@ for role; do
 		[ "$op" != READ ] || other=WRITE
 		drop_text "$role" "ring opcode $op" "s/\{ IORING_OP_$op, [^}]*\}/{ IORING_OP_$other, \"$other\", \"\" }/"
 	done
-	for fd in LOG CONTROL DRAIN RING INFLIGHT RESOURCE; do
+	for fd in LOG CONTROL DRAIN RING INFLIGHT RESOURCE RESOURCE_OUT RESIZE LISTEN TAP; do
 		grep -q "POLICY_FD_$fd, " "policy/role-$role.c" policy/role-common.h || continue
-		[ "$fd" = RING ] && [ "$role" != block ] && continue
+		[ "$fd" = RING ] && [ "$role" = block-sync ] && continue
 		other=LOG
 		[ "$fd" != LOG ] || other=CONTROL
-		drop_text "$role" "descriptor $fd" "s/\{ POLICY_FD_$fd, 1, [^}]*\}/{ POLICY_FD_$other, 1, POLICY_BOTH, \"\", \"\" }/"
+		drop_text "$role" "descriptor $fd" "s/\{ POLICY_FD_$fd, [^}]*\}/{ POLICY_FD_$other, 1, POLICY_BOTH, \"\", \"\" }/"
 	done
 	for limit in $(sed -n 's/^limit [a-z]* *\([A-Z]*\) .*/\1/p' "$work/policy.txt"); do
 		other=CORE

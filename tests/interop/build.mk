@@ -6,4 +6,4 @@ $(R)/interop-$(1).tap: programs
 	@mkdir -p $$(@D)
 	BIN=$(B) tests/interop/$(1) > $$@ || true
 endef
-$(foreach t,block net,$(eval $(call interop,$(t))))
+$(foreach t,block blkio net,$(eval $(call interop,$(t))))

@@ -11,13 +11,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/if_tun.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -313,22 +316,17 @@ Test(policy_audit, block_sync)
 	audit_block("--no-io-uring", want, 0);
 }
 
-Test(policy_audit, console)
+/* A role that needs no driver to be looked at: connect, audit, hang up. */
+static void audit_idle(const char *name, const char *opt, const char *opt2, const struct want_fd *want)
 {
-	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
-	const char *argv[8] = { program, opt };
-	static const struct want_fd want[] = {
-		{ 2, "" }, { 3, "socket:" }, { 5, "/var/tmp/lguest-audit-" }, { 6, "pipe:" },
-		{ 7, "anon_inode:[io_uring]" }, { 11, "/memfd:lguest-inflight" }, { 0 },
-	};
+	char program[128];
+	const char *argv[8] = { program, opt, opt2 };
 	struct blkdrv_backend be = { .quiet = true };
 	static struct vu_fe fe;
 	pid_t role;
 	int fd;
 
-	make_image(path);
-	snprintf(program, sizeof(program), "%s/lguest-console", bin_dir());
-	snprintf(opt, sizeof(opt), "--file=%s", path);
+	snprintf(program, sizeof(program), "%s/%s", bin_dir(), name);
 	fd = blkdrv_spawn(&be, argv);
 	cr_assert(fd >= 0);
 	cr_assert_eq(vu_fe_open(&fe, fd, ~0ull, 3000), 0);
@@ -338,8 +336,73 @@ Test(policy_audit, console)
 	expect_empty_root(role);
 	expect_descriptors(role, want, 1);
 	expect_maps(role, 0, 2);
+	expect_limit(role, "Max core file size", "0");
+	expect_limit(role, "Max locked memory", "0");
+	expect_limit(role, "Max open files", "128");
+	expect_limit(role, "Max msgqueue size", "0");
+	expect_idle(role);
 	cr_expect_leq(pss(role), 700, "PSS %ld KiB", pss(role));
 	vu_fe_close(&fe);
+	waitpid(be.pid, NULL, 0);
+}
+
+Test(policy_audit, console)
+{
+	static const struct want_fd want[] = {
+		{ 2, "" }, { 3, "socket:" }, { 5, "/var/tmp/lguest-audit-" }, { 6, "pipe:" },
+		{ 7, "anon_inode:[io_uring]" }, { 11, "/memfd:lguest-inflight" }, { 0 },
+	};
+	char path[] = "/var/tmp/lguest-audit-XXXXXX", opt[64];
+
+	make_image(path);
+	snprintf(opt, sizeof(opt), "--file=%s", path);
+	audit_idle("lguest-console", opt, NULL, want);
+	unlink(path);
+}
+
+Test(policy_audit, net)
+{
+	static const struct want_fd want[] = {
+		{ 2, "" }, { 3, "socket:" }, { 6, "pipe:" }, { 7, "anon_inode:[io_uring]" },
+		{ 11, "/memfd:lguest-inflight" }, { 16, "/dev/net/tun" }, { 0 },
+	};
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, .ifr_name = "lgaudit0" };
+	char opt[32];
+	int tap;
+
+	cr_assert_eq(unshare(CLONE_NEWNET), 0, "needs root");
+	tap = open("/dev/net/tun", O_RDWR);
+	cr_assert(tap >= 0 && !ioctl(tap, TUNSETIFF, &ifr));
+	snprintf(opt, sizeof(opt), "--tap-fd=%d", tap);
+	audit_idle("lguest-net", opt, NULL, want);
+	close(tap);
+}
+
+/* The whole way as an ordinary user, with nothing but the rights to its own image. */
+Test(policy_audit, ordinary_user)
+{
+	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
+	const char *argv[12] = { "/usr/bin/setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", program, opt };
+	struct blkdrv_backend be = { .quiet = true };
+	static struct blkdrv d;
+	char *status;
+	int fd;
+
+	make_image(path);
+	cr_assert_eq(chown(path, 1000, 1000), 0);
+	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
+	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	fd = blkdrv_spawn(&be, argv);
+	cr_assert(fd >= 0);
+	cr_assert_eq(blkdrv_open(&d, fd, 1, 1 << 16, ~0ull), 0);
+	cr_expect_eq(blkdrv_io(&d, VIRTIO_BLK_T_OUT, 0, d.data, 4096), VIRTIO_BLK_S_OK);
+	cr_expect_eq(blkdrv_io(&d, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), VIRTIO_BLK_S_OK);
+	status = read_proc(child_of(be.pid), "status");
+	cr_expect(strstr(status, "Uid:\t1000\t1000\t1000\t1000") && strstr(status, "CapBnd:\t0000000000000000") &&
+		  strstr(status, "Seccomp:\t2"), "%s", status);
+	expect_own_namespaces(child_of(be.pid));
+	expect_empty_root(child_of(be.pid));
+	blkdrv_close(&d);
 	waitpid(be.pid, NULL, 0);
 	unlink(path);
 }
