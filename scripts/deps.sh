@@ -21,7 +21,7 @@ packages_of() {
 	guest)	 echo gcc make flex bison bc perl libelf-dev libssl-dev xz-utils cpio kmod rsync patch python3 \
 			  'linux-source-6.1|linux-source' busybox-static squashfs-tools e2fsprogs ;;
 	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libcap-ng-dev libmd-dev libcriterion-dev ;;
-	bochs)	 echo g++ make xz-utils libc6-dev dpkg-dev ;;
+	bochs)	 echo g++ make patch xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ ;;
 	bench)	 echo fio qemu-utils qemu-system-common ;;
 	interop) echo mmdebstrap e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;

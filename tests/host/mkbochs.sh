@@ -10,7 +10,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 here=$CACHE/bochs
-text=$(hash_of "$0" "$HOSTDIR/lib.sh")
+text=$(hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/bochs-tlb.patch")
 dir=$here/$text
 
 [ -d "$dir" ] && { echo "$dir"; exit 0; }
@@ -39,6 +39,8 @@ tar -xf "$SCRATCH"/bochs_3.*.orig.tar.* -C "$SCRATCH/src" --strip-components=1
 cd "$SCRATCH/src"
 sed -i 's/^  if (0) {$/  if (host >= guest) {/' memory/memory_stub.cc
 grep -q 'if (host >= guest)' memory/memory_stub.cc || die "this Bochs lays out memory in another way: revise mkbochs.sh"
+
+patch -s -p1 <"$HOSTDIR/bochs-tlb.patch" || die "bochs-tlb.patch does not fit this Bochs: revise it"
 
 say "building Bochs (one to three minutes)"
 ./configure --enable-x86-64 --enable-cpu-level=6 --enable-smp --enable-avx --enable-evex --enable-cet \

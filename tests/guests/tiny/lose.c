@@ -48,7 +48,7 @@ static void at(enum way how, u64 address, u64 user)
 	map(current_root, address, pa(one), PTE_W | user);
 	CHECK_EQ(p[0], 1);
 	p[1] = 5;
-	lose(how, address, pa(one) | PTE_P | user | PTE_A, LG_LOST_WRITE);	/* the write permission */
+	lose(how, address, pa(one) | PTE_P | user | PTE_A | PTE_D, LG_LOST_WRITE);	/* the write permission */
 	CHECK_EQ(p[0], 1);
 	CHECK_EQ(try_write(p, 7), 14);
 	CHECK_EQ(fault.error, 3);

@@ -34,7 +34,7 @@ void guest_main(u64 arg, u64 seed)
 	user_map(boot_pml4);
 	page[0] = 17;
 	map(boot_pml4, AT, pa(page), PTE_U | PTE_W);
-	map(boot_pml4, AT + 4096, pa(page), PTE_U);
+	map(boot_pml4, AT + 4096, pa(page), PTE_U | PTE_D);	/* dirty is no permission */
 	map(boot_pml4, AT + 8192, pa(page), PTE_W);
 	for (int i = 0; i < 3; i++) {
 		CHECK_EQ(user_call(reader, AT), 17);
