@@ -58,7 +58,7 @@ static void explain_role(const struct role *r)
 		printf("  may      whatever you allow it: lguest-run did not start it and does not confine it\n");
 	else
 		printf("  may      move data between the two (%s --print-policy)\n"
-		       "  dies     started again, requests in flight run again; after 5 deaths of itself in a row the guest goes on without it\n",
+		       "  dies     started again, requests in flight run again; after 5 deaths of itself within 30 s the guest goes on without it\n",
 		       program_of(r));
 }
 

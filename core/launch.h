@@ -36,7 +36,7 @@ enum role_kind {
  * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
  * @pid: of its process, 0 = none runs; @pidfd: the same
- * @started_ms: when, @strikes: deaths that were its own fault, in a row
+ * @started_ms: when; @strikes: deaths that were its own fault since @first_strike_ms
  */
 struct role {
 	enum role_kind kind;
@@ -56,7 +56,7 @@ struct role {
 	int drain;
 	pid_t pid;
 	int pidfd;
-	uint64_t started_ms;
+	uint64_t started_ms, first_strike_ms;
 	unsigned int strikes;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */

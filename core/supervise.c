@@ -24,8 +24,8 @@
 #include "core/exit.h"
 #include "core/launch.h"
 
-#define STRIKES_MAX	5	/* deaths in a row within STRIKE_MS of the start, not by somebody's SIGKILL */
-#define STRIKE_MS	1000
+#define STRIKES_MAX	5	/* deaths within STRIKES_MS that are not somebody's SIGKILL: it will not get better */
+#define STRIKES_MS	30000
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
 #define DYING_MS	200	/* for a process whose connection closed to be seen dead */
 #define ROLE_LEFT	4	/* lguest-console: three times ctrl-C (devices/backend_main.c) */
@@ -191,7 +191,7 @@ static void core_died(struct watch *w)
 
 static void give_up(struct watch *w, struct role *r)
 {
-	complain("%s died %d times in a row: the guest goes on without it", r->name, STRIKES_MAX);
+	complain("%s died %d times within %d s: the guest goes on without it", r->name, STRIKES_MAX, STRIKES_MS / 1000);
 	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), -1);
 }
 
@@ -218,6 +218,18 @@ static void describe_death(const struct role *r, const siginfo_t *info)
 			 strsignal(info->si_status));
 }
 
+/* Count a death. Return: was it one too many? */
+static bool strike(struct role *r)
+{
+	uint64_t now = now_ms();
+
+	if (!r->strikes || now - r->first_strike_ms > STRIKES_MS) {
+		r->strikes = 0;
+		r->first_strike_ms = now;
+	}
+	return ++r->strikes >= STRIKES_MAX;
+}
+
 static void role_died(struct watch *w, struct role *r)
 {
 	siginfo_t info;
@@ -240,8 +252,7 @@ static void role_died(struct watch *w, struct role *r)
 		return;
 	}
 	own_fault = r->blamed || info.si_code == CLD_EXITED || info.si_status != SIGKILL;
-	r->strikes = own_fault && now_ms() - r->started_ms < STRIKE_MS ? r->strikes + 1 : 0;
-	if (r->strikes >= STRIKES_MAX) {
+	if (own_fault && strike(r)) {
 		give_up(w, r);
 		return;
 	}
