@@ -305,10 +305,11 @@ int vu_fe_get_config(struct vu_fe *fe, uint32_t off, void *buf, uint32_t len)
 		return -EINVAL;
 	m.u.config.offset = off;
 	m.u.config.size = len;
-	err = exchange(fe, &m, 12, 12 + len, 0, fe->timeout_ms);
+	/* A refusal has no payload (libvhost-user, and so qemu-storage-daemon) or a header that says 0 bytes. */
+	err = exchange(fe, &m, 0, 12 + len, 0, fe->timeout_ms);
 	if (err)
 		return err;
-	if (!m.u.config.size)
+	if (!m.size || (m.size >= 12 && !m.u.config.size))
 		return -ENXIO;
 	if (m.u.config.size != len || m.size != 12 + len)
 		return die(fe, -EPROTO, "the back end answered with another part of config space");
