@@ -106,7 +106,7 @@ int blkdrv_open(struct blkdrv *d, int fd, unsigned int queues, size_t data_size,
 	memset(d, 0, sizeof(*d));
 	d->queues = queues;
 	d->data_size = data_size;
-	err = vu_fe_open(&d->fe, fd, ~0ull, 5000);
+	err = vu_fe_open(&d->fe, fd, ~0ull, 20000);
 	if (err)
 		return err;
 	d->features = d->fe.features & features & ~VU_F_PROTOCOL_FEATURES;

@@ -13,9 +13,15 @@ $(HOSTILE): $(addprefix $(B)/,$(HOSTILE_OBJS))
 check-sandbox: $(HOSTILE) ## hostile payloads in each sealed role's place: all must die or fail
 	@rc=0; for r in $(HOSTILE_ROLES); do for t in acts ring calls; do $(HOSTILE) $$t $$r || rc=1; done; done; exit $$rc
 
-MUTANT_NEEDS := $(B)/lguest-block $(BLKFE) $(B)/tests/unit/policy_audit
+ANYROLE := $(B)/tests/hostile/anyrole
+$(ANYROLE): $(addprefix $(B)/,tests/hostile/anyrole.o tests/bench/blkdrv.o $(IPC_FRONTEND))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
+
+MUTANT_NEEDS := $(B)/lguest-block $(B)/lguest-net $(B)/lguest-console $(BLKFE) $(ANYROLE) $(B)/tests/unit/policy_audit \
+	$(B)/tests/frontend/roles
 check-mutants: $(MUTANT_NEEDS) ## take each rule of a manifest away: a test must miss it
-	B=$(B) tests/hostile/mutants.sh block block-sync
+	B=$(B) tests/hostile/mutants.sh block block-sync net console
 
 CHECKS += sandbox mutants sandbox-host
 .PHONY: $(R)/sandbox-host.tap
@@ -29,4 +35,4 @@ $(R)/sandbox.tap: $(HOSTILE)
 		sed 's/^/# /' $@.log; done; done > $@
 $(R)/mutants.tap: $(MUTANT_NEEDS)
 	@mkdir -p $(@D)
-	B=$(B) tests/hostile/mutants.sh block block-sync > $@ || true
+	B=$(B) tests/hostile/mutants.sh block block-sync net console > $@ || true
