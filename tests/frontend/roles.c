@@ -2,7 +2,7 @@
 /*
  * roles.c: lguest-console and lguest-net as whole programs, sandbox and all, under our own front end. Prints TAP lines.
  *
- *	roles BINDIR
+ *	roles BINDIR [console|net]
  *
  * The network part makes its own namespace and tap (as root, or in a user namespace).
  */
@@ -12,6 +12,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
@@ -49,6 +50,28 @@ static bool ok(bool good, const char *fmt, ...)
 	fflush(stdout);
 	failed += !good;
 	return good;
+}
+
+/* --- what every role does for its front end --- */
+
+/* A queue is stopped and started again, on the same eventfds; nothing of before may swallow its first kick. */
+static bool restart_queue(struct drv_queue *q)
+{
+	struct vu_fe_vring v = d.fe.vring[q->index];
+
+	return !vu_fe_vring_stop(&d.fe, q->index, &v.base) && !vu_fe_vring_start(&d.fe, q->index, &v);
+}
+
+/* More descriptors than a role may hold: each must be closed when the next one takes its place. */
+static bool many_descriptors(struct drv_queue *q)
+{
+	struct vu_fe_region r = { .gpa = 0x900000000ull, .size = 4096, .uaddr = 0x9900000000ull, .fd = d.memfd };
+
+	for (int i = 0; i < 200; i++)
+		if (vu_fe_set_call(&d.fe, q->index, q->call) || vu_fe_add_region(&d.fe, &r) ||
+		    vu_fe_remove_region(&d.fe, r.gpa))
+			return false;
+	return true;
 }
 
 /* --- console --- */
@@ -127,7 +150,9 @@ static void console_file(void)
 	int fd = mkstemp(path), status;
 
 	snprintf(opt, sizeof(opt), "--file=%s", path);
-	ok(open_console(opt) && print("first\n", 6, WAIT_MS) && print("second\n", 7, WAIT_MS), "console: file: the guest prints");
+	ok(open_console(opt) && print("first\n", 6, WAIT_MS), "console: file: the guest prints");
+	ok(restart_queue(rx) && restart_queue(tx) && print("sec", 3, WAIT_MS), "console: queues stopped and started again");
+	ok(many_descriptors(tx) && print("ond\n", 4, WAIT_MS), "console: 200 eventfds and 200 regions, one after another");
 	status = drv_stop(&d);
 	ok(exit_status(status) == 0, "console: file: ends with 0 when the front end hangs up");
 	ok(read(fd, buf, sizeof(buf)) == 13 && !strcmp(buf, "first\nsecond\n"), "console: file: all of it is there");
@@ -237,6 +262,42 @@ static pid_t role_of(pid_t pid)
 		fclose(f);
 		pid = next;
 	}
+}
+
+static int late_fd;
+static size_t late_got;
+
+static void *late_reader(void *arg)
+{
+	struct pollfd p = { .fd = late_fd, .events = POLLIN };
+	char buf[4096];
+	ssize_t n;
+
+	(void)arg;
+	usleep(400000);
+	while (poll(&p, 1, 1500) == 1 && (n = read(late_fd, buf, sizeof(buf))) > 0)
+		late_got += (size_t)n;
+	return NULL;
+}
+
+/* A reader that is late, by less than a second, loses nothing: the guest is held up instead. */
+static void console_late_reader(void)
+{
+	static char block[32768];
+	char name[64];
+	pthread_t t;
+	bool good = open_pty_console(name, sizeof(name));
+
+	memset(block, 'x', sizeof(block));
+	late_fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	pthread_create(&t, NULL, late_reader, NULL);
+	for (int i = 0; i < 16 && good; i++)
+		good = print(block, sizeof(block), 3000);
+	pthread_join(t, NULL);
+	ok(good && late_got == 16 * sizeof(block), "console: a late reader loses nothing (%zu of %zu bytes)", late_got,
+	   16 * sizeof(block));
+	close(late_fd);
+	drv_stop(&d);
 }
 
 /* Nobody opens the pty: 4 MiB later the role is as small as before, and the guest was held up for seconds at most. */
@@ -497,7 +558,7 @@ static void net_receive(int wire)
 
 static void net(void)
 {
-	int tap, wire;
+	int tap, wire, status;
 
 	if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET) || (tap = make_tap()) < 0 ||
 	    (wire = packet_socket()) < 0) {
@@ -507,26 +568,37 @@ static void net(void)
 	if (!ok(open_net(tap), "net: starts on an inherited tap"))
 		return;
 	net_receive(wire);
+	ok(restart_queue(rx) && restart_queue(tx), "net: queues stopped and started again");
+	ok(many_descriptors(tx), "net: 200 eventfds and 200 regions, one after another");
 	net_kill(wire, 20);
-	drv_stop(&d);
+	status = drv_stop(&d);
+	ok(exit_status(status) == 0, "net: ends with 0 when the front end hangs up");
 }
 
-int main(int argc, char **argv)
+static void console(void)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: roles BINDIR\n");
-		return 2;
-	}
-	bin = argv[1];
 	console_file();
 	console_unix();
 	console_pty();
+	console_late_reader();
 	console_stall();
 	console_terminal("hang-up", 0);
 	console_terminal("interrupts", 4);
 	console_terminal("role-killed", 128 + SIGKILL);
 	console_terminal("terminated", 128 + SIGTERM);
 	console_terminal("resize", 0);
-	net();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: roles BINDIR [console|net]\n");
+		return 2;
+	}
+	bin = argv[1];
+	if (argc == 2 || !strcmp(argv[2], "console"))
+		console();
+	if (argc == 2 || !strcmp(argv[2], "net"))
+		net();
 	return failed != 0;
 }
