@@ -34,7 +34,7 @@ struct console_size {
  * @in_fd, @out_fd: where bytes come from and go to, -1: nowhere (now)
  * @listen: waits for somebody to connect (Unix socket), @conn is who did
  * @terminal: ^C three times leaves
- * @in: bytes on their way to the guest, [@in_off, @in_len)
+ * @in: bytes on their way to the guest, [@in_off, @in_len); the pending read lands at @in_at
  * @out: ring of @out_len bytes from @out_at, on their way to @out_fd
  * @held, @chain, @chain_off: a request of the guest that did not fit into @out
  * @stalled: nobody took a byte for a second; until one is taken what does not fit is dropped, and counted in @lost
@@ -54,7 +54,7 @@ struct console {
 	bool size_known;
 
 	uint8_t in[CONSOLE_IN];
-	uint32_t in_off, in_len;
+	uint32_t in_off, in_len, in_at;
 	struct backend_io in_io;
 	struct iovec in_iov;
 	bool in_stale;

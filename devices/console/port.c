@@ -63,12 +63,12 @@ static void connected(struct backend_watch *w, short revents)
 /* --- towards the guest --- */
 
 /* ^C three times within a second leaves; the guest gets them all the same. */
-static void watch_for_leaving(struct console *con)
+static void watch_for_leaving(struct console *con, const uint8_t *typed, uint32_t n)
 {
 	if (!con->terminal)
 		return;
-	for (uint32_t i = 0; i < con->in_len; i++)
-		con->interrupts = con->in[i] == CTRL_C ? con->interrupts + 1 : 0;
+	for (uint32_t i = 0; i < n; i++)
+		con->interrupts = typed[i] == CTRL_C ? con->interrupts + 1 : 0;
 	if (con->interrupts >= INTERRUPTS_TO_LEAVE)
 		backend_leave(con->be);
 	else if (con->interrupts && !con->interrupt_timer.op.pending)
@@ -119,17 +119,27 @@ static void read_done(struct backend_io *io, int32_t res)
 		disconnect(con);
 		return;
 	}
-	con->in_len = (uint32_t)res;
-	watch_for_leaving(con);
+	watch_for_leaving(con, con->in + con->in_at, (uint32_t)res);
+	/* what was there when the read began may have been delivered meanwhile */
+	memmove(con->in + con->in_len, con->in + con->in_at, (size_t)res);
+	con->in_len += (uint32_t)res;
 	deliver(con);
+	start_read(con);
 }
 
-/* Nothing is read while the guest has not taken what came before: the terminal's own buffer holds the rest. */
+/*
+ * Nothing is read while the guest has not taken what came before: the sender's own buffer holds the rest. But a
+ * terminal is read on, for the ^Cs of a user whose guest hangs before it takes any input; what a guest has left
+ * lying for 4096 bytes is dropped.
+ */
 static void start_read(struct console *con)
 {
-	if (con->in_fd < 0 || con->in_len || con->in_io.op.pending)
+	if (con->in_fd < 0 || (con->in_len && !con->terminal) || con->in_io.op.pending)
 		return;
-	con->in_iov = (struct iovec){ con->in, sizeof(con->in) };
+	if (con->in_len == CONSOLE_IN)
+		con->in_off = con->in_len = 0;
+	con->in_at = con->in_len;
+	con->in_iov = (struct iovec){ con->in + con->in_at, CONSOLE_IN - con->in_at };
 	con->in_io.fd = con->in_fd;
 	con->in_io.iov = &con->in_iov;
 	con->in_io.n = 1;

@@ -47,7 +47,7 @@ static int32_t perform(const struct io_uring_sqe *sqe, uint8_t how)
 	case IORING_OP_READV:
 		n = total(sqe, con->in, sizeof(con->in));
 		memset(con->in, how, sizeof(con->in));
-		return how < 4 ? -(int32_t)how : how & 1 ? n : how;
+		return how < 4 ? -(int32_t)how : how & 1 || how > n ? n : how;
 	default:
 		return -62; /* ETIME */
 	}

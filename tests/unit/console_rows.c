@@ -168,6 +168,46 @@ Test(console, three_interrupts_leave)
 	cr_assert(fake.left);
 }
 
+/* A guest that hangs before it has given any buffer is the one that a user wants to leave most. */
+Test(console, three_interrupts_leave_a_guest_that_takes_no_input)
+{
+	open_console();
+	con->terminal = true;
+	typed("abc\x03", 4);
+	typed("\x03", 1);
+	cr_assert_not(fake.left);
+	typed("\x03", 1);
+	cr_assert(fake.left);
+	/* nothing of it is lost or out of order for a guest that wakes up, also when it does so during a read */
+	fake_desc(0, 0, FAKE_DATA, 64, VQ_DESC_WRITE, 0);
+	fake_offer(0, 0);
+	fake_kick(0, 10);
+	cr_assert_eq(fake_used(0, 0).len, 6);
+	cr_assert_eq(memcmp(fake.mem + FAKE_DATA, "abc\x03\x03\x03", 6), 0);
+	typed("x", 1);
+	fake_desc(0, 1, FAKE_DATA + 64, 64, VQ_DESC_WRITE, 0);
+	fake_offer(0, 1);
+	fake_kick(0, 10);
+	cr_assert_eq(fake_used(0, 1).len, 1);
+	cr_assert_eq(fake.mem[FAKE_DATA + 64], 'x');
+}
+
+Test(console, what_nobody_takes_is_bounded)
+{
+	static char block[CONSOLE_IN];
+
+	open_console();
+	con->terminal = true;
+	typed(block, 4000);
+	for (int i = 0; i < 100; i++) {
+		const struct iovec *v = (const struct iovec *)(uintptr_t)fake.pending[fake_find(IORING_OP_READV)].sqe.addr;
+
+		cr_assert_gt(v->iov_len, 0);
+		typed(block, (int32_t)v->iov_len);
+		cr_assert_leq(con->in_len, CONSOLE_IN);
+	}
+}
+
 Test(console, interrupts_of_more_than_a_second_do_not_leave)
 {
 	int timer;
