@@ -63,7 +63,7 @@ $(R)/guests-nmi.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	tests/guests/nmi kmod/lg.ko $(B)/lgtest --smp 2 > $@
 
-# Not in `make check`: an hour of emulation.
+# Not in `make check`: it builds Bochs first, and takes ten minutes.
 $(R)/guests-bochs.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	for pti in on off; do $(GUEST_RUN) "--emulator bochs --pti $$pti --timeout 3000" --short; done > $@
