@@ -29,33 +29,63 @@ build() {
 	guest/mkinitramfs.sh -o "$work/initramfs" ${1:+-c "$1"} || die "the guest's file system could not be made"
 }
 
-# What lguest-run is given, in both places; $1 is the folder of kernel and initramfs.
+# The disks of an interactive guest: Debian's is made once; the writable one stays, with what was written to it.
+disks() {
+	debian=$(core/debian.sh) || { say "no Debian disk; going on without"; debian=; }
+	[ -e "$work/disk.img" ] || truncate -s 256M "$work/disk.img"
+	if [ -z "$debian" ] && [ -n "${DEBIAN-}" ]; then die "DEBIAN=1 needs the Debian disk"; fi
+}
+
+# What lguest-run is given, in both places; $1 is the folder of kernel and disks.
 options() {
-	echo "--kernel $1/vmlinux --initrd $1/initramfs --memory $memory"
+	echo "--kernel $1/vmlinux --memory $memory"
+	[ -n "${DEBIAN-}" ] || echo "--initrd $1/initramfs"
+	[ -z "$debian" ] || echo "--block ro:$1/debian"
+	[ -n "$command" ] || echo "--block $1/disk.img"
+}
+tips() {
+	[ -z "${DEBIAN-}" ] || { say "log in as root, without a password; poweroff ends the guest"; return; }
+	say "a shell in the guest. Try: mount /dev/vda /mnt; chroot /mnt    mke2fs /dev/vdb    ping 10.77.0.1"
+	say "exit, or three times ctrl-C, leaves"
 }
 
 on_this_machine() {
 	cp -u "$vmlinux" "$work/vmlinux"
-	if [ -n "$command" ]; then exec "$B/lguest-run" $(options "$work") --cmdline quiet --log "$work/log"
-	else exec "$B/lguest-run" $(options "$work"); fi
+	[ -z "$debian" ] || ln -sf "$debian" "$work/debian"
+	[ -z "$command" ] || exec "$B/lguest-run" $(options "$work") --cmdline "$cmdline" --log "$work/log"
+	if ip link show "${TAP:-tap0}" >/dev/null 2>&1; then net="--net ${TAP:-tap0}"
+	else net=; say "no tap ${TAP:-tap0} here: a guest without network (ip tuntap add tap0 mode tap user $(id -un) makes one)"; fi
+	tips
+	exec "$B/lguest-run" $(options "$work") $net --cmdline "$cmdline"
 }
 
 # In the test host the launcher's messages and the guest's early console go to a file, printed when something is wrong.
 in_the_test_host() {
 	local files=(--file "kmod/lg.ko:/lg.ko" --file "$vmlinux:/guest/vmlinux" --file "$work/initramfs:/guest/initramfs") p
 	for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=(--file "$B/$p:/bin/lguest/$p"); done
-	local start="insmod /lg.ko && /bin/lguest/lguest-run $(options /guest)"
-	local host=(tests/host/run --mem $((memory * 2 + 512)) "${files[@]}")
+	local load="modprobe tun; insmod /lg.ko" run="/bin/lguest/lguest-run $(options /guest | tr '\n' ' ') --cmdline '$cmdline'"
 	say "this machine has no /dev/lguest: starting the emulated host"
 	if [ -n "$command" ]; then
-		exec "${host[@]}" --timeout "${TIMEOUT:-300}" -- \
-			"$start --cmdline quiet --log /log </dev/null; s=\$?; [ \$s -lt 100 ] || cat /log; exit \$s"
+		exec tests/host/run --mem $((memory * 2 + 512)) "${files[@]}" --timeout "${TIMEOUT:-300}" -- \
+			"$load && $run --log /log </dev/null; s=\$?; [ \$s -lt 100 ] || cat /log; exit \$s"
 	fi
-	say "three times ctrl-C leaves the guest"
-	exec "${host[@]}" --shell -- "$start; reboot -f"
+	# Disks of the emulated host: what the guest writes is on this machine's file.
+	local disk=(--qemu=-drive --qemu="if=none,id=w,format=raw,file=$PWD/$work/disk.img" --qemu=-device --qemu=virtio-blk-device,drive=w,serial=disk.img)
+	local net="tunctl -t tap0 >/dev/null; ip addr add 10.77.0.1/24 dev tap0; ip link set tap0 up"
+	[ -z "$debian" ] || disk=(--qemu=-drive --qemu="if=none,id=d,format=raw,readonly=on,file=$debian"
+		--qemu=-device --qemu=virtio-blk-device,drive=d,serial=debian "${disk[@]}")
+	# Which is which, their serial numbers say.
+	local names='for d in /sys/block/vd*; do ln -s /dev/${d##*/} /guest/$(cat $d/serial); done'
+	tips
+	exec tests/host/run --mem $((memory * 2 + 512)) "${files[@]}" "${disk[@]}" --shell -- \
+		"modprobe virtio_mmio; modprobe virtio_blk; $load; $net; $names; $run --net tap0; reboot -f"
 }
 
 command=${1-}
+[ -z "$command" ] || DEBIAN=	# a command runs in the small file system
 unset CMD MAKEFLAGS MFLAGS MAKELEVEL
+debian= cmdline=quiet
+[ -z "${DEBIAN-}" ] || cmdline="quiet root=/dev/vda rootfstype=squashfs ro systemd.volatile=state"
 build "$command"
+[ -n "$command" ] || disks
 if [ -c /dev/lguest ]; then on_this_machine; else in_the_test_host; fi
