@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:200
  * boot_params.c: what the kernel is told before its first instruction (loader.h): Linux's zero page, with
  * the memory map, the command line, the initrd and a seed for its random numbers.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:170
  * core.c: lguest-core, the process that holds the guest: RAM, the vCPU, the register files of its devices.
  *
  * It is started by lguest-run with the descriptors of enum core_fd and opens nothing itself: it enters its sandbox

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:220
  * decode.c: the few instructions with which kernels read and write device registers (decode.h).
  *
  * A pure function of at most 15 bytes: no guest memory, no state. What it does not know it refuses, and the guest is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:240
  * device.c: a vhost-user back end behind a register file (device.h).
  *
  * The back end sees its window and nothing else of the guest, unless the user chose dma=direct. Kicks go

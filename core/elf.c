@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:190
  * elf.c: the guest kernel's ELF64 file, from the first byte to the last segment (loader.h).
  *
  * The file may have been made to attack us and may change while we read it: headers are copied once, sums

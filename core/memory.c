@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:180
  * memory.c: guest RAM and windows: memfds, mapped, and the checked way in (memory.h).
  *
  * A memfd of its own for each window is what makes the window a boundary: a process that holds one descriptor

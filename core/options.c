@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:110
  * options.c: the command line of lguest-run (launch.h), as tables: every option with its help line, every key
  * of every device. What is not in a table is refused, with the nearest word that is.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:130
  * resources.c: open everything that the command line names, before any process starts (launch.h). From here on
  * there are only descriptors: no role is told a path. Read-only is O_RDONLY here and a refusing role there.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:100
  * run.c: lguest-run, the program that people start: it reads the command line, opens every resource, starts the
  * core and one process for each device, and watches them until the guest ends.
  *

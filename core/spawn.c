@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:140
  * spawn.c: start a role or the core: fork, put exactly its descriptors at their numbers, exec (launch.h).
  *
  * Between fork and exec the child may call what is safe there: dup2, close_range, prctl, setsid, execveat. It gets an

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:150
  * supervise.c: lguest-run after the start: wait, start a dead role again, end everything (launch.h).
  *
  * A role that dies gets a fresh process with the same descriptors, once the last I/O of the old one is over (its

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:210
  * vcpu.c: the vCPU's thread: LGUEST_RUN, and what it returns for (vcpu.h).
  *
  * struct lguest_run is filled by the module, which we trust, with numbers and bytes that the guest chose, which we do

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:230
  * virtio_mmio.c: the register file of virtio_mmio.h.
  *
  * The driver is the guest: it may read and write anything in any order. Each store either is what section 4.2.2 and

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:130
  * backend.c: the loop of a device role: one vhost-user session, its queues, and the device's operations, on
  * whichever engine the host allows. See backend.h for what it may do.
  *

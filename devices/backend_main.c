@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:140
  * backend_main.c: the program around a device: options as the vhost-user back-end conventions name them, the
  * connection, the sandbox, then the loop (backend.c).
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:160
  * backend_ring.c: the loop's engine on io_uring: every contact with the kernel is an operation of one ring, so
  * that a sealed role needs io_uring_enter and nothing else of that kind.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:290
  * virtqueue.c: the device's side of a split virtqueue, virtio 1.2 section 2.7. See virtqueue.h for what it may do.
  *
  * Reading order: vq_pop() and what it calls is where a hostile driver is met; vq_push() and vq_publish() give

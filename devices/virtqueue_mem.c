@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:300
  * virtqueue_mem.c: the memory table and its two lookups. See virtqueue_mem.h for what it may do.
  *
  * The table is short (one window, or the handful of regions of a PC's RAM), so a linear search is right; the

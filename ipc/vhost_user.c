@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:100
  * vhost_user.c: the message table and the channel. See vhost_user.h for what they may do.
  */
 #include "ipc/vhost_user.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:110
  * vhost_user_backend.c: handlers of the front end's messages. See vhost_user_backend.h for what they may do.
  *
  * Every handler gets a message whose size, descriptor count, negotiated features and state vu_check() has

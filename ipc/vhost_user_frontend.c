@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:120
  * vhost_user_frontend.c: the front end's half. See vhost_user_frontend.h for what it may do.
  *
  * Everything goes through ask() (messages with an answer) or tell() (messages without, which are acknowledged

@@ -3,6 +3,10 @@
 KVER ?= 6.1
 KDIR ?= $(shell tests/host/headers.sh $(KVER))
 
-.PHONY: module module-check
+.PHONY: module
 module: ## build lg.ko against the test host's headers (KVER=6.1|6.12, or KDIR=...)
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod W=1 modules
+
+.PHONY: journey
+journey: ## the story of the code in order (CHAPTER="Host Switcher" for parts)
+	@scripts/journey $(CHAPTER)

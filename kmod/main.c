@@ -98,6 +98,15 @@ static void __exit lg_exit(void)
 	lg_switcher_exit();
 }
 
+/*M:100
+ * You know it all now; what is left is yours. In the order in which we would want it:
+ *  - more than one vCPU: the ABI numbers them, the shadow tables need a lock per root, and what put_sp() reuses at once must then
+ *    wait until every vCPU has left the guest;
+ *  - a context switch without the host: the switcher could take NEW_PGTABLE itself when the root is cached and nothing is lost;
+ *  - a page table walk in the switcher, to reflect true faults of the guest without an exit (the old lguest wanted that, too);
+ *  - memory that is not pinned (mmu notifiers, a reverse map), then a balloon;
+ *  - hosts with FRED, and those without FSGSBASE.
+ */
 module_init(lg_init);
 module_exit(lg_exit);
 MODULE_DESCRIPTION("lguest: run 64-bit Linux guests without VT-x or SVM");

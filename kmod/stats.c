@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*H:800
  * Statistics: the counters of a guest, for LGUEST_GET_STATS and for people (debugfs, lguest/PID/stats). They are read while the
  * vCPU counts, without a lock: each number is right, their sum may be a moment apart.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*P:200
  * compile.c: build-time tool that turns a manifest's system calls into BPF, printed as C.
  *
  * One binary is linked per role, with that role's manifest as `policy_manifest`. Running it prints a C file with two

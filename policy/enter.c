@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*P:210
  * enter.c: the first step of a role: out of the host's namespaces, file system and rights, under the set-up filter.
  *
  * It may fork once, and take rights away from the calling process. It reads nothing but /proc files of its own child.

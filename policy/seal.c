@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*P:310
  * seal.c: the second step, and the pieces that both steps use: descriptors, limits, filters, ring restrictions.
  *
  * It may only take rights away from the calling process. It allocates nothing and prints nothing.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:190
  * request.c: one virtio-blk request, from a popped chain to its status byte (virtio 1.2, 5.2.6).
  *
  * It may read a request's header and segment list once, through the virtqueue library, and start I/O on the one

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:210
  * port.c: bytes from the guest to the output and from the input to the guest, both through buffers of fixed size.
  *
  * A guest that prints while nobody reads: Linux spins in the hypervisor console's put_chars() until its buffer

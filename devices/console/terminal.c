@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:220
  * terminal.c: raw mode, and the keeper: a parent process that does nothing but restore the terminal when the
  * console role has ended, in whichever way: a sealed role that is killed by its filter, or by kill -9, cannot
  * restore anything, and has no right to.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:250
  * rx.c: frames from the tap to the guest.
  *
  * Frames are read into slots of our own and copied from there: no guest buffer is ever held while the wire is

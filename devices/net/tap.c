@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:260
  * tap.c: attaching to a tap device, and finding out whose it is.
  *
  * It may: open /dev/net/tun and ask the kernel about one interface, before the sandbox; set the offloads of the tap

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:270
  * tx.c: frames from the guest into the tap.
  *
  * Each frame is one write on the ring; all that one pass finds go to the kernel in one system call, which is worth

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*D:280
  * main.c: lguest-rng, a virtio entropy device (virtio 1.2, 5.4): it fills what the driver gives it from the
  * host's random number generator.
  *
