@@ -6,8 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
-work=build/linux
-mkdir -p $work
+mkdir -p build/linux
+work=$(mktemp -d build/linux/bench-XXXXXX)
+trap 'rm -rf "$work"' EXIT
 vmlinux=$(guest/build.sh)
 guest/mkinitramfs.sh -o $work/bench.cpio -f $B/linux-bench:/bin/linux-bench -c '/bin/linux-bench | sed "s/^/bench: /"'
 files=("$vmlinux" $work/bench.cpio kmod/lg.ko)

@@ -7,10 +7,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
-work=build/linux
 options=$1
 shift
-mkdir -p $work
+mkdir -p build/linux
+work=$(mktemp -d build/linux/run-XXXXXX)	# runs may be at work at the same time
+trap 'rm -rf "$work"' EXIT
 vmlinux=$(guest/build.sh)
 
 # The module for another kernel, built in a copy: the one in kmod/ stays what it is.
@@ -31,4 +32,4 @@ guest/mkinitramfs.sh -o $work/seven.cpio -c 'exit 7'
 files=("$vmlinux" $work/{selftest,load,seven}.cpio $module tests/linux/host.sh)
 for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=($B/$p); done
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
-exec tests/host/run --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"
+tests/host/run --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"
