@@ -111,7 +111,8 @@ Test(core_options, mistakes_are_named)
 	refused("--kernel|k|--block|ro:", "names nothing");
 	refused("--kernel|k|--net|tap0,mac=1:2:3:4:5:6", "not an address");
 	refused("--kernel|k|--net|tap0,mac=53:54:00:12:34:56", "not an address");
-	refused("--kernel|k|--block|img,window=63K", "not a size");
+	refused("--kernel|k|--block|img,window=60K", "not a size");
+	refused("--kernel|k|--block|img,window=65K", "not a size");	/* no whole pages */
 	refused("--kernel|k|--block|img,window=257M", "not a size");
 	refused("--kernel|k|--block|img,dma=dircet", "neither window nor direct");
 	refused("--kernel|k|--vhost-user|socket=/s", "needs both");
@@ -186,6 +187,16 @@ Test(core_text, sizes)
 	cr_expect_not(text_size("1MM", 1, &v));
 	cr_expect_not(text_size("0x10", 1, &v));
 	cr_expect_not(text_size(" 1", 1, &v));
+}
+
+Test(core_text, numbers)
+{
+	uint64_t v;
+
+	cr_expect(text_number("10", 10, &v) && v == 10);
+	cr_expect_not(text_number("11", 10, &v));
+	cr_expect_not(text_number("", 10, &v));
+	cr_expect_not(text_number("1 ", 10, &v));
 }
 
 Test(core_text, nearest_word)
