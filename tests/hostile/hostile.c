@@ -93,6 +93,9 @@ static const struct {
 	{ "block", { SYS_munmap, SYS_exit_group } },
 	{ "net", { SYS_munmap, SYS_exit_group } },
 	{ "console", { SYS_munmap, SYS_exit_group } },
+	{ "rng", { SYS_munmap, SYS_exit_group } },
+	{ "core", { SYS_write, SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_restart_syscall, SYS_clock_gettime, SYS_futex,
+		    SYS_close, SYS_exit_group } },
 	{ "block-sync", { SYS_munmap, SYS_exit_group, SYS_ppoll, SYS_write, SYS_close, SYS_pread64 } },
 };
 
@@ -102,7 +105,7 @@ static bool expected_through(const char *role, long nr)
 		for (unsigned int k = 0; !strcmp(through[i].role, role) && k < 12; k++)
 			if (through[i].numbers[k] == nr && (nr || !k))
 				return true;
-	return !strcmp(role, "block-sync") && nr == SYS_read;
+	return (!strcmp(role, "block-sync") || !strcmp(role, "core")) && nr == SYS_read;
 }
 
 static void check_calls(const struct policy_role *role)
@@ -203,7 +206,8 @@ static void check_ring(const struct policy_role *role)
 	}
 }
 
-static const struct policy_role *const roles[] = { &policy_block, &policy_block_sync, &policy_net, &policy_console };
+static const struct policy_role *const roles[] = { &policy_block, &policy_block_sync, &policy_net, &policy_console,
+						    &policy_rng, &policy_core };
 
 int main(int argc, char **argv)
 {

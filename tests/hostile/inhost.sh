@@ -10,7 +10,7 @@ exec tests/host/run --timeout 900 --file "$B/tests/hostile/hostile:/bin/hostile"
 mkdir -p /tmp /var/tmp /etc
 : > /etc/passwd
 try() { name=$1; shift; if "$@" > /tmp/log 2>&1; then echo "ok $name"; else echo "not ok $name"; fi; sed "s/^/# /" /tmp/log; }
-for role in block block-sync net console; do
+for role in block block-sync net console rng core; do
 	for what in acts ring calls; do try "in the test host: hostile $what $role" hostile $what $role; done
 done
 truncate -s 1M /var/tmp/image
