@@ -378,11 +378,6 @@ void backend_watch(struct backend *be, struct backend_watch *w, short events)
 	be->engine->watch(be, w, events);
 }
 
-void backend_unwatch(struct backend *be, struct backend_watch *w)
-{
-	be->engine->unwatch(be, w);
-}
-
 void backend_io(struct backend *be, struct backend_io *io)
 {
 	io->be = be;

@@ -77,7 +77,6 @@ struct backend_io {
  * The rest is the loop's.
  */
 struct backend_watch {
-	struct backend *be;
 	int fd;
 	void (*ready)(struct backend_watch *w, short revents);
 	struct backend_op op;
@@ -200,9 +199,6 @@ int backend_fixed_file(struct backend *be, int fd);
 /** backend_has_ring() - is the loop on io_uring? When not, backend_sqe() answers NULL. */
 bool backend_has_ring(const struct backend *be);
 
-/** backend_ring_fd() - descriptor of the ring, -1 without one. */
-int backend_ring_fd(const struct backend *be);
-
 /**
  * backend_sqe() - a free submission entry whose completion calls @op->done
  * @be: the role
@@ -246,9 +242,6 @@ void backend_again(struct backend *be, struct vq *q);
  * @events: poll(2) bits
  */
 void backend_watch(struct backend *be, struct backend_watch *w, short events);
-
-/** backend_unwatch() - stop waiting; @w->ready is not called any more. */
-void backend_unwatch(struct backend *be, struct backend_watch *w);
 
 /**
  * backend_io() - start a readv() or writev(), on whichever engine runs

@@ -45,7 +45,7 @@ struct backend_queue {
  * @wait: submit what is queued and take what is complete; with @block, wait for at least one event
  * @kick_arm, @kick_disarm: wait for kicks of a queue; after the second nothing of it is pending
  * @signal: write to *@s->fd
- * @watch, @unwatch, @start_io, @cancel, @timer, @accept: see backend.h
+ * @watch, @start_io, @cancel, @timer, @accept: see backend.h
  * @log: write a line to stderr, without waiting
  */
 struct backend_engine {
@@ -55,7 +55,6 @@ struct backend_engine {
 	void (*kick_disarm)(struct backend_queue *bq);
 	void (*signal)(struct backend_signal *s);
 	void (*watch)(struct backend *be, struct backend_watch *w, short events);
-	void (*unwatch)(struct backend *be, struct backend_watch *w);
 	void (*start_io)(struct backend *be, struct backend_io *io);
 	void (*cancel)(struct backend *be, struct backend_op *op);
 	void (*timer)(struct backend *be, struct backend_timer *t, unsigned int ms);

@@ -70,11 +70,8 @@ static void poll_signal(struct backend_signal *s)
 
 static void poll_watch(struct backend *be, struct backend_watch *w, short events)
 {
-	w->be = be;
-	if (!w->events) {
-		w->next = be->watches;
-		be->watches = w;
-	}
+	w->next = be->watches;
+	be->watches = w;
 	w->events = events;
 }
 
@@ -82,11 +79,9 @@ static void poll_unwatch(struct backend *be, struct backend_watch *w)
 {
 	struct backend_watch **at = &be->watches;
 
-	w->events = 0;
-	while (*at && *at != w)
+	while (*at != w)
 		at = &(*at)->next;
-	if (*at)
-		*at = w->next;
+	*at = w->next;
 }
 
 static void io_done(struct backend_op *op, int32_t res)
@@ -205,7 +200,6 @@ static void io_ready(struct backend *be, struct backend_io *io)
 static void watch_ready(struct backend *be, struct backend_watch *w, short revents)
 {
 	poll_unwatch(be, w);
-	w->op.done = NULL;
 	w->ready(w, revents);
 }
 
@@ -246,6 +240,6 @@ static void poll_wait(struct backend *be, bool block)
 const struct backend_engine backend_engine_poll = {
 	.io = { poll_recvmsg, poll_sendmsg, poll_close },
 	.wait = poll_wait, .kick_arm = poll_kick_arm, .kick_disarm = poll_kick_disarm, .signal = poll_signal,
-	.watch = poll_watch, .unwatch = poll_unwatch, .start_io = poll_io, .cancel = poll_cancel,
+	.watch = poll_watch, .start_io = poll_io, .cancel = poll_cancel,
 	.timer = poll_timer, .accept = poll_accept, .byte_at = poll_byte_at, .log = poll_log,
 };

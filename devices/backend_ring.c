@@ -21,11 +21,6 @@ bool backend_has_ring(const struct backend *be)
 	return be->has_ring;
 }
 
-int backend_ring_fd(const struct backend *be)
-{
-	return be->has_ring ? be->ring.ring_fd : -1;
-}
-
 int backend_ring_open(struct backend *be)
 {
 	/* One thread submits and wants completions when it waits, not as interrupts of its work (6.1 and later). */
@@ -210,31 +205,14 @@ static void ring_signal(struct backend_signal *s)
 static void watch_done(struct backend_op *op, int32_t res)
 {
 	struct backend_watch *w = (struct backend_watch *)((char *)op - offsetof(struct backend_watch, op));
-	short events = w->events;
 
-	w->events = 0;
-	if (!events)
-		return;
-	if (res == -ECANCELED)
-		w->be->engine->watch(w->be, w, events); /* unwatched, and watched again meanwhile */
-	else
-		w->ready(w, res < 0 ? POLLERR : (short)res);
+	w->ready(w, res < 0 ? POLLERR : (short)res);
 }
 
 static void ring_watch(struct backend *be, struct backend_watch *w, short events)
 {
-	w->be = be;
-	w->events = events;
-	if (w->op.pending)
-		return;
 	w->op.done = watch_done;
-	io_uring_prep_poll_add(backend_sqe(be, &w->op), w->fd, (unsigned int)events);
-}
-
-static void ring_unwatch(struct backend *be, struct backend_watch *w)
-{
-	w->events = 0;
-	backend_cancel(be, &w->op);
+	io_uring_prep_poll_add(backend_sqe(be, &w->op), w->fd, (unsigned short)events);
 }
 
 static void io_ready(struct backend_op *op, int32_t res);
@@ -300,6 +278,6 @@ static void ring_log(struct backend *be, size_t len)
 const struct backend_engine backend_engine_ring = {
 	.io = { ring_recvmsg, ring_sendmsg, ring_close },
 	.wait = ring_wait, .kick_arm = kick_arm, .kick_disarm = kick_disarm, .signal = ring_signal,
-	.watch = ring_watch, .unwatch = ring_unwatch, .start_io = ring_io, .cancel = ring_cancel,
+	.watch = ring_watch, .start_io = ring_io, .cancel = ring_cancel,
 	.timer = ring_timer, .accept = ring_accept, .byte_at = ring_byte_at, .log = ring_log,
 };
