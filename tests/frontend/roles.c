@@ -321,7 +321,7 @@ static void console_stall(void)
 
 /* --- a terminal: everything below runs in a session of its own on a pty --- */
 
-static int report_fd;
+static int report_fd, go_fd;
 
 static void report(const char *s)
 {
@@ -332,10 +332,13 @@ static void report(const char *s)
 static void in_terminal(const char *how)
 {
 	int status;
+	char go;
 
 	if (!open_console("--stdio"))
 		_exit(2);
 	report("up\n");
+	if (read(go_fd, &go, 1) != 1)
+		_exit(3);
 	if (!strcmp(how, "resize")) {
 		struct pollfd p = { .fd = d.fe.event_fd, .events = POLLIN };
 		uint16_t size[2] = { 0 };
@@ -367,22 +370,25 @@ static void console_terminal(const char *how, int wanted)
 {
 	struct winsize w = { .ws_row = 24, .ws_col = 80 };
 	char want[32];
-	int master, p[2];
+	int master, p[2], go[2];
 	bool was_raw;
 	pid_t pid;
 
 	snprintf(want, sizeof(want), "status %d\n", wanted);
-	if (pipe(p))
+	if (pipe(p) || pipe(go))
 		return;
 	pid = forkpty(&master, NULL, NULL, &w);
 	if (!pid) {
 		report_fd = p[1];
+		go_fd = go[0];
 		in_terminal(how);
 	}
 	close(p[1]);
 	if (!ok(comes(p[0], "up\n"), "console: terminal, %s: starts", how))
 		return;
 	was_raw = raw(master);
+	if (write(go[1], "g", 1) != 1)
+		perror("write");
 	if (!strcmp(how, "resize")) {
 		w.ws_row = 43;
 		w.ws_col = 132;
@@ -392,13 +398,13 @@ static void console_terminal(const char *how, int wanted)
 		perror("write");
 	}
 	ok(comes(p[0], want), "console: terminal, %s: exit status %d", how, wanted);
-	/* "role-killed" and "terminated" may be over before we look: the others must have been raw */
-	ok((was_raw || !strcmp(how, "role-killed") || !strcmp(how, "terminated")) && !raw(master), "console: terminal, %s: restored",
-	   how);
+	ok(was_raw && !raw(master), "console: terminal, %s: restored", how);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	close(master);
 	close(p[0]);
+	close(go[0]);
+	close(go[1]);
 }
 
 /* --- net --- */
