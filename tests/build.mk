@@ -5,3 +5,10 @@ R := build/results
 CHECKS :=
 
 -include tests/*/build.mk
+
+# The code's stations (make journey): each number once, no source file without one.
+CHECKS += journey
+.PHONY: $(R)/journey.tap
+$(R)/journey.tap:
+	@mkdir -p $(@D)
+	scripts/journey --check > $@ || [ -s $@ ]
