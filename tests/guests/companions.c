@@ -14,7 +14,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -197,6 +196,7 @@ static void use_vectors(void)
 static void start_hog(struct ctx *c)
 {
 	bool avx = __builtin_cpu_supports("avx");
+	pid_t parent = getpid();
 
 	pin((unsigned int)sched_getcpu());
 	c->hog = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -211,7 +211,7 @@ static void start_hog(struct ctx *c)
 			sched_yield();
 		return;
 	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	end_with(parent);
 	for (uint64_t i = 1; !((volatile uint64_t *)c->hog)[0]; i++) {
 		if (!(avx ? avx_round(i * 0x0123456789abcdef) : sse_round(i * 0x0123456789abcdef)))
 			_exit(1);

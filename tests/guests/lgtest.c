@@ -64,6 +64,13 @@ void pin(unsigned int cpu)
 		die("cannot move to CPU %u: %s", cpu, strerror(errno));
 }
 
+void end_with(int parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(4);
+}
+
 int cpus(void)
 {
 	return (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -279,11 +286,11 @@ static void one_guest(struct ctx *c)
 		print_stats(c, &stats);
 }
 
-static void child(const struct test *test, uint64_t seed, int report)
+static void child(const struct test *test, uint64_t seed, int report, int parent)
 {
 	struct ctx c = { .test = test, .seed = seed, .fd = -1, .count_fd = -1, .value_fd = -1 };
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	end_with(parent);
 	if (test->special)
 		test->special(&c);
 	else
@@ -298,7 +305,7 @@ int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu)
 {
 	struct test test = { .name = image, .image = image, .arg = arg, .seconds = 60 };
 	struct ctx c = { .test = &test, .seed = seed, .count_fd = -1, .value_fd = -1 };
-	pid_t pid;
+	pid_t pid, parent = getpid();
 
 	fflush(stdout);
 	pid = fork();
@@ -306,7 +313,7 @@ int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu)
 		die("no process: %s", strerror(errno));
 	if (pid)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	end_with(parent);
 	if (cpu >= 0)
 		pin((unsigned int)cpu);
 	one_guest(&c);
@@ -323,7 +330,7 @@ static bool run_once(const struct test *test, uint64_t seed, char *why, size_t s
 	struct timespec end, now;
 	int fds[2], status;
 	ssize_t n;
-	pid_t pid;
+	pid_t pid, parent = getpid();
 
 	if (pipe(fds))
 		die("no pipe: %s", strerror(errno));
@@ -333,7 +340,7 @@ static bool run_once(const struct test *test, uint64_t seed, char *why, size_t s
 		die("no process: %s", strerror(errno));
 	if (!pid) {
 		close(fds[0]);
-		child(test, seed, fds[1]);
+		child(test, seed, fds[1], parent);
 	}
 	close(fds[1]);
 	clock_gettime(CLOCK_MONOTONIC, &end);

@@ -75,6 +75,8 @@ void fail(struct ctx *c, const char *format, ...) __attribute__((format(printf, 
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void pin(unsigned int cpu);
 int cpus(void);
+/* In a new process: it ends when @parent does, or at once when @parent has ended already. */
+void end_with(int parent);
 
 /* lgtest.c: what special tests put together themselves. Failing calls end the process with a sentence. */
 void make_guest(struct ctx *c);
