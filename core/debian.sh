@@ -29,11 +29,13 @@ root=$tmp/root
 sed -i 's/^root:[^:]*:/root::/' "$root/etc/shadow"
 echo guest > "$root/etc/hostname"
 echo 'Debian as an lguest guest: root, no password; poweroff ends it.' > "$root/etc/issue"
-ln -sf /usr/lib/systemd/system/serial-getty@.service "$root/etc/systemd/system/getty.target.wants/serial-getty@hvc0.service"
+# The login on /dev/console, which waits for no device: there is no udev here to announce hvc0.
+ln -sf /dev/null "$root/etc/systemd/system/serial-getty@hvc0.service"
+ln -sf /usr/lib/systemd/system/console-getty.service "$root/etc/systemd/system/getty.target.wants/console-getty.service"
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
 	rm -f "$root/etc/systemd/system/"*".wants/$unit"
 done
 rm -rf "$root/var/cache/apt/"* "$root/var/lib/apt/lists/"* "$root/dev/"* "$root/usr/share/doc/"* "$root/usr/share/locale/"*
-mksquashfs "$root" "$tmp/image" -quiet -no-progress -comp gzip >&2
+mksquashfs "$root" "$tmp/image" -quiet -no-progress -comp gzip -no-xattrs >&2
 mv "$tmp/image" "$image"
 echo "$image"

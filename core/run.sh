@@ -29,7 +29,7 @@ build() {
 	guest/mkinitramfs.sh -o "$work/initramfs" ${1:+-c "$1"} || die "the guest's file system could not be made"
 }
 
-# The disks of an interactive guest: Debian's is made once; the writable one stays, with what was written to it.
+# The disks of an interactive guest: Debian's is made once; the writable one is empty.
 disks() {
 	debian=$(core/debian.sh) || { say "no Debian disk; going on without"; debian=; }
 	[ -e "$work/disk.img" ] || truncate -s 256M "$work/disk.img"
@@ -69,16 +69,12 @@ in_the_test_host() {
 		exec tests/host/run --mem $((memory * 2 + 512)) "${files[@]}" --timeout "${TIMEOUT:-300}" -- \
 			"$load && $run --log /log </dev/null; s=\$?; [ \$s -lt 100 ] || cat /log; exit \$s"
 	fi
-	# Disks of the emulated host: what the guest writes is on this machine's file.
-	local disk=(--qemu=-drive --qemu="if=none,id=w,format=raw,file=$PWD/$work/disk.img" --qemu=-device --qemu=virtio-blk-device,drive=w,serial=disk.img)
+	# The emulated host has its disks in memory: what the guest writes there ends with it.
 	local net="tunctl -t tap0 >/dev/null; ip addr add 10.77.0.1/24 dev tap0; ip link set tap0 up"
-	[ -z "$debian" ] || disk=(--qemu=-drive --qemu="if=none,id=d,format=raw,readonly=on,file=$debian"
-		--qemu=-device --qemu=virtio-blk-device,drive=d,serial=debian "${disk[@]}")
-	# Which is which, their serial numbers say.
-	local names='for d in /sys/block/vd*; do ln -s /dev/${d##*/} /guest/$(cat $d/serial); done'
+	[ -z "$debian" ] || files+=(--file "$debian:/guest/debian")
 	tips
-	exec tests/host/run --mem $((memory * 2 + 512)) "${files[@]}" "${disk[@]}" --shell -- \
-		"modprobe virtio_mmio; modprobe virtio_blk; $load; $net; $names; $run --net tap0; reboot -f"
+	exec tests/host/run --mem $((memory * 2 + 1024)) "${files[@]}" --shell -- \
+		"$load; $net; truncate -s 256M /guest/disk.img; $run --net tap0; reboot -f"
 }
 
 command=${1-}

@@ -31,7 +31,7 @@ fi
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root"/{bin,dev,proc,sys,tmp,root,etc,lguest}
+mkdir -p "$root"/{bin,dev,proc,sys,tmp,root,etc,mnt,lguest}
 chmod 1777 "$root/tmp"
 cp /bin/busybox "$root/bin/busybox"
 ln -s bin "$root/sbin"
