@@ -239,9 +239,11 @@ void lg_flush_all(struct lg_vcpu *vcpu);
 void lg_flush_range(struct lg_vcpu *vcpu, u64 start, u64 end);
 void lg_drain_lost(struct lg_vcpu *vcpu);
 void lg_prepare_user(struct lg_vcpu *vcpu);
+int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa);
+
+/* pcid.c */
 void lg_load_cr3(struct lg_vcpu *vcpu);
 void lg_cr3_loaded(struct lg_vcpu *vcpu);
-int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa);
 
 /* vcpu.c */
 int lg_vcpu_create(struct lguest *lg, u32 id);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*H:310
+ * Which TLB entries are whose: the PCIDs of a guest's roots, and what the switcher loads into CR3 so that no entry outlives what
+ * it was made from. It knows nothing of what is in the tables: who drops an entry there sets tlb_gen (a root's) or asid_cpu
+ * (the kernel half's), and this is what makes the next load flush.
+ */
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+#include <asm/processor-flags.h>
+#include "lg.h"
+
+/*
+ * Linux itself uses PCIDs 0 to 6 (and the same with bit 11, with PTI): the first group of 64 is left to it. The
+ * other 31 groups go to vCPUs in turn, on each CPU; when they are used up the epoch changes and all are free again. A
+ * PCID that is loaded for the first time since its group was given out is loaded with a flush: so a
+ * group needs no flush when it is taken.
+ */
+#define ASID_GROUPS	32
+
+struct lg_asids {
+	u64 epoch;
+	unsigned int next;
+};
+static DEFINE_PER_CPU(struct lg_asids, lg_asids) = { .epoch = 1, .next = 1 };
+
+static void take_asid(struct lg_vcpu *vcpu)
+{
+	struct lg_asids *a = this_cpu_ptr(&lg_asids);
+
+	if (a->next == ASID_GROUPS) {
+		a->epoch++;
+		a->next = 1;
+	}
+	vcpu->asid = a->next++;
+	vcpu->asid_epoch = a->epoch;
+	vcpu->asid_cpu = smp_processor_id();
+	vcpu->tlb_gen = ++vcpu->lg->tlb_gen;
+	lg_count(vcpu, ASIDS);
+}
+
+#define PCID_USER	(1ULL << 11)
+
+/**
+ * lg_load_cr3 - what the switcher loads into CR3, before each entry
+ * @vcpu: about to run on this CPU; interrupts are off
+ */
+void lg_load_cr3(struct lg_vcpu *vcpu)
+{
+	struct lg_switch *sw = vcpu->sw;
+	struct lg_root *root = vcpu->root;
+	u64 pcid;
+
+	if (lg_pcid && (vcpu->asid_cpu != smp_processor_id() || vcpu->asid_epoch != this_cpu_ptr(&lg_asids)->epoch)) {
+		take_asid(vcpu);
+		vcpu->cr3_stale = true;
+	}
+	if (vcpu->cr3_stale) {
+		vcpu->cr3_stale = false;
+		pcid = (u64)vcpu->asid << 6 | root->slot;
+		sw->cr3[0] = __pa(root->top[0]);
+		sw->cr3[1] = __pa(root->top[1]);
+		if (lg_pcid) {
+			sw->cr3[0] |= CR3_NOFLUSH | pcid;
+			sw->cr3[1] |= CR3_NOFLUSH | pcid | PCID_USER;
+		}
+		sw->no_direct = root->kernel_only || !vcpu->data;
+		vcpu->flush_tlb = lg_pcid && root->tlb_gen != vcpu->tlb_gen;
+	}
+	sw->cr3_first = 0;
+	sw->cr3_enter = sw->cr3[sw->mode];
+	if (vcpu->flush_tlb) {
+		sw->cr3_first = sw->cr3[!sw->mode] & ~CR3_NOFLUSH;
+		sw->cr3_enter &= ~CR3_NOFLUSH;
+	}
+}
+
+/**
+ * lg_cr3_loaded - the guest was entered: what had to be flushed has been
+ * @vcpu: just left the guest
+ */
+void lg_cr3_loaded(struct lg_vcpu *vcpu)
+{
+	vcpu->sw->invlpg = 0;
+	if (vcpu->flush_tlb) {
+		vcpu->flush_tlb = false;
+		vcpu->root->tlb_gen = vcpu->tlb_gen;
+	}
+}
