@@ -67,7 +67,7 @@ static void slot256(bool user, u64 n)
 	walk(0xffff800000000000, n, 4096, user);		/* where things are */
 	walk(0xffff800000000000, 512 / part, part << 30, user);
 	walk(0xffff800000000000, n, 1UL << 21, user);
-	walk(0xffff807ffff00000, 256 / part + 1, 4096, user);
+	walk(0xffff807ffff00000, (256 + part - 1) / part, 4096, user);
 }
 
 static void cea(bool user, u64 n)
