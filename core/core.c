@@ -36,7 +36,8 @@ struct options {
 	struct { const struct device_type *type; uint64_t window; } device[GUEST_DEVICES];
 };
 
-static struct machine machine = { .lguest = CORE_FD_LGUEST, .lock = PTHREAD_MUTEX_INITIALIZER };
+static struct machine machine = { .lguest = CORE_FD_LGUEST };
+static pthread_mutex_t start = PTHREAD_MUTEX_INITIALIZER;	/* held until the main thread is sealed */
 
 static void say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 {
@@ -142,6 +143,7 @@ static void make_devices(const struct options *o)
 	for (unsigned int i = 0; i < o->devices; i++) {
 		struct device *d = &machine.device[i];
 
+		pthread_mutex_init(&d->lock, NULL);
 		d->index = i;
 		d->type = o->device[i].type;
 		d->memory = &machine.memory;
@@ -216,8 +218,8 @@ static void *vcpu_thread(void *arg)
 	struct vcpu_end why;
 
 	(void)arg;
-	pthread_mutex_lock(&machine.lock);	/* held by the main thread until it is sealed */
-	pthread_mutex_unlock(&machine.lock);
+	pthread_mutex_lock(&start);
+	pthread_mutex_unlock(&start);
 	seal();
 	vcpu_run(&machine, &why);
 	end(why.code, why.text);
@@ -275,10 +277,12 @@ static void control_message(void)
 			close(fd);
 		return;
 	}
+	pthread_mutex_lock(&machine.device[msg.device].lock);
 	if (msg.type == CONTROL_CONNECT && fd >= 0)
 		connect_device(&machine.device[msg.device], fd);
 	else if (msg.type == CONTROL_GIVE_UP)
 		device_give_up(&machine.device[msg.device]);
+	pthread_mutex_unlock(&machine.device[msg.device].lock);
 }
 
 /* Three descriptors a device: its connection (for its end only), its own socket, its queues' errors. */
@@ -288,26 +292,30 @@ static unsigned int poll_set(struct pollfd *p)
 
 	p[n++] = (struct pollfd){ .fd = CORE_FD_CONTROL, .events = POLLIN };
 	for (unsigned int i = 0; i < machine.devices; i++) {
-		const struct device *d = &machine.device[i];
+		struct device *d = &machine.device[i];
 
+		pthread_mutex_lock(&d->lock);
 		p[n++] = (struct pollfd){ .fd = d->fe.dead ? -1 : d->fe.chan.fd, .events = POLLRDHUP };
-		p[n++] = (struct pollfd){ .fd = d->fe.event_fd, .events = POLLIN };
+		p[n++] = (struct pollfd){ .fd = d->fe.dead ? -1 : d->fe.event_fd, .events = POLLIN };
 		p[n++] = (struct pollfd){ .fd = d->err, .events = POLLIN };
+		pthread_mutex_unlock(&d->lock);
 	}
 	return n;
 }
 
 static void serve_device(struct device *d, const struct pollfd *p)
 {
+	pthread_mutex_lock(&d->lock);
 	if (p[0].revents && !d->fe.dead) {
 		d->fe.dead = true;
 		d->fe.error = "its process ended";
 	}
-	if (p[1].revents)
+	if (p[1].revents && !d->fe.dead)
 		device_event(d);
 	if (p[2].revents)
 		device_broken(d);
 	report_lost(d);
+	pthread_mutex_unlock(&d->lock);
 }
 
 /*
@@ -322,16 +330,12 @@ static void __attribute__((noreturn)) main_loop(void)
 	unsigned int n;
 
 	for (;;) {
-		pthread_mutex_lock(&machine.lock);
 		n = poll_set(p);
-		pthread_mutex_unlock(&machine.lock);
 		poll(p, n, machine.devices ? TICK_MS : -1);
-		pthread_mutex_lock(&machine.lock);
 		for (unsigned int i = 0; i < machine.devices; i++)
 			serve_device(&machine.device[i], &p[1 + 3 * i]);
 		if (p[0].revents)
 			control_message();
-		pthread_mutex_unlock(&machine.lock);
 	}
 }
 
@@ -424,11 +428,11 @@ int main(int argc, char **argv)
 	make_memory(&o);
 	make_devices(&o);
 	load_guest(&o);
-	pthread_mutex_lock(&machine.lock);
+	pthread_mutex_lock(&start);
 	if (pthread_create(&vcpu, NULL, vcpu_thread, NULL))
 		fail(EXIT_HOST, "no thread for the vCPU: the host's limit of processes is reached");
 	seal();
 	say(CONTROL_RUNNING, 0, 0, "");
-	pthread_mutex_unlock(&machine.lock);
+	pthread_mutex_unlock(&start);
 	main_loop();
 }

@@ -20,10 +20,9 @@
 
 /*
  * How long a back end may take to answer. When it has just been started it has a sandbox to build first, perhaps beside
- * many others; a running one holds up the vCPU's thread, if that is at one of its registers.
+ * many others; a running one holds up its own driver, if that is at one of its registers.
  */
 #define START_MS	10000u
-#define RESTART_MS	3000u
 #define ANSWER_MS	1000u
 
 #define BIT(n)		(1ull << (n))
@@ -317,7 +316,7 @@ const char *device_reconnect(struct device *d, int fd)
 {
 	const char *error;
 
-	d->fe.timeout_ms = RESTART_MS;
+	d->fe.timeout_ms = START_MS;
 	error = reconnect(d, fd);
 	d->fe.timeout_ms = ANSWER_MS;
 	return error;

@@ -6,6 +6,8 @@
 #ifndef LGUEST_CORE_DEVICE_H
 #define LGUEST_CORE_DEVICE_H
 
+#include <pthread.h>
+
 #include "core/memory.h"
 #include "core/virtio_mmio.h"
 #include "ipc/vhost_user_frontend.h"
@@ -31,12 +33,15 @@ const struct device_type *device_type_find(const char *name);
 
 /**
  * struct device - one device of the guest
+ * @lock: held around every use of @mmio and @fe: register access on the vCPU's thread, recovery on the main one. One for each
+ *	device: a back end that is slow to come back holds up nobody but its own driver.
  * @name: "block0", for messages, @index: its number: register page, interrupt line, descriptors
  * @window: what its back end sees; NULL: all of guest memory (dma=direct)
  * @kick: eventfd of each queue, @call: one for all queues, @err: signalled when a queue is broken
  * @down: its back end is gone, and lguest-run was told
  */
 struct device {
+	pthread_mutex_t lock;
 	struct virtio_mmio mmio;
 	struct vu_fe fe;
 	char name[16];

@@ -36,6 +36,7 @@ enum role_kind {
  * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
  * @pid: of its process, 0 = none runs; @pidfd: the same
+ * @end_at_ms: when it is ended, because the core gave up its connection; 0 = the connection lives
  * @started_ms: when; @strikes: deaths that were its own fault since @first_strike_ms
  */
 struct role {
@@ -56,7 +57,7 @@ struct role {
 	int drain;
 	pid_t pid;
 	int pidfd;
-	uint64_t started_ms, first_strike_ms;
+	uint64_t started_ms, first_strike_ms, end_at_ms;
 	unsigned int strikes;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */

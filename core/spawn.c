@@ -189,6 +189,7 @@ int spawn_role(struct launch *l, struct role *r)
 	close(sock[1]);
 	close(drain[1]);
 	r->started_ms = now_ms();
+	r->end_at_ms = 0;
 	r->wanted = r->blamed = false;
 	return err;
 }

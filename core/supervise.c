@@ -27,7 +27,7 @@
 #define STRIKES_MAX	5	/* deaths within STRIKES_MS that are not somebody's SIGKILL: it will not get better */
 #define STRIKES_MS	30000
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
-#define DYING_MS	200	/* for a process whose connection closed to be seen dead */
+#define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 #define ROLE_LEFT	4	/* lguest-console: three times ctrl-C (devices/backend_main.c) */
 
 /**
@@ -106,20 +106,17 @@ static void core_ended(struct watch *w, const struct control_msg *msg)
 
 /*
  * The connection is dead. The process is dying, and its end says why; or it hangs or broke the protocol, and is
- * ended here. Either way role_died() starts it again.
+ * ended when its time is over (end_hung()). Either way role_died() starts it again.
  */
 static void device_lost(struct watch *w, const struct control_msg *msg)
 {
 	struct role *r = &w->l->role[msg->device];
-	struct pollfd p = { .fd = r->pidfd, .events = POLLIN };
 
 	if (r->kind == ROLE_FOREIGN) {
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
 		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
-	} else if (r->pid && poll(&p, 1, DYING_MS) == 0) {
-		complain("%s hangs (%s): ending it", r->name, msg->text);
-		r->blamed = true;
-		kill(r->pid, SIGKILL);
+	} else if (r->pid && !r->end_at_ms) {
+		r->end_at_ms = now_ms() + DYING_MS;
 	}
 }
 
@@ -282,6 +279,29 @@ static void signalled(struct watch *w)
 		finish(w, 128 + (int)info.ssi_signo, "ended by signal %u (%s)", info.ssi_signo, strsignal((int)info.ssi_signo));
 }
 
+/* End the roles whose time is over. Return: milliseconds until the next one's is, -1: none. */
+static int end_hung(struct launch *l)
+{
+	uint64_t now = now_ms();
+	int next = -1;
+
+	for (unsigned int i = 0; i < l->roles; i++) {
+		struct role *r = &l->role[i];
+
+		if (!r->pid || !r->end_at_ms)
+			continue;
+		if (now >= r->end_at_ms) {
+			complain("%s does not answer any more: ending it", r->name);
+			r->blamed = true;
+			r->end_at_ms = 0;
+			kill(r->pid, SIGKILL);
+		} else if (next < 0 || r->end_at_ms - now < (uint64_t)next) {
+			next = (int)(r->end_at_ms - now);
+		}
+	}
+	return next;
+}
+
 static void turn(struct watch *w)
 {
 	struct launch *l = w->l;
@@ -294,7 +314,7 @@ static void turn(struct watch *w)
 		p[3 + 2 * i] = (struct pollfd){ .fd = l->role[i].pid ? l->role[i].pidfd : -1, .events = POLLIN };
 		p[4 + 2 * i] = (struct pollfd){ .fd = l->role[i].wanted ? l->role[i].drain : -1 };
 	}
-	if (poll(p, 3 + 2 * l->roles, -1) < 0)
+	if (poll(p, 3 + 2 * l->roles, end_hung(l)) < 0)
 		return;
 	if (p[0].revents)
 		signalled(w);

@@ -3,7 +3,7 @@
  * vcpu.c: the vCPU's thread: LGUEST_RUN, and what it returns for (vcpu.h).
  *
  * struct lguest_run is filled by the module, which we trust, with numbers and bytes that the guest chose, which we do
- * not. It may touch devices under the machine's lock, and the vCPU's registers.
+ * not. It may touch devices under their locks, and the vCPU's registers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,11 +37,12 @@ static uint64_t load(struct machine *m, uint64_t gpa, unsigned int size)
 	uint64_t off, value = ~0ull;	/* nobody answers: all ones, as on a bus */
 	struct device *d;
 
-	pthread_mutex_lock(&m->lock);
 	d = device_at(m, gpa, size, &off);
-	if (d)
-		value = virtio_mmio_read(&d->mmio, off, size);
-	pthread_mutex_unlock(&m->lock);
+	if (!d)
+		return value;
+	pthread_mutex_lock(&d->lock);
+	value = virtio_mmio_read(&d->mmio, off, size);
+	pthread_mutex_unlock(&d->lock);
 	return value;
 }
 
@@ -50,11 +51,12 @@ static void store(struct machine *m, uint64_t gpa, unsigned int size, uint64_t v
 	struct device *d;
 	uint64_t off;
 
-	pthread_mutex_lock(&m->lock);
 	d = device_at(m, gpa, size, &off);
-	if (d)
-		virtio_mmio_write(&d->mmio, off, size, value);
-	pthread_mutex_unlock(&m->lock);
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->lock);
+	virtio_mmio_write(&d->mmio, off, size, value);
+	pthread_mutex_unlock(&d->lock);
 }
 
 const char *vcpu_mmio(struct machine *m, const struct lguest_run *run)

@@ -5,20 +5,16 @@
 #ifndef LGUEST_CORE_VCPU_H
 #define LGUEST_CORE_VCPU_H
 
-#include <pthread.h>
-
 #include "core/device.h"
 
 /**
  * struct machine - the guest, as the threads of the core share it
  * @lguest: descriptor of /dev/lguest
- * @lock: held around every use of @device: register access on the vCPU's thread, recovery on the main one
  * @print: early console text
  */
 struct machine {
 	int lguest;
 	struct guest_memory memory;
-	pthread_mutex_t lock;
 	unsigned int devices;
 	struct device device[GUEST_DEVICES];
 	void (*print)(struct machine *m, const char *text, uint32_t len);

@@ -65,7 +65,7 @@ static void print(struct machine *m, const char *text, uint32_t len)
 	strncat(printed, text, len);
 }
 
-static struct machine machine = { .lguest = MODULE, .lock = PTHREAD_MUTEX_INITIALIZER, .print = print };
+static struct machine machine = { .lguest = MODULE, .print = print };
 
 static struct lguest_run *line(uint32_t reason)
 {
