@@ -20,7 +20,7 @@ flock 9
 [ -s "$image" ] && { echo "$image"; exit 0; }
 tmp=$(mktemp -d "$CACHE/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
-apt-get indextargets --format 'deb $(REPO_URI) $(SUITE) main' | grep bookworm | sort -u > "$tmp/sources"
+apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' | grep bookworm | sort -u > "$tmp/sources"
 tar=$CACHE/interop/bookworm.tar
 if [ ! -s "$tar" ]; then
 	mmdebstrap --variant=minbase --include=systemd-sysv,fio,e2fsprogs,dbus bookworm "$tar.new" - < "$tmp/sources" >&2
