@@ -12,7 +12,7 @@ CHECKS += $(1)
 .PHONY: $(R)/$(1).tap
 $(R)/$(1).tap: $(B)/tests/unit/$(2) $(B)/lguest-block $(B)/lguest-console
 	@mkdir -p $$(@D)
-	BLOCK_BIN=$(B)/lguest-block BIN_DIR=$(B) $$< --quiet --tap=$$@ || true
+	BLOCK_BIN=$(B)/lguest-block BIN_DIR=$(B) $$< --quiet --tap=$$@ || grep -q "^not ok" $$@
 endef
 $(eval $(call role_tests,block-requests,block_requests))
 $(eval $(call role_tests,policy-manifest,policy_manifest))
