@@ -41,7 +41,9 @@ static pthread_mutex_t start = PTHREAD_MUTEX_INITIALIZER;	/* held until the main
 
 static void say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 {
-	struct control_msg msg = { .type = type, .device = device, .code = code };
+	struct control_msg msg = {
+		.type = type, .device = device, .code = code, .process = machine.device[device].process,
+	};
 	struct iovec iov = { &msg, sizeof(msg) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -236,10 +238,12 @@ static void report_lost(struct device *d)
 	say(CONTROL_LOST, d->index, 0, d->fe.error ? d->fe.error : "it is gone");
 }
 
-static void connect_device(struct device *d, int fd)
+static void connect_device(struct device *d, int fd, uint32_t process)
 {
-	const char *error = device_reconnect(d, fd);
+	const char *error;
 
+	d->process = process;
+	error = device_reconnect(d, fd);
 	if (error) {
 		d->down = true;
 		say(CONTROL_LOST, d->index, 0, error);
@@ -279,7 +283,7 @@ static void control_message(void)
 	}
 	pthread_mutex_lock(&machine.device[msg.device].lock);
 	if (msg.type == CONTROL_CONNECT && fd >= 0)
-		connect_device(&machine.device[msg.device], fd);
+		connect_device(&machine.device[msg.device], fd, msg.process);
 	else if (msg.type == CONTROL_GIVE_UP)
 		device_give_up(&machine.device[msg.device]);
 	pthread_mutex_unlock(&machine.device[msg.device].lock);

@@ -39,6 +39,7 @@ const struct device_type *device_type_find(const char *name);
  * @window: what its back end sees; NULL: all of guest memory (dma=direct)
  * @kick: eventfd of each queue, @call: one for all queues, @err: signalled when a queue is broken
  * @down: its back end is gone, and lguest-run was told
+ * @process: lguest-run's number for the back end's process (struct control_msg)
  */
 struct device {
 	pthread_mutex_t lock;
@@ -53,6 +54,7 @@ struct device {
 	int call, err;
 	int lguest;
 	bool down;
+	uint32_t process;
 };
 
 /** device_registers() - guest-physical address of its register page. */

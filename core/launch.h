@@ -37,7 +37,9 @@ enum role_kind {
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
  * @pid: of its process, 0 = none runs; @pidfd: the same
  * @end_at_ms: when it is ended, because the core gave up its connection; 0 = the connection lives
- * @started_ms: when; @strikes: deaths that were its own fault since @first_strike_ms
+ * @process: how many ran before it
+ * @lost_ms: since when the guest is without it, 0 = it is served
+ * @strikes: deaths that were its own fault since @first_strike_ms
  */
 struct role {
 	enum role_kind kind;
@@ -57,8 +59,9 @@ struct role {
 	int drain;
 	pid_t pid;
 	int pidfd;
-	uint64_t started_ms, first_strike_ms, end_at_ms;
+	uint64_t first_strike_ms, end_at_ms, lost_ms;
 	unsigned int strikes;
+	uint32_t process;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */
 };

@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include <linux/close_range.h>
 
@@ -138,14 +137,6 @@ static void (*const role_args[ROLE_KINDS])(const struct role *r, struct process 
 	[ROLE_BLOCK] = block_args, [ROLE_NET] = net_args, [ROLE_CONSOLE] = console_args, [ROLE_RNG] = rng_args,
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -188,7 +179,6 @@ int spawn_role(struct launch *l, struct role *r)
 	err = start(l, &p, &r->pid, &r->pidfd);
 	close(sock[1]);
 	close(drain[1]);
-	r->started_ms = now_ms();
 	r->end_at_ms = 0;
 	r->wanted = r->blamed = false;
 	return err;

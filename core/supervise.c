@@ -27,6 +27,7 @@
 #define STRIKES_MAX	5	/* deaths within STRIKES_MS that are not somebody's SIGKILL: it will not get better */
 #define STRIKES_MS	30000
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
+#define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 #define ROLE_LEFT	4	/* lguest-console: three times ctrl-C (devices/backend_main.c) */
 
@@ -77,7 +78,7 @@ static void close_fd(int *fd)
 static void send_core(struct watch *w, uint32_t type, uint32_t device, int fd)
 {
 	char space[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct control_msg msg = { .type = type, .device = device };
+	struct control_msg msg = { .type = type, .device = device, .process = w->l->role[device].process };
 	struct iovec iov = { &msg, sizeof(msg) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
@@ -104,6 +105,13 @@ static void core_ended(struct watch *w, const struct control_msg *msg)
 	finish(w, code, "%s", msg->text);
 }
 
+/* The guest is without this role from now on, if it was not before. */
+static void without(struct role *r)
+{
+	if (!r->lost_ms)
+		r->lost_ms = now_ms();
+}
+
 /*
  * The connection is dead. The process is dying, and its end says why; or it hangs or broke the protocol, and is
  * ended when its time is over (end_hung()). Either way role_died() starts it again.
@@ -115,9 +123,19 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 	if (r->kind == ROLE_FOREIGN) {
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
 		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
-	} else if (r->pid && !r->end_at_ms) {
+	} else if (r->pid && !r->end_at_ms && msg->process == r->process) {
 		r->end_at_ms = now_ms() + DYING_MS;
+		without(r);
 	}
+}
+
+static void device_back(struct role *r, uint32_t process)
+{
+	if (process != r->process || !r->pid)
+		return;
+	if (r->lost_ms)
+		complain("%s is back after %llu ms", r->name, (unsigned long long)(now_ms() - r->lost_ms));
+	r->lost_ms = 0;
 }
 
 /* Return: was there a message? */
@@ -142,10 +160,8 @@ static bool core_message(struct watch *w)
 			device_lost(w, &msg);
 		break;
 	case CONTROL_RECOVERED:
-		if (!w->l->roles)
-			break;
-		complain("%s is back after %llu ms", w->l->role[msg.device].name,
-			 (unsigned long long)(now_ms() - w->l->role[msg.device].started_ms));
+		if (w->l->roles)
+			device_back(&w->l->role[msg.device], msg.process);
 		break;
 	case CONTROL_END:
 		core_ended(w, &msg);
@@ -196,6 +212,7 @@ static void restart(struct watch *w, struct role *r)
 {
 	r->wanted = false;
 	close_fd(&r->drain);
+	r->process++;
 	if (spawn_role(w->l, r)) {
 		give_up(w, r);
 		return;
@@ -254,6 +271,7 @@ static void role_died(struct watch *w, struct role *r)
 		return;
 	}
 	describe_death(r, &info);
+	without(r);
 	r->wanted = true;
 }
 
@@ -358,6 +376,20 @@ static bool wait_child(pid_t pid, int pidfd, uint64_t until)
 	return true;
 }
 
+/*
+ * A dead role's ring lives on in the kernel until its last request is over, and holds the tap and the image: who
+ * starts the next guest as soon as this program has ended must find them free.
+ */
+static void wait_drain(const struct role *r, uint64_t until)
+{
+	struct pollfd p = { .fd = r->drain };
+	uint64_t now = now_ms();
+
+	if (r->drain < 0 || poll(&p, 1, now < until ? (int)(until - now) : 0))
+		return;
+	complain("%s: the last I/O of its process is not over; %s is in use until it is", r->name, r->path ? r->path : "what it holds");
+}
+
 /* The core first: with it the guest stops. Roles see their connections close, finish what is in flight, and end. */
 static void end_all(struct launch *l)
 {
@@ -378,6 +410,9 @@ static void end_all(struct launch *l)
 		waitid(P_PID, (id_t)r->pid, &(siginfo_t){ 0 }, WEXITED);
 	}
 	reap_orphans();
+	until = now_ms() + DRAIN_MS;
+	for (unsigned int i = 0; i < l->roles; i++)
+		wait_drain(&l->role[i], until);
 }
 
 static int take_signals(void)

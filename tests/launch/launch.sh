@@ -147,6 +147,16 @@ kill -STOP $(grandchild $run console0); usleep 500000; kill -CONT $(grandchild $
 kill -STOP $(grandchild $run lguest-core); usleep 500000; kill -CONT $(grandchild $run lguest-core)
 usleep 500000
 kill -0 $run && ok 'stopping and continuing console and core ends nothing' || not_ok 'stopping and continuing console and core ends nothing'
+# A core that hears of the death when the next process runs already: its report is about the old one
+: >$err
+core=$(grandchild $run lguest-core)
+kill -STOP $core
+kill -9 $(grandchild $run console0)
+wait_for 'starting it again'; usleep 500000
+kill -CONT $core
+wait_for 'console0 is back'; sleep 3
+grep -q 'console0 is back' $err && ! grep -q 'does not answer' $err && ok 'a late report of a death does not end the next process' ||
+	not_ok 'a late report of a death does not end the next process'
 kill $run; wait $run
 ends 'nothing is left behind all that'
 
