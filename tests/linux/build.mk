@@ -13,6 +13,7 @@ LINUX_NEEDS := $(B)/selftest launch-programs module
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
 	tests/linux/check.sh '--timeout 300' selftest > $@
+	tests/linux/check.sh '--timeout 300' userland >> $@
 	tests/linux/check.sh '--timeout 300 --smp 2' two >> $@
 	tests/linux/check.sh '--timeout 300 --smp 2' boots 5 >> $@
 	tests/linux/check.sh '--timeout 300 --smp 2' kills 5 >> $@

@@ -29,7 +29,12 @@ noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle" && { echo
 guest/mkinitramfs.sh -o $work/selftest.cpio -f $B/selftest:/bin/selftest -c "selftest; s=\$?; $noise; exit \$s"
 guest/mkinitramfs.sh -o $work/load.cpio -f $B/selftest:/bin/selftest -c "selftest forks cow avx registers churn; exit \$?"
 guest/mkinitramfs.sh -o $work/seven.cpio -c 'exit 7'
-files=("$vmlinux" $work/{selftest,load,seven}.cpio $module tests/linux/host.sh)
+head -c 3000000 </dev/urandom >$work/known
+md5sum <$work/known >$work/known.md5
+guest/mkinitramfs.sh -o $work/userland.cpio -f tests/linux/userland.sh:/userland.sh -f $work/known:/lguest/known \
+	-f $work/known.md5:/lguest/known.md5 -c 'sh /userland.sh'
+guest/mkinitramfs.sh -o $work/shell.cpio
+files=("$vmlinux" $work/{selftest,load,seven,userland,shell}.cpio $module tests/linux/host.sh)
 for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=($B/$p); done
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
 tests/host/run --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"

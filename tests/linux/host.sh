@@ -5,6 +5,7 @@
 # TAP on standard output.
 #
 #	host.sh selftest	the checks of selftest.c in one guest
+#	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
 #	host.sh kills N		lguest-core killed N times, at random instants of boot and load
@@ -12,9 +13,9 @@ cd "$(dirname "$0")"
 failed=0
 say() { if [ "$1" = 0 ]; then echo "ok linux: $2"; else echo "not ok linux: $2"; failed=1; fi; }
 
-# start INITRAMFS: one guest, its console on standard output
+# start INITRAMFS [KEYS]: one guest, its console on standard output, what is typed there from KEYS
 start() {
-	./lguest-run --kernel vmlinux --initrd "$1" --memory 96 --cmdline quiet --log "log.$1" </dev/null
+	./lguest-run --kernel vmlinux --initrd "$1" --memory 96 --cmdline quiet --log "log.$1" <"${2:-/dev/null}"
 }
 
 # Free memory, with what waits on the processors' lists: a guest's pages, tens of MiB, that MemFree does not count.
@@ -34,6 +35,44 @@ results() {
 selftest() {
 	start selftest.cpio >out
 	results out $?
+}
+
+# Each time that the guest tells is followed by the host's at its arrival: "uptime WHEN GUEST HOST"
+stamped() {
+	tr -d '\r' | while read -r word rest; do
+		[ "$word" != uptime ] || rest="$rest $(cut -d' ' -f1 /proc/uptime)"
+		echo "$word $rest"
+	done
+}
+
+# Keys typed at the guest's console: ^Z stops a job, fg goes on with it, ^C ends it.
+keys() {
+	mkfifo keys.in
+	start shell.cpio keys.in >out.keys &
+	exec 3>keys.in
+	until grep -q '# ' out.keys; do usleep 200000; done
+	printf 'sleep 1000\n' >&3; sleep 2; printf '\032' >&3; sleep 2
+	printf 'jobs; echo after-jobs\n' >&3; sleep 2
+	printf 'fg\n' >&3; sleep 2; printf '\003' >&3; sleep 2
+	printf 'echo status $?; exit 9\n' >&3
+	wait $!
+	say $(($? != 9)) "the shell's own exit status"
+	exec 3>&-
+	tr -d '\r' <out.keys >keys.out
+	grep -q 'Stopped.*sleep 1000' keys.out; say $? "^Z stops a job"
+	grep -q '^status 130$' keys.out; say $? "^C ends it after fg"
+	[ $failed = 0 ] || sed 's/^/# /' keys.out
+}
+
+userland() {
+	{ start userland.cpio; echo "status $?"; } | stamped >out
+	results out "$(sed -n 's/^status //p' out)"
+	# A line's way to the host takes its time: what counts is how much the smallest difference of each half moves.
+	awk '/^uptime/ { d = $4 - $3; if (!($2 in low) || d < low[$2]) { low[$2] = d; at[$2] = $3 } }
+	     END { t = at["late"] - at["early"]; d = low["late"] - low["early"]
+	           print "# " t " s of the guest are " t + d " s of the host"; exit !(t >= 30 && d < t / 100 && d > -t / 100) }' out
+	say $? "the guest's clock agrees with the host's to 1 % over 30 s"
+	keys
 }
 
 two() {
