@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# seeded.sh: each bug of tests/guests/seeded/ put into a copy of lg.ko, one after the other, and the tests that are there
+# for it run under Bochs, whose TLB keeps what a processor's keeps. A bug is found when one of them fails; the module
+# without a bug must pass them all. Prints TAP.
+#
+#	seeded.sh LG.KO LGTEST
+set -u
+cd "$(dirname "$0")/../.."
+ko=$1 lgtest=$2
+tests="lose-lost roots-5 roots-300 root-drop busy pair overlap"
+work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+fails=0
+
+# run LG.KO: the tests' own lines
+run() {
+	tests/host/run --emulator bochs --pti on --timeout 1500 --file "$1:/lg.ko" --file "$lgtest:/lgtest" -- \
+		"insmod /lg.ko && /lgtest --short $tests" 2>&1 | tee "$work/log" | grep -E '^(not )?ok '
+}
+
+ok() { # ok STATUS NAME
+	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; sed 's/^/# /' "$work/log"; fails=$((fails + 1)); fi
+}
+
+run "$ko" >"$work/out"
+[ "$(grep -c ^ok "$work/out")" = "$(wc -w <<<"$tests")" ]
+ok $? "without a bug: all pass"
+for patch in tests/guests/seeded/*.patch; do
+	name=$(basename "$patch" .patch)
+	rm -rf "$work/src"
+	mkdir -p "$work/src/kmod"
+	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
+	patch -s -p1 -d "$work/src" <"$patch" &&
+		make -s -C "$(tests/host/headers.sh 6.1)" M="$work/src/kmod" modules >"$work/log" 2>&1
+	ok $? "$name: is put in and builds"
+	run "$work/src/kmod/lg.ko" >"$work/out"
+	found=$(sed -nE 's/^not ok ([0-9]+ )?([^ :]*).*/\2/p' "$work/out" | tr '\n' ' ')
+	[ -n "$found" ]
+	ok $? "$name: found by: $found"
+done
+exit $((fails != 0))
