@@ -170,6 +170,27 @@ bool backend_running(const struct backend *be, const struct vq *q);
 void backend_fail(struct backend *be, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
+ * backend_number() - read the value of an option that is a number
+ * @be: the role
+ * @option: its name, without dashes
+ * @arg: what the user wrote, in decimal
+ * @min: the least that is accepted, 0 or more
+ * @max: the most
+ *
+ * Return: the number, or -EINVAL after backend_fail(). Before the seal only.
+ */
+int backend_number(struct backend *be, const char *option, const char *arg, int min, int max);
+
+/**
+ * backend_map() - memory for a device's tables, zeroed, for as long as the process lives
+ * @size: bytes
+ *
+ * Pages that are never touched cost nothing, so a table may have the size of the worst case.
+ * Return: its address, or NULL when there is none to be had. Before the seal only.
+ */
+void *backend_map(size_t size);
+
+/**
  * backend_limit() - from open(): offer less than ops says
  * @be: the role
  * @features: device feature bits to offer

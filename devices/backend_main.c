@@ -97,16 +97,6 @@ static void capabilities(const struct backend_ops *ops)
 	printf("]\n}\n");
 }
 
-static int number(const char *s)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(s, &end, 10);
-	return errno || end == s || *end || n < 0 || n > INT32_MAX ? -1 : (int)n;
-}
-
 static unsigned int all_options(const struct backend_ops *ops, struct option *all)
 {
 	unsigned int n = 0;
@@ -121,12 +111,14 @@ static unsigned int all_options(const struct backend_ops *ops, struct option *al
 /* Inherited descriptors may sit at numbers of our table (policy.h): move them out of the way first. */
 static int inherited(struct backend *be, const char *option, int *fd)
 {
-	*fd = number(optarg);
-	if (*fd >= 0)
-		*fd = fcntl(*fd, F_DUPFD_CLOEXEC, PARKED_FD);
+	int n = backend_number(be, option, optarg, 0, INT32_MAX);
+
+	if (n < 0)
+		return 1 + EXIT_USAGE;
+	*fd = fcntl(n, F_DUPFD_CLOEXEC, PARKED_FD);
 	if (*fd >= 0)
 		return 0;
-	backend_fail(be, "%s=%s is not an open descriptor of this process", option, optarg);
+	backend_fail(be, "--%s=%s is not an open descriptor of this process", option, optarg);
 	return 1 + EXIT_USAGE;
 }
 
@@ -138,9 +130,9 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		cmd->socket_path = optarg;
 		return 0;
 	case OPT_FD:
-		return inherited(be, "--fd", &cmd->fd);
+		return inherited(be, "fd", &cmd->fd);
 	case OPT_DRAIN:
-		return inherited(be, "--drain-fd", &cmd->drain);
+		return inherited(be, "drain-fd", &cmd->drain);
 	case OPT_CAPABILITIES:
 		capabilities(be->ops);
 		return 1;

@@ -7,9 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "devices/block/block.h"
 #include "policy/policy.h"
@@ -35,31 +33,18 @@ static const struct option options[] = {
 
 static const char *const capabilities[] = { "read-only", "blk-file", NULL };
 
-static int parse_number(const char *text, long min, long max, long *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtol(text, &end, 10);
-	return errno || end == text || *end || *value < min || *value > max ? -EINVAL : 0;
-}
-
 static int block_option(struct backend *be, int opt, const char *arg)
 {
 	struct blk *blk = backend_dev(be);
-	long n;
+	int n;
 
 	switch (opt) {
 	case OPT_BLK_FILE:
 		blk->path = arg;
 		return 0;
 	case OPT_BLK_FD:
-		if (parse_number(arg, 3, 1023, &n)) {
-			backend_fail(be, "--blk-fd=%s: the number of an open descriptor is wanted", arg);
-			return -EINVAL;
-		}
-		blk->given_fd = (int)n;
-		return 0;
+		blk->given_fd = backend_number(be, "blk-fd", arg, 3, INT32_MAX);
+		return blk->given_fd < 0 ? -EINVAL : 0;
 	case OPT_READ_ONLY:
 		blk->want_read_only = true;
 		return 0;
@@ -74,30 +59,20 @@ static int block_option(struct backend *be, int opt, const char *arg)
 		strncpy(blk->serial, arg, BLK_ID_LEN);
 		return 0;
 	case OPT_QUEUES:
-		if (parse_number(arg, 1, BLK_QUEUES, &n)) {
-			backend_fail(be, "--num-queues=%s: 1 to %u", arg, BLK_QUEUES);
-			return -EINVAL;
-		}
+		n = backend_number(be, "num-queues", arg, 1, BLK_QUEUES);
 		blk->queues = (uint16_t)n;
-		return 0;
+		return n < 0 ? n : 0;
 	default:
 		return -EINVAL;
 	}
 }
 
-static void *map(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 /* Untouched pages cost nothing: a queue that the driver leaves alone, or a guest that never needs a bounce. */
 static int make_buffers(struct blk *blk)
 {
-	uint8_t *p = map((size_t)BLK_BOUNCES * BLK_BOUNCE_SIZE);
+	uint8_t *p = backend_map((size_t)BLK_BOUNCES * BLK_BOUNCE_SIZE);
 
-	blk->req = map((size_t)blk->queues * BLK_QUEUE_SIZE * sizeof(*blk->req));
+	blk->req = backend_map((size_t)blk->queues * BLK_QUEUE_SIZE * sizeof(*blk->req));
 	if (!blk->req || !p) {
 		backend_fail(blk->be, "no memory for %u queues", blk->queues);
 		return -ENOMEM;

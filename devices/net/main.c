@@ -6,8 +6,6 @@
  * window of this device, nor of the host's network but that tap.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "devices/net/net.h"
@@ -43,21 +41,10 @@ static int parse_mac(struct backend *be, struct net *net, const char *arg)
 	return 0;
 }
 
-static int parse_number(struct backend *be, const char *option, const char *arg, long min, long max)
-{
-	char *end;
-	long n = strtol(arg, &end, 10);
-
-	if (end != arg && !*end && n >= min && n <= max)
-		return (int)n;
-	backend_fail(be, "%s=%s is not a number from %ld to %ld", option, arg, min, max);
-	return -EINVAL;
-}
-
 /* Several --tap-fd make several queue pairs. Numbers of the policy's table may be theirs: moved when placed. */
 static int parse_tap_fd(struct backend *be, struct net *net, const char *arg)
 {
-	int fd = parse_number(be, "--tap-fd", arg, 0, INT32_MAX);
+	int fd = backend_number(be, "tap-fd", arg, 0, INT32_MAX);
 
 	if (fd < 0)
 		return fd;
@@ -86,7 +73,7 @@ static int net_option(struct backend *be, int opt, const char *arg)
 		net->lock_mac = true;
 		return 0;
 	case OPT_PAIRS:
-		n = parse_number(be, "--queue-pairs", arg, 1, NET_PAIRS);
+		n = backend_number(be, "queue-pairs", arg, 1, NET_PAIRS);
 		net->pairs = n > 0 ? (unsigned int)n : 0;
 		return n < 0 ? n : 0;
 	case OPT_UNOWNED:
@@ -96,24 +83,17 @@ static int net_option(struct backend *be, int opt, const char *arg)
 	return -EINVAL;
 }
 
-static void *map(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 /* For the most that can be in flight; pages that the traffic never touches cost nothing. */
 static int make_buffers(struct net *net)
 {
 	for (unsigned int i = 0; i < net->pairs; i++) {
 		struct net_pair *pair = &net->pair[i];
-		uint8_t *frames = map((size_t)NET_RX_SLOTS * NET_FRAME);
+		uint8_t *frames = backend_map((size_t)NET_RX_SLOTS * NET_FRAME);
 
 		pair->net = net;
 		pair->index = i;
-		pair->tx = map(NET_QUEUE_SIZE * sizeof(*pair->tx));
-		pair->rx = map(NET_RX_SLOTS * sizeof(*pair->rx));
+		pair->tx = backend_map(NET_QUEUE_SIZE * sizeof(*pair->tx));
+		pair->rx = backend_map(NET_RX_SLOTS * sizeof(*pair->rx));
 		if (!frames || !pair->tx || !pair->rx) {
 			backend_fail(net->be, "no memory for %u queue pairs", net->pairs);
 			return -ENOMEM;
