@@ -30,7 +30,7 @@ enum control_type {
  * struct control_msg - every message
  * @type: enum control_type
  * @device: number of the device, 0 where there is none; END with EXIT_ROLE: the one to blame
- * @code: END: exit status for lguest-run (exit.h, or the guest's own)
+ * @code: END: exit status for lguest-run (exit.h, or the guest's own). LOST: 1 = the role hangs: it is not dying, and need not be waited for
  * @process: which process of the device's role is meant, counted from 0. The two ends hear of a death by different ways: LOST may
  *	arrive when the next process runs already, and is not about that
  * @text: a sentence, NUL-terminated; may be empty

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/control.h"
@@ -33,7 +34,7 @@ struct options {
 	const char *cmdline;
 	bool initrd;
 	unsigned int devices;
-	struct { const struct device_type *type; uint64_t window; } device[GUEST_DEVICES];
+	struct { const struct device_type *type; uint64_t window; bool own; } device[GUEST_DEVICES];
 };
 
 static struct machine machine = { .lguest = CORE_FD_LGUEST };
@@ -148,6 +149,7 @@ static void make_devices(const struct options *o)
 		pthread_mutex_init(&d->lock, NULL);
 		d->index = i;
 		d->type = o->device[i].type;
+		d->own = o->device[i].own;
 		d->memory = &machine.memory;
 		d->lguest = CORE_FD_LGUEST;
 		snprintf(d->name, sizeof(d->name), "%s%u", d->type->name, same[d->type->id % GUEST_DEVICES]++);
@@ -215,6 +217,9 @@ static void seal(void)
 		fail(EXIT_SANDBOX, "lguest-core cannot seal its sandbox: %s", strerror(-err));
 }
 
+/* Larger than what it needs, smaller than a huge page, which the kernel would give it whole. */
+#define VCPU_STACK (256u << 10)
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu_end why;
@@ -235,7 +240,7 @@ static void report_lost(struct device *d)
 	if (!d->fe.dead || d->down)
 		return;
 	d->down = true;
-	say(CONTROL_LOST, d->index, 0, d->fe.error ? d->fe.error : "it is gone");
+	say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
 }
 
 static void connect_device(struct device *d, int fd, uint32_t process)
@@ -328,6 +333,34 @@ static void serve_device(struct device *d, const struct pollfd *p)
  */
 #define TICK_MS 200
 
+/* How often each is asked whether it still answers. */
+#define BEAT_EVERY_MS 1000
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void beat(void)
+{
+	static uint64_t last;
+	uint64_t now = now_ms();
+
+	if (now - last < BEAT_EVERY_MS)
+		return;
+	last = now;
+	for (unsigned int i = 0; i < machine.devices; i++) {
+		struct device *d = &machine.device[i];
+
+		pthread_mutex_lock(&d->lock);
+		device_beat(d);
+		pthread_mutex_unlock(&d->lock);
+	}
+}
+
 static void __attribute__((noreturn)) main_loop(void)
 {
 	struct pollfd p[1 + 3 * GUEST_DEVICES];
@@ -336,6 +369,7 @@ static void __attribute__((noreturn)) main_loop(void)
 	for (;;) {
 		n = poll_set(p);
 		poll(p, n, machine.devices ? TICK_MS : -1);
+		beat();
 		for (unsigned int i = 0; i < machine.devices; i++)
 			serve_device(&machine.device[i], &p[1 + 3 * i]);
 		if (p[0].revents)
@@ -357,10 +391,10 @@ static uint64_t number(const char *text)
 	return n;
 }
 
-/* --device TYPE,WINDOW: WINDOW in bytes, 0 for all of guest memory. */
+/* --device TYPE,WINDOW[,own]: WINDOW in bytes, 0 for all of guest memory; own: lguest-run starts it again. */
 static void add_device(struct options *o, char *text)
 {
-	char *type = strsep(&text, ","), *window = text;
+	char *type = strsep(&text, ","), *window = strsep(&text, ",");
 	unsigned int i = o->devices;
 
 	if (i == GUEST_DEVICES)
@@ -369,6 +403,7 @@ static void add_device(struct options *o, char *text)
 	if (!o->device[i].type || !window)
 		fail(EXIT_USAGE, "lguest-core: --device %s: no such type, or no window size", type);
 	o->device[i].window = number(window);
+	o->device[i].own = text && !strcmp(text, "own");
 	o->devices++;
 }
 
@@ -422,6 +457,7 @@ static void enter(void)
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
+	pthread_attr_t attr;
 	pthread_t vcpu;
 
 	machine.print = print;
@@ -433,7 +469,9 @@ int main(int argc, char **argv)
 	make_devices(&o);
 	load_guest(&o);
 	pthread_mutex_lock(&start);
-	if (pthread_create(&vcpu, NULL, vcpu_thread, NULL))
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, VCPU_STACK);
+	if (pthread_create(&vcpu, &attr, vcpu_thread, NULL))
 		fail(EXIT_HOST, "no thread for the vCPU: the host's limit of processes is reached");
 	seal();
 	say(CONTROL_RUNNING, 0, 0, "");

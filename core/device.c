@@ -24,6 +24,7 @@
  */
 #define START_MS	10000u
 #define ANSWER_MS	1000u
+#define BEAT_MS		2000u	/* for a question that nobody waits for */
 
 #define BIT(n)		(1ull << (n))
 #define BITS(from, to)	(((BIT(to) << 1) - 1) & ~(BIT(from) - 1))
@@ -308,7 +309,7 @@ static const char *reconnect(struct device *d, int fd)
 		if (d->mmio.queue[i].running)
 			notify(d, i);
 	raise_line(d);
-	d->down = false;
+	d->down = d->late = false;
 	return NULL;
 }
 
@@ -320,6 +321,17 @@ const char *device_reconnect(struct device *d, int fd)
 	error = reconnect(d, fd);
 	d->fe.timeout_ms = ANSWER_MS;
 	return error;
+}
+
+void device_beat(struct device *d)
+{
+	uint8_t status;
+
+	if (!d->own || d->down || d->fe.dead)
+		return;
+	d->fe.timeout_ms = BEAT_MS;
+	d->late = vu_fe_get_status(&d->fe, &status) == -ETIMEDOUT;
+	d->fe.timeout_ms = ANSWER_MS;
 }
 
 void device_give_up(struct device *d)

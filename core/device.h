@@ -39,6 +39,7 @@ const struct device_type *device_type_find(const char *name);
  * @window: what its back end sees; NULL: all of guest memory (dma=direct)
  * @kick: eventfd of each queue, @call: one for all queues, @err: signalled when a queue is broken
  * @down: its back end is gone, and lguest-run was told
+ * @own: lguest-run can start its back end again, @late: that did not answer a question about its health in time
  * @process: lguest-run's number for the back end's process (struct control_msg)
  */
 struct device {
@@ -54,6 +55,7 @@ struct device {
 	int call, err;
 	int lguest;
 	bool down;
+	bool own, late;
 	uint32_t process;
 };
 
@@ -81,6 +83,14 @@ const char *device_open(struct device *d, int fd);
  * Return: NULL, or a clause on what failed (the device stays down).
  */
 const char *device_reconnect(struct device *d, int fd);
+
+/**
+ * device_beat() - ask a running back end of our own for an answer; without one in time its connection is dead
+ * @d: the device
+ *
+ * A back end that hangs is seen by nobody else: the guest waits for its rings. A foreign one is not asked: nobody could start it again.
+ */
+void device_beat(struct device *d);
 
 /** device_give_up() - no back end will come: the driver is told NEEDS_RESET. */
 void device_give_up(struct device *d);

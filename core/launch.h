@@ -63,6 +63,7 @@ struct role {
 	unsigned int strikes;
 	uint32_t process;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
+	bool hangs;		/* the core asked, and it did not answer: a stopped process, or a host that is busy, is no reason to give it up */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */
 };
 

@@ -36,6 +36,7 @@ struct process {
 	unsigned int args;
 	struct { int from, to; } fd[FDS_MAX];
 	unsigned int fds;
+	bool huge;	/* may use huge pages: the one that maps guest RAM; for a role's few KiB they are waste */
 };
 
 static void arg(struct process *p, const char *text)
@@ -58,6 +59,8 @@ static void __attribute__((noreturn)) become(const struct launch *l, const struc
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_HOST);
+	if (!p->huge)
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -180,7 +183,7 @@ int spawn_role(struct launch *l, struct role *r)
 	close(sock[1]);
 	close(drain[1]);
 	r->end_at_ms = 0;
-	r->wanted = r->blamed = false;
+	r->wanted = r->blamed = r->hangs = false;
 	return err;
 }
 
@@ -197,20 +200,28 @@ static void raise_memlock(void)
 	setrlimit(RLIMIT_MEMLOCK, &have);
 }
 
+static bool has_device(const struct launch *l, const char *type)
+{
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (!strcmp(role_type(&l->role[i]), type))
+			return true;
+	return false;
+}
+
+/* What the user did not say himself and the devices make plain: where the console is, and the root file system. */
 static const char *core_cmdline(const struct launch *l, char *buf, size_t size)
 {
-	bool console = false;
+	bool console = has_device(l, "console") && !strstr(l->cmdline, "console=");
+	bool root = has_device(l, "block") && !l->initrd && !strstr(l->cmdline, "root=");
 
-	for (unsigned int i = 0; i < l->roles; i++)
-		console |= !strcmp(role_type(&l->role[i]), "console");
-	snprintf(buf, size, "%s%s", console && !strstr(l->cmdline, "console=") ? "console=hvc0 " : "", l->cmdline);
+	snprintf(buf, size, "%s%s%s", console ? "console=hvc0 " : "", root ? "root=/dev/vda ro " : "", l->cmdline);
 	return buf;
 }
 
 int spawn_core(struct launch *l)
 {
 	char title[96], memory[24], device[GUEST_DEVICES][40], cmdline[GUEST_CMDLINE_MAX + 64];
-	struct process p = { .program = "lguest-core" };
+	struct process p = { .program = "lguest-core", .huge = true };
 	int control[2], err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) || !pair(control, &l->control)) {
@@ -235,7 +246,8 @@ int spawn_core(struct launch *l)
 	for (unsigned int i = 0; i < l->roles; i++) {
 		struct role *r = &l->role[i];
 
-		snprintf(device[i], sizeof(device[i]), "%s,%llu", role_type(r), (unsigned long long)r->window);
+		snprintf(device[i], sizeof(device[i]), "%s,%llu%s", role_type(r), (unsigned long long)r->window,
+			 r->kind == ROLE_FOREIGN ? "" : ",own");
 		arg(&p, "--device");
 		arg(&p, device[i]);
 		give(&p, r->socket, CORE_FD_DEVICE + (int)i);

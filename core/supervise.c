@@ -124,7 +124,8 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
 		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
 	} else if (r->pid && !r->end_at_ms && msg->process == r->process) {
-		r->end_at_ms = now_ms() + DYING_MS;
+		r->end_at_ms = now_ms() + (msg->code ? 0 : DYING_MS);
+		r->hangs = msg->code;
 		without(r);
 	}
 }
@@ -310,7 +311,7 @@ static int end_hung(struct launch *l)
 			continue;
 		if (now >= r->end_at_ms) {
 			complain("%s does not answer any more: ending it", r->name);
-			r->blamed = true;
+			r->blamed = !r->hangs;
 			r->end_at_ms = 0;
 			kill(r->pid, SIGKILL);
 		} else if (next < 0 || r->end_at_ms - now < (uint64_t)next) {
@@ -318,6 +319,27 @@ static int end_hung(struct launch *l)
 		}
 	}
 	return next;
+}
+
+static bool is_known(const struct launch *l, pid_t pid)
+{
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (l->role[i].pid == pid)
+			return true;
+	return l->core_pid == pid;
+}
+
+/* A role whose minder was killed (end_hung() does) is ours to reap; the children that pidfds watch are left to those. */
+static void reap_adopted(const struct launch *l)
+{
+	siginfo_t info;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid || is_known(l, info.si_pid))
+			return;
+		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+	}
 }
 
 static void turn(struct watch *w)
@@ -340,6 +362,7 @@ static void turn(struct watch *w)
 		core_message(w);
 	if (p[2].revents && l->core_pid)
 		core_died(w);
+	reap_adopted(l);
 	for (unsigned int i = 0; i < l->roles && !w->over; i++) {
 		if (p[3 + 2 * i].revents)
 			role_died(w, &l->role[i]);

@@ -40,6 +40,8 @@ static uint64_t load(struct machine *m, uint64_t gpa, unsigned int size)
 	d = device_at(m, gpa, size, &off);
 	if (!d)
 		return value;
+	if (!virtio_mmio_needs_lock(off, size))
+		return virtio_mmio_read(&d->mmio, off, size);
 	pthread_mutex_lock(&d->lock);
 	value = virtio_mmio_read(&d->mmio, off, size);
 	pthread_mutex_unlock(&d->lock);
@@ -54,6 +56,10 @@ static void store(struct machine *m, uint64_t gpa, unsigned int size, uint64_t v
 	d = device_at(m, gpa, size, &off);
 	if (!d)
 		return;
+	if (!virtio_mmio_needs_lock(off, size)) {
+		virtio_mmio_write(&d->mmio, off, size, value);
+		return;
+	}
 	pthread_mutex_lock(&d->lock);
 	virtio_mmio_write(&d->mmio, off, size, value);
 	pthread_mutex_unlock(&d->lock);

@@ -25,7 +25,7 @@ static struct virtio_queue *selected(struct virtio_mmio *v)
  */
 static uint32_t interrupt_status(const struct virtio_mmio *v)
 {
-	return v->interrupt_status | VIRTIO_INT_USED;
+	return __atomic_load_n(&v->interrupt_status, __ATOMIC_RELAXED) | VIRTIO_INT_USED;
 }
 
 static uint32_t features_word(uint64_t features, uint32_t sel)
@@ -88,7 +88,7 @@ static void device_reset(struct virtio_mmio *v)
 	memset(v->queue, 0, sizeof(v->queue));
 	v->driver_features = 0;
 	v->device_features_sel = v->driver_features_sel = v->queue_sel = 0;
-	v->interrupt_status = 0;
+	__atomic_store_n(&v->interrupt_status, 0, __ATOMIC_RELAXED);
 	v->status = 0;
 }
 
@@ -210,7 +210,7 @@ static void write_register(struct virtio_mmio *v, uint64_t off, uint32_t value)
 	case VM_QUEUE_SEL: v->queue_sel = value; break;
 	case VM_QUEUE_READY: set_ready(v, value); break;
 	case VM_QUEUE_NOTIFY: notify(v, value); break;
-	case VM_INTERRUPT_ACK: v->interrupt_status &= ~value; break;
+	case VM_INTERRUPT_ACK: __atomic_fetch_and(&v->interrupt_status, ~value, __ATOMIC_RELAXED); break;
 	case VM_STATUS: set_status(v, value); break;
 	default: write_queue_register(v, off, value); break;
 	}
@@ -230,7 +230,7 @@ static void config_interrupt(struct virtio_mmio *v)
 {
 	if (!(v->status & VIRTIO_STATUS_DRIVER_OK))
 		return;
-	v->interrupt_status |= VIRTIO_INT_CONFIG;
+	__atomic_fetch_or(&v->interrupt_status, VIRTIO_INT_CONFIG, __ATOMIC_RELAXED);
 	v->interrupt(v->dev);
 }
 

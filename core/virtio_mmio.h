@@ -81,6 +81,7 @@ struct virtio_ops {
  * Filled by its owner before the guest runs: @ops, @dev, @device_id, @features (offered), @required (features
  * without which FEATURES_OK is refused), @queues, @config and @config_size (config space is served from here).
  * @interrupt: raise the device's line; @check: are these bytes memory that the device may reach?
+ * @interrupt_status: changed by both threads, without a lock (virtio_mmio_needs_lock())
  */
 struct virtio_mmio {
 	const struct virtio_ops *ops;
@@ -110,6 +111,16 @@ struct virtio_mmio {
  * Registers below 0x100 answer aligned 32-bit loads, config space any; everything else reads as 0.
  */
 uint64_t virtio_mmio_read(struct virtio_mmio *v, uint64_t off, unsigned int size);
+
+/**
+ * virtio_mmio_needs_lock() - false for the two registers that an interrupt handler uses: they concern no back end, and a
+ * handler must not wait while somebody else waits for one
+ * @off: offset in the page, @size: bytes
+ */
+static inline bool virtio_mmio_needs_lock(uint64_t off, unsigned int size)
+{
+	return size != 4 || (off != VM_INTERRUPT_STATUS && off != VM_INTERRUPT_ACK);
+}
 
 /** virtio_mmio_write() - a store to the device's page; what the specification does not allow has no effect. */
 void virtio_mmio_write(struct virtio_mmio *v, uint64_t off, unsigned int size, uint64_t value);
