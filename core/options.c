@@ -5,11 +5,15 @@
  *
  * It may write struct launch and print. It opens nothing.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "core/exit.h"
 #include "core/launch.h"
@@ -17,26 +21,49 @@
 
 #define MEMORY_DEFAULT	(256ull << 20)
 
+static char sentence[8192];	/* two paths and some words */
+
+static void patience_over(int sig)
+{
+	(void)sig;	/* it interrupts write() */
+}
+
+/* A terminal that nobody reads must not keep us from ending a guest: what it has not taken within this time is lost. */
+#define PATIENCE_US	200000
+
+static void say(const char *fmt, va_list ap, const char *hint)
+{
+	const struct itimerval limit = { .it_value.tv_usec = PATIENCE_US, .it_interval.tv_usec = PATIENCE_US };
+	const struct sigaction alarm = { .sa_handler = patience_over };
+	const size_t room = sizeof(sentence) - strlen(hint) - 1;
+	size_t n = (size_t)snprintf(sentence, sizeof(sentence), "lguest-run: ");
+	int more = vsnprintf(sentence + n, room - n, fmt, ap);
+
+	n = more < 0 || (size_t)more >= room - n ? room - 1 : n + (size_t)more;
+	n += (size_t)sprintf(sentence + n, "%s\n", hint);
+	sigaction(SIGALRM, &alarm, NULL);
+	setitimer(ITIMER_REAL, &limit, NULL);
+	if (write(STDERR_FILENO, sentence, n) < 0)
+		n = 0;	/* a closed one is no reason to do anything else */
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+}
+
 void complain(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("lguest-run: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say(fmt, ap, "");
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 static int __attribute__((format(printf, 1, 2))) wrong(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("lguest-run: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say(fmt, ap, " (lguest-run --help shows all options)");
 	va_end(ap);
-	fputs(" (lguest-run --help shows all options)\n", stderr);
 	return EXIT_USAGE;
 }
 
@@ -81,6 +108,12 @@ static const struct device_option device_options[] = {
 	  "socket=PATH,type=block|net|console|rng|fs   a device served by another program" },
 };
 #define DEVICE_OPTIONS (sizeof(device_options) / sizeof(device_options[0]))
+
+/* The help of a device is what may be said, three or more spaces, and what it means: here the length of the first. */
+static int grammar(const struct device_option *o)
+{
+	return (int)(strstr(o->help, "   ") - o->help);
+}
 
 static int unknown_key(const struct device_option *o, const char *key)
 {
@@ -184,7 +217,7 @@ static int add_device(struct launch *l, const struct device_option *o, char *tex
 		}
 		r->path = strsep(&text, ",");
 		if (!*r->path)
-			return wrong("--%s names nothing: --%s %s", o->name, o->name, o->help);
+			return wrong("--%s names nothing: --%s %.*s", o->name, o->name, grammar(o), o->help);
 	}
 	while ((word = strsep(&text, ","))) {
 		err = *word ? parse_key(o, r, word) : 0;
@@ -207,6 +240,14 @@ const char *role_type(const struct role *r)
 
 /* --- plain options --- */
 
+/* What the devices need is added later (core.c): it may still be too long with that. */
+static int set_cmdline(struct launch *l, const char *value)
+{
+	l->cmdline = value;
+	return strlen(value) < GUEST_CMDLINE_MAX ? 0 : wrong("--cmdline has %zu characters: a kernel takes %u", strlen(value),
+							       GUEST_CMDLINE_MAX - 1);
+}
+
 static int set_memory(struct launch *l, const char *value)
 {
 	if (!text_size(value, 1 << 20, &l->memory))
@@ -222,7 +263,7 @@ static int set_cpus(struct launch *l, const char *value)
 
 	(void)l;
 	if (!text_number(value, 1, &n) || n != 1)
-		return wrong("--cpus %s: this module gives a guest one CPU", value);
+		return wrong("--cpus %s: this module gives a guest one CPU: say 1, or leave it out", value);
 	return 0;
 }
 
@@ -265,7 +306,7 @@ struct plain_option {
 static const struct plain_option plain_options[] = {
 	{ "kernel", "FILE", TEXT(kernel), "the guest's kernel: an uncompressed vmlinux made for lguest" },
 	{ "initrd", "FILE", TEXT(initrd), "its initial root file system" },
-	{ "cmdline", "TEXT", TEXT(cmdline), "its command line" },
+	{ "cmdline", "TEXT", set_cmdline, 0, "its command line" },
 	{ "memory", "SIZE", set_memory, 0, "its memory, 256M if not said; a bare number is MiB" },
 	{ "cpus", "N", set_cpus, 0, "its CPUs: 1" },
 	{ "name", "NAME", set_name, 0, "what its processes are called" },
@@ -327,7 +368,7 @@ static int set_option(struct launch *l, const char *name, char *value)
 		return unknown_option(name);
 	if (takes_value(name) && !value)
 		return p ? wrong("--%s needs a value: --%s %s", name, name, p->arg)
-			 : wrong("--%s needs a value: --%s %s", name, name, d->help);
+			 : wrong("--%s needs a value: --%s %.*s", name, name, grammar(d), d->help);
 	if (p && !p->arg && value)
 		return wrong("--%s takes no value", name);
 	if (d)
@@ -409,7 +450,7 @@ static int load_config(struct launch *l, const char *path)
 	int err = 0;
 
 	if (!f) {
-		complain("cannot open the configuration %s: %m", path);
+		complain("cannot open the configuration %s: %m%s", path, text_remedy(errno));
 		return EXIT_FILE;
 	}
 	while (!err && fgets(line, sizeof(line), f)) {
@@ -418,6 +459,10 @@ static int load_config(struct launch *l, const char *path)
 			err = wrong("%s line %u has more than %d characters", path, number, CONFIG_LINE_MAX - 2);
 		else
 			err = config_line(l, path, number, line);
+	}
+	if (!err && ferror(f)) {
+		complain("cannot read the configuration %s: %m%s", path, text_remedy(errno));
+		err = EXIT_FILE;
 	}
 	fclose(f);
 	return err;
@@ -478,6 +523,8 @@ int options_parse(struct launch *l, int argc, char **argv)
 			help();
 			return -1;
 		}
+		if (!strncmp(name, "--help=", 7))
+			return wrong("--help takes no value");
 		if (strncmp(name, "--", 2) || !name[2])
 			return wrong("unexpected '%s': options begin with --", name);
 		name += 2;

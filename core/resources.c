@@ -21,8 +21,10 @@
 
 #include "core/exit.h"
 #include "core/launch.h"
+#include "core/text.h"
 
 #define FD_FLOOR 128
+#define SECTOR 512
 #define VNET_HEADER 12	/* of virtio 1.0: with num_buffers, always */
 
 static int lift(int fd)
@@ -51,7 +53,7 @@ static int open_module(struct launch *l)
 	else if (errno == EACCES || errno == EPERM)
 		complain("/dev/lguest is not open to you: join its group (usermod -aG lguest NAME) and log in again");
 	else
-		complain("cannot open /dev/lguest: %m");
+		complain("cannot open /dev/lguest: %m%s", text_remedy(errno));
 	return EXIT_DEVICE;
 }
 
@@ -61,13 +63,22 @@ static int open_file(const char *what, const char *path, int *fd)
 
 	*fd = open_high(path, O_RDONLY);
 	if (*fd < 0) {
-		complain("cannot open the %s %s: %m", what, path);
+		complain("cannot open the %s %s: %m%s", what, path, text_remedy(errno));
 		return EXIT_FILE;
 	}
 	if (!fstat(*fd, &st) && S_ISREG(st.st_mode))
 		return 0;
-	complain("the %s %s is not a file", what, path);
+	complain("the %s %s is not a file: name a regular one", what, path);
 	return EXIT_FILE;
+}
+
+static const char *image_remedy(const struct role *r, int error)
+{
+	if (!r->read_only && (error == EACCES || error == EROFS || error == EPERM))
+		return " (a read-only disk is ro:IMAGE)";
+	if (r->direct_io && error == EINVAL)
+		return " (its file system has no direct I/O: leave out 'direct')";
+	return text_remedy(error);
 }
 
 /*
@@ -80,13 +91,16 @@ static int open_image(struct role *r)
 
 	r->resource[0] = open_high(r->path, (r->read_only ? O_RDONLY : O_RDWR) | (r->direct_io ? O_DIRECT : 0));
 	if (r->resource[0] < 0) {
-		complain("cannot open the image %s%s: %m%s", r->path, r->read_only ? "" : " for writing",
-			 errno == EACCES && !r->read_only ? " (a read-only disk is ro:IMAGE)" : "");
+		complain("cannot open the image %s%s: %m%s", r->path, r->read_only ? "" : " for writing", image_remedy(r, errno));
 		return EXIT_FILE;
 	}
 	r->resources = 1;
 	if (fstat(r->resource[0], &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
-		complain("the image %s is neither a file nor a block device", r->path);
+		complain("the image %s is neither a file nor a block device: name one of these", r->path);
+		return EXIT_FILE;
+	}
+	if (S_ISREG(st.st_mode) && st.st_size < SECTOR) {
+		complain("the image %s is smaller than one sector: make it as large as the disk shall be (truncate -s 1G %s)", r->path, r->path);
 		return EXIT_FILE;
 	}
 	if (!flock(r->resource[0], (r->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
@@ -98,13 +112,13 @@ static int open_image(struct role *r)
 static int tap_failed(const struct role *r)
 {
 	if (errno == EBUSY)
-		complain("the tap %s is in use by another guest or program", r->path);
+		complain("the tap %s is in use by another guest or program: end it, or make another (ip tuntap add NAME mode tap)", r->path);
 	else if (errno == EPERM)
 		complain("the tap %s is not yours: ip tuntap add %s mode tap user NAME makes one that is", r->path, r->path);
 	else if (errno == EINVAL)
-		complain("%s is not a tap interface with one queue", r->path);
+		complain("%s is not a tap interface with one queue: ip tuntap add NAME mode tap makes one", r->path);
 	else
-		complain("cannot use the tap %s: %m", r->path);
+		complain("cannot use the tap %s: %m%s", r->path, text_remedy(errno));
 	return EXIT_HOST;
 }
 
@@ -134,7 +148,7 @@ static int open_tap(struct role *r)
 	}
 	r->resource[0] = open_high("/dev/net/tun", O_RDWR | O_NONBLOCK);
 	if (r->resource[0] < 0) {
-		complain("cannot open /dev/net/tun: %m");
+		complain("cannot open /dev/net/tun: %m%s", errno == ENOENT || errno == ENODEV ? " (load the module: modprobe tun)" : text_remedy(errno));
 		return EXIT_HOST;
 	}
 	r->resources = 1;
@@ -154,7 +168,7 @@ static int open_console(struct role *r)
 	r->resources = 2;
 	if (r->resource[0] >= 0 && r->resource[1] >= 0)
 		return 0;
-	complain("cannot open the console %s: %m", r->path);
+	complain("cannot open the console %s: %m%s", r->path, text_remedy(errno));
 	return stdio ? EXIT_HOST : EXIT_FILE;
 }
 
@@ -163,7 +177,7 @@ static int open_foreign(struct role *r)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
 	if (strlen(r->path) >= sizeof(a.sun_path)) {
-		complain("the socket name %s is too long", r->path);
+		complain("the socket name %s is too long: use one of less than %zu characters", r->path, sizeof(a.sun_path));
 		return EXIT_HOST;
 	}
 	memcpy(a.sun_path, r->path, strlen(r->path));

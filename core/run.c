@@ -14,6 +14,7 @@
 
 #include "core/exit.h"
 #include "core/launch.h"
+#include "core/text.h"
 
 static int open_log(const struct launch *l)
 {
@@ -23,7 +24,7 @@ static int open_log(const struct launch *l)
 		return 0;
 	fd = open(l->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
-		complain("cannot open the log %s: %m", l->log);
+		complain("cannot write the log %s: %m%s", l->log, text_remedy(errno));
 		return EXIT_FILE;
 	}
 	close(fd);
@@ -39,18 +40,24 @@ static int write_pidfile(const struct launch *l)
 		return 0;
 	fd = open(l->pidfile, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
-		complain("cannot write the pidfile %s: %m", l->pidfile);
+		complain("cannot write the pidfile %s: %m%s", l->pidfile, text_remedy(errno));
 		return EXIT_FILE;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		complain("the pidfile %s belongs to another lguest-run that still runs", l->pidfile);
+		complain("the pidfile %s belongs to another lguest-run that still runs: name another, or end that one", l->pidfile);
 		return EXIT_FILE;
 	}
 	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0) {
-		complain("cannot write the pidfile %s: %m", l->pidfile);
+		complain("cannot write the pidfile %s: %m%s", l->pidfile, text_remedy(errno));
 		return EXIT_FILE;
 	}
 	return 0;
+}
+
+static void remove_pidfile(const struct launch *l)
+{
+	if (l->pidfile)
+		unlink(l->pidfile);
 }
 
 /* Descriptors 0 to 2 must be taken, or a file of ours would land there and be written to as if it were a terminal. */
@@ -81,18 +88,18 @@ int main(int argc, char **argv)
 	status = open_log(&l);
 	if (!status)
 		status = resources_open(&l);
-	if (!status && !l.check)
+	if (!status)
 		status = write_pidfile(&l);
 	if (status)
 		return status;
 	if (l.check) {
 		printf("lguest-run: everything that %s needs is there\n", l.name);
+		remove_pidfile(&l);
 		return 0;
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	status = supervise(&l);
-	if (l.pidfile)
-		unlink(l.pidfile);
+	remove_pidfile(&l);
 	return status;
 }

@@ -3,6 +3,7 @@
  * text.c: pure helpers for the command line (text.h): no state, no output, no memory of their own.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,24 @@ bool text_is_mac(const char *text)
 		text += 3;
 	}
 	return true;
+}
+
+const char *text_remedy(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+	case ENAMETOOLONG: return " (check the name)";
+	case EACCES:
+	case EPERM: return " (see who may use it and the folders above it: namei -l)";
+	case EISDIR: return " (name a file)";
+	case EROFS: return " (choose another place)";
+	case ELOOP: return " (it is a link, or there are too many: name the file itself)";
+	case ENOSPC: return " (make room there)";
+	case EMFILE:
+	case ENFILE: return " (too much is open: see ulimit -n)";
+	default: return "";
+	}
 }
 
 #define WORD_MAX 24u

@@ -33,4 +33,7 @@ bool text_is_mac(const char *text);
  */
 const char *text_nearest(const char *typed, const char *const *words);
 
+/** text_remedy() - what a user can do about a file that cannot be opened: " (check the name)", or "" for errors that say it all. */
+const char *text_remedy(int error);
+
 #endif

@@ -13,6 +13,7 @@
 #define BASE 0xffff808000000000
 #define CMD_LINE_PTR 0x228	/* offset in struct boot_params */
 #define MMIO 0xd0000000
+#define PRINTED 200		/* as much of the command line is shown */
 
 	.macro hypercall nr
 	mov $\nr, %eax
@@ -26,12 +27,12 @@ _start:
 	add %r13, %rsi
 	mov CMD_LINE_PTR(%rsi), %ebp
 	add %r13, %rbp
-	/* length of the command line, at most 200 */
+	/* length of the command line, at most 2047: devices have long parameters */
 	xor %ebx, %ebx
 1:	cmpb $0, (%rbp,%rbx)
 	je 2f
 	inc %ebx
-	cmp $200, %ebx
+	cmp $2047, %ebx
 	jb 1b
 2:	lea greeting(%rip), %rdi	/* addresses in hypercalls are physical: without BASE */
 	sub %r13, %rdi
@@ -40,7 +41,10 @@ _start:
 	mov %rbp, %rdi
 	sub %r13, %rdi
 	mov %rbx, %rsi
-	hypercall LHCALL_PRINT
+	cmp $PRINTED, %rsi
+	jbe 2f
+	mov $PRINTED, %esi
+2:	hypercall LHCALL_PRINT
 	lea newline(%rip), %rdi
 	sub %r13, %rdi
 	mov $2, %esi

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# `make install` and its like into a folder of its own: is all there, does it name the right places, does uninstall take it
+# away? TAP on standard output. It may write in one temporary folder.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+log=$root/log
+ok() { echo "ok $*"; }
+not_ok() { echo "not ok $*"; tail -n 5 "$log" | sed 's/^/# /'; }
+check() { if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2"; fi; }
+command -v modinfo >/dev/null || PATH=$PATH:/sbin:/usr/sbin
+make() { command make --no-print-directory "$@" >"$log" 2>&1; }
+
+# installed PREFIX ETC
+installed() {
+	prefix=$1 etc=$2 to=$root$1.dest
+	umask 077	# what is installed is everybody's to read, whatever the umask of who installs
+	make install DESTDIR="$to" prefix="$prefix"
+	check $? "make install prefix=$prefix"
+	for p in run core block net console rng; do
+		[ $p = core ] && option=--print-policy || option=--help	# what each answers without a guest
+		"$to$prefix/bin/lguest-$p" $option >/dev/null 2>"$log"
+		check $? "$prefix: lguest-$p is there"
+	done
+	for page in docs/man/*.1; do
+		page=$to$prefix/share/man/man1/${page##*/}
+		name="$prefix: the manual page ${page##*/} reads without a warning"
+		if ! command -v man >/dev/null; then [ -s "$page" ] && ok "$name # SKIP no man here" || not_ok "$name"; continue; fi
+		LC_ALL=C.UTF-8 man --warnings -l "$page" 2>"$log" >/dev/null && [ ! -s "$log" ]
+		check $? "$name"
+	done
+	n=0
+	for f in "$to$prefix"/share/qemu/vhost-user/50-lguest-*.json; do
+		binary=$(python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); d["description"], d["type"]; print(d["binary"])' "$f" 2>"$log") &&
+			[ "${binary%/*}" = "$prefix/bin" ] && [ -x "$to$binary" ]
+		check $? "$prefix: ${f##*/} names a program that is there: $binary"
+		n=$((n + 1))
+	done
+	[ $n = "$(ls devices/*/50-lguest-*.json | wc -l)" ]
+	check $? "$prefix: all $n descriptions are there"
+	grep -q 'KERNEL=="lguest", GROUP="lguest", MODE="0660"' "$to$etc/udev/rules.d/70-lguest.rules" 2>"$log"
+	check $? "$prefix: the udev rule is in $etc"
+	grep -q '^@lguest - memlock unlimited' "$to/etc/security/limits.d/lguest.conf" 2>"$log"
+	check $? "$prefix: the limits are in /etc"
+	! find "$to" -type f ! -perm -a=r | tee "$log" | grep -q .
+	check $? "$prefix: everybody may read it"
+	! grep -rlE "$root|@[a-z]+dir@" "$to" --include='*.json' --include='*.1' --include='*.rules' --include='*.conf' >"$log"
+	check $? "$prefix: nothing names the folder that it was packed in"
+	make uninstall DESTDIR="$to" prefix="$prefix" && ! find "$to" ! -type d | tee "$log" | grep -q .
+	check $? "$prefix: make uninstall leaves no file"
+}
+
+installed /usr/local /etc
+installed /usr /usr/lib
+make module-install DESTDIR="$root/m"
+check $? "make module-install"
+release=$(modinfo -F vermagic kmod/lg.ko | cut -d' ' -f1)
+cmp kmod/lg.ko "$root/m/lib/modules/$release/updates/lg.ko" 2>"$log"
+check $? "lg.ko is in the folder of its kernel, $release"

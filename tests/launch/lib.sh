@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What faults.sh, many.sh and mistakes.sh share, in the test host: TAP, the processes of a guest, and what it may not leave
+# behind. To be sourced; it changes to its own folder, where programs and kernels lie too, and prints TAP on standard output.
+cd "$(dirname "$0")" || exit 1
+PATH=$PWD:$PATH
+err=/tmp/err out=/tmp/out
+mkdir -p /tmp
+
+ok() { echo "ok $*"; }
+not_ok() { echo "not ok $*"; tail -n 40 $err $out 2>/dev/null | tr -d '\r' | sed 's/^/# /'; }
+# check STATUS NAME: by the status of the command before
+check() { if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2"; fi; }
+note() { echo "# $*"; }
+now_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
+
+# The processes of guests, by the names that lguest-run gives them
+left() { ps -o pid,stat,args | grep -vE 'grep|timeout' | grep -E 'lguest-|:core|:block[0-9]|:console[0-9]|:net[0-9]|:rng[0-9]'; }
+
+# within SECONDS COMMAND...: until it succeeds
+within() {
+	deadline=$(($(now_ms) + $1 * 1000)); shift
+	until "$@"; do
+		[ $(now_ms) -lt $deadline ] || return 1
+		usleep 50000
+	done
+}
+nothing_runs() { ! left >/tmp/left; }
+said() { grep -q "$1" $err; }
+printed() { grep -q "$1" $out; }
+# ends NAME: within a second no process of a guest is left
+ends() { if within 1 nothing_runs; then ok "$1"; else sed 's/^/# /' /tmp/left; not_ok "$1"; fi; }
+
+# Children of lguest-run by name: a role is its minder (the child) and the process that the minder minds
+child() { ps -o pid,ppid,args | awk -v p="$1" -v n="$2" '$2 == p && $0 ~ n { print $1 }' | head -n 1; }
+grandchild() { ps -o pid,ppid,args | awk -v p="$(child "$1" "$2")" '$2 == p { print $1 }' | head -n 1; }
+
+# Free memory, with what waits on the processors' lists: a guest's pages, tens of MiB, that MemFree does not count.
+free_kib() {
+	{ grep MemAvailable: /proc/meminfo; grep ' count: ' /proc/zoneinfo; } |
+		awk '/MemAvailable/ { n += $2 } / count: / { n += $2 * 4 } END { print n }'
+}
+
+# The host's state as far as a guest could leave something in it, one file each in $1. The taps are those of $taps.
+state() {
+	mkdir -p "$1"
+	left | awk '{ $1 = ""; print }' >"$1/process"
+	awk 'NR > 1 { print $NF }' /proc/net/unix | sort >"$1/socket"
+	cut -d' ' -f 4,5,9- /proc/self/mountinfo >"$1/mount"
+	ls -l /proc/[0-9]*/ns 2>/dev/null | grep -oE '(mnt|net|pid|user|ipc|uts):\[[0-9]+\]' | sort -u >"$1/namespace"
+	find /sys/fs/cgroup -type d | sort >"$1/cgroup"
+	cut -d: -f2- /proc/locks | sort >"$1/lock"
+	find /dev /run /var -type s -o -type p 2>/dev/null | sort >"$1/file"
+	find /dev/shm /dev/pts | sort >>"$1/file"
+	# an interface that is up has a carrier while a process has it open
+	for t in $taps; do echo "$t $(cat /sys/class/net/$t/carrier)"; done >"$1/tap"
+	awk '$1 == "lg" { print $3 }' /proc/modules >"$1/module"
+}
+KINDS="process socket mount namespace cgroup lock file tap module"
+
+before() {
+	[ -d /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
+	state /tmp/before
+	memory=$(free_kib)
+}
+as_before() { state /tmp/after; diff -r /tmp/before /tmp/after >/dev/null; }
+memory_back() { lost=$((memory - $(free_kib))); [ $lost -lt 4096 ]; }
+
+# after NAME: within 10 s everything is as it was at `before`, a line for each kind, and the module unloads
+after() {
+	within 10 as_before
+	for kind in $KINDS; do
+		diff /tmp/before/$kind /tmp/after/$kind >/tmp/difference
+		s=$?
+		[ $s = 0 ] || sed 's/^/# /' /tmp/difference
+		check $s "$1 leave no $kind"
+	done
+	within 20 memory_back
+	check $? "$1 leave memory as it was ($lost KiB less)"
+	for t in $taps; do tunctl -d $t >/dev/null || return; done
+	check $? "$1 leave taps that can be removed"
+	rmmod lg
+	check $? "the module unloads after $1"
+}
+
+# load: the module, and N taps named tap0..., 10.77.N.1 on each
+taps=
+load() {
+	insmod ./lg.ko || { not_ok "the module loads"; exit 1; }
+	modprobe tun
+	i=0
+	while [ $i -lt "${1:-0}" ]; do
+		tunctl -t tap$i >/dev/null && ip addr add 10.77.$i.1/24 dev tap$i && ip link set tap$i up
+		taps="$taps tap$i"; i=$((i + 1))
+	done
+}

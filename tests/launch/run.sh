@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A script of this folder in the test host, with the launcher, a Linux guest and the probe kernel beside it; its TAP on standard output.
+#
+#	run.sh 'HOST OPTIONS' SCRIPT [ARG...]
+#
+# The Linux kernel is the real one but for one system call: sethostname() turns interrupts off and spins (spinning.py). It
+# may write below build/ only.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+B=build/release
+options=$1
+shift
+mkdir -p build/launch
+work=$(mktemp -d build/launch/run-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+vmlinux=$(guest/build.sh)
+tests/launch/spinning.py "$vmlinux" "$work/vmlinux"
+for guest in many faults; do guest/mkinitramfs.sh -o "$work/$guest.cpio" -c "$(cat tests/launch/$guest.guest)"; done
+files=("$work/vmlinux" "$work/many.cpio" "$work/faults.cpio" kmod/lg.ko "$B/probe" "$B/leave" tests/launch/*.sh)
+for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=("$B/$p"); done
+args=(--file "$(command -v ip):/launch/iproute")	# busybox makes no tap for a user
+for f in "${files[@]}"; do args+=(--file "$f:/launch/$(basename "$f")"); done
+tests/host/run --dmesg-clean --mem 768 $options "${args[@]}" -- "sh /launch/$*"
