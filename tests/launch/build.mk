@@ -12,3 +12,5 @@ $(R)/launch.tap: $(B)/probe launch-programs module
 	@mkdir -p $(@D)
 	tests/host/run --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) -- \
 		'sh /launch/launch.sh' > $@
+
+-include tests/launch/many.mk
