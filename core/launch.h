@@ -33,6 +33,7 @@ enum role_kind {
  *
  * @chosen_mac: where @mac points when none was asked for
  * @resource: opened for it, -1 = none; @resources: how many
+ * @carry: console: memfd with the output that was taken from the guest and not shown yet; 0 = none yet
  * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
  * @pid: of its process, 0 = none runs; @pidfd: the same
@@ -55,6 +56,7 @@ struct role {
 	char chosen_mac[18];
 	int resource[2];
 	unsigned int resources;
+	int carry;
 	int socket;
 	int drain;
 	pid_t pid;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -26,6 +27,10 @@
 #define ROLE_FD_SOCKET		3
 #define ROLE_FD_RESOURCE	4
 #define ROLE_FD_DRAIN		5
+#define ROLE_FD_CARRY		9
+
+/* What lguest-console keeps there: 64 KiB and two counts. */
+#define CARRY_SIZE		(68u << 10)
 
 #define ARGS_MAX	(12 + 2 * GUEST_DEVICES)
 #define FDS_MAX		(8 + GUEST_DEVICES)
@@ -122,12 +127,31 @@ static void net_args(const struct role *r, struct process *p)
 	give(p, r->resource[0], ROLE_FD_RESOURCE);
 }
 
+/*
+ * The guest is told that its output is taken when it lies there, so it must outlive the process. Sealed: a process that cut it
+ * would kill the next one that touches it.
+ */
+static int make_carry(void)
+{
+	int low = memfd_create("lguest-console-out", MFD_CLOEXEC | MFD_ALLOW_SEALING), fd = -1;
+
+	if (low >= 0 && !ftruncate(low, CARRY_SIZE) && !fcntl(low, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		fd = fcntl(low, F_DUPFD_CLOEXEC, FD_FLOOR);
+	if (low >= 0)
+		close(low);
+	return fd;
+}
+
 static void console_args(const struct role *r, struct process *p)
 {
 	p->program = "lguest-console";
 	arg(p, "--stdio");
 	give(p, r->resource[0], STDIN_FILENO);
 	give(p, r->resource[1], STDOUT_FILENO);
+	if (r->carry > 0) {
+		arg(p, "--carry-fd=9");
+		give(p, r->carry, ROLE_FD_CARRY);
+	}
 }
 
 static void rng_args(const struct role *r, struct process *p)
@@ -172,6 +196,8 @@ int spawn_role(struct launch *l, struct role *r)
 		complain("no descriptors left for %s: %m", r->name);
 		return EXIT_HOST;
 	}
+	if (r->kind == ROLE_CONSOLE && !r->carry)
+		r->carry = make_carry();	/* without: what a killed console had not shown is lost */
 	snprintf(title, sizeof(title), "%s:%s", l->name, r->name);
 	arg(&p, title);
 	arg(&p, "--fd=3");

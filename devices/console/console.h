@@ -30,12 +30,25 @@ struct console_size {
 };
 
 /**
+ * struct console_out - output that the guest was told is taken, on its way out
+ * @taken: bytes ever put in, @written: bytes of these that went out. Each moves by one store, so that a process that is
+ *	killed at any instant leaves both right
+ * @byte: a ring; byte number n is at n % CONSOLE_OUT
+ *
+ * With --carry-fd this is memory of whoever started us, and the next process goes on with it (docs/launcher.md).
+ */
+struct console_out {
+	uint64_t taken, written;
+	uint8_t byte[CONSOLE_OUT];
+};
+
+/**
  * struct console - the device
  * @in_fd, @out_fd: where bytes come from and go to, -1: nowhere (now)
  * @listen: waits for somebody to connect (Unix socket), @conn is who did
  * @terminal: ^C three times leaves
  * @in: bytes on their way to the guest, [@in_off, @in_len); the pending read lands at @in_at
- * @out: ring of @out_len bytes from @out_at, on their way to @out_fd
+ * @out: bytes on their way to @out_fd; @own_out when nobody gave us memory for them
  * @held, @chain, @chain_off: a request of the guest that did not fit into @out
  * @stalled: nobody took a byte for a second; until one is taken what does not fit is dropped, and counted in @lost
  */
@@ -59,8 +72,7 @@ struct console {
 	struct iovec in_iov;
 	bool in_stale;
 
-	uint8_t out[CONSOLE_OUT];
-	uint32_t out_at, out_len;
+	struct console_out *out, own_out;
 	struct backend_io out_io;
 	struct iovec out_iov[2];
 	bool out_stale;
@@ -71,6 +83,17 @@ struct console {
 	bool held, stalled;
 	struct backend_timer stall_timer;
 };
+
+/** console_out_len() - bytes that wait to go out, console_out_at() - where in the ring they begin. */
+static inline uint32_t console_out_len(const struct console *con)
+{
+	return (uint32_t)(con->out->taken - con->out->written);
+}
+
+static inline uint32_t console_out_at(const struct console *con)
+{
+	return (uint32_t)(con->out->written % CONSOLE_OUT);
+}
 
 /* port.c */
 

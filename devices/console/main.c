@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,15 +18,36 @@
 #include "devices/console/console.h"
 #include "policy/policy.h"
 
-enum { OPT_STDIO = 0x100, OPT_PTY, OPT_FILE, OPT_UNIX };
+enum { OPT_STDIO = 0x100, OPT_PTY, OPT_FILE, OPT_UNIX, OPT_CARRY };
 
 static const struct option options[] = {
 	{ "stdio", no_argument, NULL, OPT_STDIO },
 	{ "pty", no_argument, NULL, OPT_PTY },
 	{ "file", required_argument, NULL, OPT_FILE },
 	{ "unix", required_argument, NULL, OPT_UNIX },
+	{ "carry-fd", required_argument, NULL, OPT_CARRY },
 	{ 0 }
 };
+
+/* Output that outlives this process: mapped now, and the descriptor closed; the sandbox never hears of it. */
+static int map_carried(struct backend *be, struct console *con, const char *arg)
+{
+	int fd = backend_number(be, "carry-fd", arg, 0, INT32_MAX);
+	struct stat st;
+	void *at;
+
+	if (fd < 0)
+		return -EINVAL;
+	at = fstat(fd, &st) || st.st_size < (off_t)sizeof(*con->out) ? MAP_FAILED :
+	     mmap(NULL, sizeof(*con->out), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED) {
+		backend_fail(be, "--carry-fd=%s is not a memfd of at least %zu bytes", arg, sizeof(*con->out));
+		return -EINVAL;
+	}
+	close(fd);
+	con->out = at;
+	return 0;
+}
 
 static int console_option(struct backend *be, int opt, const char *arg)
 {
@@ -44,6 +66,8 @@ static int console_option(struct backend *be, int opt, const char *arg)
 	case OPT_UNIX:
 		con->unix_path = arg;
 		return 0;
+	case OPT_CARRY:
+		return map_carried(be, con, arg);
 	}
 	return -EINVAL;
 }
@@ -186,7 +210,8 @@ static const struct backend_ops console_ops = {
 		"  --stdio              standard input and output; a terminal is made raw, ^C three times leaves\n"
 		"  --pty                a new pty, whose name is printed\n"
 		"  --file=PATH          append the guest's output to PATH\n"
-		"  --unix=PATH          listen there; one peer at a time\n",
+		"  --unix=PATH          listen there; one peer at a time\n"
+		"  --carry-fd=N         memfd inherited as N: output that a killed process had taken and not shown is shown by the next\n",
 	.options = options,
 	.role = &policy_console,
 	.features = 1ull << VIRTIO_CONSOLE_F_SIZE,

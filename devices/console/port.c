@@ -25,6 +25,22 @@ static void start_write(struct console *con);
 
 #define of(ptr, field) ((struct console *)((char *)(ptr) - offsetof(struct console, field)))
 
+/* The bytes first, then the count: a process that is killed in between leaves what is counted. */
+static void took(struct console *con, uint32_t n)
+{
+	__atomic_store_n(&con->out->taken, con->out->taken + n, __ATOMIC_RELEASE);
+}
+
+static void wrote(struct console *con, uint32_t n)
+{
+	__atomic_store_n(&con->out->written, con->out->written + n, __ATOMIC_RELEASE);
+}
+
+static void drop_output(struct console *con)
+{
+	__atomic_store_n(&con->out->written, con->out->taken, __ATOMIC_RELEASE);
+}
+
 /* --- the peer on a Unix socket --- */
 
 /*
@@ -41,7 +57,7 @@ static void disconnect(struct console *con)
 	backend_cancel(con->be, &con->out_io.op);
 	backend_close(con->be, con->conn);
 	con->conn = con->in_fd = con->out_fd = -1;
-	con->out_len = 0;
+	drop_output(con);
 	backend_watch(con->be, &con->listen, POLLIN);
 }
 
@@ -150,12 +166,12 @@ static void start_read(struct console *con)
 
 static uint32_t room(const struct console *con)
 {
-	return CONSOLE_OUT - con->out_len;
+	return CONSOLE_OUT - console_out_len(con);
 }
 
 static uint32_t out_end(const struct console *con)
 {
-	return (con->out_at + con->out_len) % CONSOLE_OUT;
+	return (uint32_t)(con->out->taken % CONSOLE_OUT);
 }
 
 /* As much of the held request as fits, in at most two pieces. */
@@ -167,8 +183,8 @@ static void take(struct console *con)
 	for (int piece = 0; piece < 2 && room(con); piece++) {
 		end = out_end(con);
 		n = CONSOLE_OUT - end < room(con) ? CONSOLE_OUT - end : room(con);
-		got = vq_copy_out(&con->chain, con->chain_off, con->out + end, n);
-		con->out_len += (uint32_t)got;
+		got = vq_copy_out(&con->chain, con->chain_off, con->out->byte + end, n);
+		took(con, (uint32_t)got);
 		con->chain_off += got;
 	}
 }
@@ -182,8 +198,8 @@ static void announce_loss(struct console *con)
 	if (!con->lost || (uint32_t)n > room(con))
 		return;
 	for (int i = 0; i < n; i++) {
-		con->out[out_end(con)] = (uint8_t)note[i];
-		con->out_len++;
+		con->out->byte[out_end(con)] = (uint8_t)note[i];
+		took(con, 1);
 	}
 	con->lost = 0;
 }
@@ -234,14 +250,13 @@ static void write_done(struct backend_io *io, int32_t res)
 	if (con->out_stale) {
 		con->out_stale = false;
 	} else if (res > 0) {
-		con->out_at = (con->out_at + (uint32_t)res) % CONSOLE_OUT;
-		con->out_len -= (uint32_t)res;
+		wrote(con, (uint32_t)res);
 		con->stalled = false;
 		backend_cancel(con->be, &con->stall_timer.op);
 		announce_loss(con);
 	} else {
 		con->out_fd = -1; /* no reader any more: what the guest prints is thrown away from here on */
-		con->out_len = 0;
+		drop_output(con);
 		disconnect(con);
 	}
 	start_write(con);
@@ -251,16 +266,16 @@ static void write_done(struct backend_io *io, int32_t res)
 
 static void start_write(struct console *con)
 {
-	uint32_t first;
+	uint32_t first, at = console_out_at(con), len = console_out_len(con);
 
-	if (con->out_fd < 0 || !con->out_len || con->out_io.op.pending)
+	if (con->out_fd < 0 || !len || con->out_io.op.pending)
 		return;
-	first = CONSOLE_OUT - con->out_at < con->out_len ? CONSOLE_OUT - con->out_at : con->out_len;
-	con->out_iov[0] = (struct iovec){ con->out + con->out_at, first };
-	con->out_iov[1] = (struct iovec){ con->out, con->out_len - first };
+	first = CONSOLE_OUT - at < len ? CONSOLE_OUT - at : len;
+	con->out_iov[0] = (struct iovec){ con->out->byte + at, first };
+	con->out_iov[1] = (struct iovec){ con->out->byte, len - first };
 	con->out_io.fd = con->out_fd;
 	con->out_io.iov = con->out_iov;
-	con->out_io.n = con->out_len > first ? 2 : 1;
+	con->out_io.n = len > first ? 2 : 1;
 	backend_io(con->be, &con->out_io);
 }
 
@@ -325,6 +340,10 @@ int console_start(struct backend *be)
 {
 	struct console *con = backend_dev(be);
 
+	if (!con->out)
+		con->out = &con->own_out;
+	if (con->out->taken - con->out->written > CONSOLE_OUT) /* whoever wrote that is not to be trusted with more */
+		drop_output(con);
 	con->in_io.done = read_done;
 	con->out_io.done = write_done;
 	con->out_io.write = true;
@@ -337,5 +356,6 @@ int console_start(struct backend *be)
 	if (con->unix_path)
 		backend_watch(be, &con->listen, POLLIN);
 	start_read(con);
+	start_write(con); /* what the process before us left */
 	return 0;
 }

@@ -21,7 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -319,6 +321,72 @@ static void console_stall(void)
 	drv_stop(&d);
 }
 
+static char *const *argv_carry(const char *fifo, int memfd)
+{
+	static char path[4096], file[128], carry[32];
+	static char *argv[] = { path, file, carry, NULL };
+
+	snprintf(path, sizeof(path), "%s/lguest-console", bin);
+	snprintf(file, sizeof(file), "--file=%s", fifo);
+	snprintf(carry, sizeof(carry), "--carry-fd=%d", memfd);
+	return argv;
+}
+
+static bool start_carrying(const char *fifo, int memfd)
+{
+	if (drv_start(&d, argv_carry(fifo, memfd), 1u << 20))
+		return false;
+	drv_features(&d, FEATURES);
+	rx = drv_queue(&d, 0, 16);
+	tx = drv_queue(&d, 1, 16);
+	out = drv_alloc(&d, 65536, 64);
+	return true;
+}
+
+/*
+ * Output that was acknowledged when nobody read it, and the role is killed: the next one shows it. The pipe takes 64 KiB and
+ * the role some more. Write k of the test is 1000 times the letter 'a' + k % 26.
+ */
+static void console_killed_with_output(void)
+{
+	char dir[] = "/tmp/lguest-roles.XXXXXX", fifo[64], got[1000];
+	int memfd = memfd_create("carry", 0), fd, sent = 0, read_back = 0;
+	bool good;
+
+	if (!mkdtemp(dir))
+		return;
+	snprintf(fifo, sizeof(fifo), "%s/out", dir);
+	good = !mkfifo(fifo, 0600) && !ftruncate(memfd, 68 << 10);
+	fd = open(fifo, O_RDWR | O_NONBLOCK);
+	good = good && start_carrying(fifo, memfd);
+	for (; good && sent < 110; sent++) {
+		memset(got, 'a' + sent % 26, sizeof(got));
+		good = print(got, sizeof(got), WAIT_MS);
+	}
+	ok(good, "console: killed: 110000 bytes are acknowledged that nobody has read");
+	drv_kill(&d);
+	good = start_carrying(fifo, memfd);
+	for (; good && read_back < sent; read_back++) {
+		size_t have = 0;
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		while (have < sizeof(got) && poll(&p, 1, WAIT_MS) == 1) {
+			ssize_t n = read(fd, got + have, sizeof(got) - have);
+
+			have += n > 0 ? (size_t)n : 0;
+		}
+		good = have == sizeof(got);
+		for (size_t i = 0; good && i < have; i++)
+			good = got[i] == 'a' + read_back % 26;
+	}
+	ok(good && read_back == sent, "console: killed: the next process shows all of them, in order (%d of %d)", read_back, sent);
+	drv_stop(&d);
+	close(fd);
+	close(memfd);
+	unlink(fifo);
+	rmdir(dir);
+}
+
 /* --- a terminal: everything below runs in a session of its own on a pty --- */
 
 static int report_fd, go_fd;
@@ -588,6 +656,7 @@ static void console(void)
 	console_pty();
 	console_late_reader();
 	console_stall();
+	console_killed_with_output();
 	console_terminal("hang-up", 0);
 	console_terminal("interrupts", 4);
 	console_terminal("role-killed", 128 + SIGKILL);
