@@ -309,11 +309,27 @@ static long number(const char *file, const char *name)
 	return v;
 }
 
+/* Pages that are free and wait on a CPU's list, some MiB, are not in MemFree. */
+static long waiting_pages(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	char line[200];
+	long n, sum = 0;
+
+	if (!f)
+		die("cannot read /proc/zoneinfo: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %ld", &n) == 1)
+			sum += n;
+	fclose(f);
+	return sum;
+}
+
+/* kB that no cache would give back; what a test prints may be in the cache, so that is not memory lost. */
 static long memory_used(void)
 {
-	usleep(200000);		/* RCU frees late */
 	return number("/proc/meminfo", "MemTotal") - number("/proc/meminfo", "MemFree") - number("/proc/meminfo", "Buffers") -
-	       number("/proc/meminfo", "Cached");
+	       number("/proc/meminfo", "Cached") - 4 * waiting_pages();
 }
 
 static void some_guests(struct ctx *c, uint64_t n)
@@ -328,20 +344,27 @@ static void some_guests(struct ctx *c, uint64_t n)
 	}
 }
 
+#define MAX_LOST 300 /* kB; a page for each of 100 guests would be 400 */
+
 /* n guests come and go: the host has the memory that it had, and no page is pinned for ever. */
 void test_memory_back(struct ctx *c)
 {
-	long before, after, pins = 0;
+	long before, after = 0, pins;
 
 	some_guests(c, 5);	/* what is made once, and kept */
+	usleep(500000);
 	before = memory_used();
 	some_guests(c, times(c));
-	after = memory_used();
+	/* What RCU and work queues still hold comes back in its own time, a busy machine's more than that. */
+	for (int i = 0; i < 100 && (!i || after - before > MAX_LOST); i++) {
+		usleep(100000);
+		after = memory_used();
+	}
 	number("/proc/sys/vm/stat_refresh", "");	/* adds up what each CPU counted on its own */
 	pins = number("/proc/vmstat", "nr_foll_pin_acquired") - number("/proc/vmstat", "nr_foll_pin_released");
 	if (verbose)
 		printf("# memory used before %ld kB, after %ld kB; pins %ld\n", before, after, pins);
-	if (after - before > 1024)
+	if (after - before > MAX_LOST)
 		fail(c, "%ld kB are gone after %llu guests", after - before, (unsigned long long)times(c));
 	if (pins)
 		fail(c, "%ld pages are still pinned", pins);

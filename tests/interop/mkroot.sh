@@ -22,9 +22,9 @@ tmp=$(mktemp -d "$CACHE/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' | grep bookworm | sort -u > "$tmp/sources"
 tar=$CACHE/interop/bookworm.tar
-if [ ! -s "$tar" ]; then
-	mmdebstrap --variant=minbase --include=systemd-sysv,fio,e2fsprogs,dbus bookworm "$tar.new" - < "$tmp/sources" >&2
-	mv "$tar.new" "$tar"
+if [ ! -f "$tar" ]; then
+	mmdebstrap --variant=minbase --include=systemd-sysv,fio,e2fsprogs,dbus --format=tar bookworm "$tmp/tar" - < "$tmp/sources" >&2
+	mv "$tmp/tar" "$tar"
 fi
 mkdir "$tmp/root"
 tar -xf "$tar" -C "$tmp/root" --exclude=./dev/*
