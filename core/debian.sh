@@ -4,12 +4,12 @@
 # debian.sh: make a Debian root file system as a guest boots it from a read-only disk, once, and print its path.
 #
 # A squashfs of bookworm with systemd, a login for root without a password on the console, and tools to look around with.
-# What changes while it runs is in memory (systemd.volatile=state). It comes from this machine's own mirror. It may write
+# What changes while it runs is in memory: /var by fstab, the rest by systemd. It comes from this machine's own mirror. It may write
 # below the cache only, and needs root for the owners of files.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
-packages=systemd-sysv,dbus,login,iproute2,iputils-ping,e2fsprogs,wget
+packages=systemd-sysv,dbus,login,iproute2,iputils-ping,e2fsprogs,wget,busybox
 key=$(cat "$0" | sha256sum | cut -c1-12)
 image=$CACHE/debian-$key.squashfs
 
@@ -28,6 +28,7 @@ mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "$tmp/root" 
 root=$tmp/root
 sed -i 's/^root:[^:]*:/root::/' "$root/etc/shadow"
 echo guest > "$root/etc/hostname"
+printf '%s\n' 'tmpfs /var tmpfs mode=0755 0 0' 'tmpfs /root tmpfs mode=0700 0 0' > "$root/etc/fstab"
 echo 'Debian as an lguest guest: root, no password; poweroff ends it.' > "$root/etc/issue"
 # The login on /dev/console, which waits for no device: there is no udev here to announce hvc0.
 ln -sf /dev/null "$root/etc/systemd/system/serial-getty@hvc0.service"

@@ -81,7 +81,6 @@ command=${1-}
 [ -z "$command" ] || DEBIAN=	# a command runs in the small file system
 unset CMD MAKEFLAGS MFLAGS MAKELEVEL
 debian= cmdline=quiet
-[ -z "${DEBIAN-}" ] || cmdline="quiet root=/dev/vda rootfstype=squashfs ro systemd.volatile=state"
 build "$command"
 [ -n "$command" ] || disks
 if [ -c /dev/lguest ]; then on_this_machine; else in_the_test_host; fi

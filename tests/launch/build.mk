@@ -13,4 +13,41 @@ $(R)/launch.tap: $(B)/probe launch-programs module
 	tests/host/run --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) -- \
 		'sh /launch/launch.sh' > $@
 
+# The mission's line with Debian in the guest: minutes, and an image that only root can make. The host's watchdogs wait longer than usual: the
+# emulator is slow where a killed guest's code was (see tests/host/README.md).
+MISSION_FILES = $(LAUNCH_PROGRAMS) kmod/lg.ko $(addprefix tests/launch/,mission.sh console.sh)
+.PHONY: mission
+mission: launch-programs module ## Debian from the mission's line: login, ping, HTTP, disks, a killed guest; as root and as a user
+	@mkdir -p $(R)
+	vmlinux=$$(guest/build.sh) && debian=$$(core/debian.sh) && \
+	tests/host/run --smp 2 --mem 2048 --timeout 1500 --dmesg-clean --log $(R)/mission.console \
+		--append "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=180" $(HOST) \
+		$(foreach f,$(MISSION_FILES),--file $(f):/m/$(notdir $(f))) --file $$(command -v ip):/m/ip \
+		--file $$vmlinux:/m/vmlinux --file $$debian:/m/img -- 'sh /m/mission.sh' > $(R)/mission.tap; \
+	s=$$?; cat $(R)/mission.tap; exit $$s
+
+# Device roles killed and stopped under verified I/O: 100 kills by command, a few in make check.
+PROGRAMS += $(B)/recover
+$(B)/recover: tests/launch/recover.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $< -pthread
+
+# Processor time from exec to the guest's first instruction: a table of counts, not a test.
+PROGRAMS += $(B)/first
+$(B)/first: tests/launch/first.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+
+.PHONY: bench-start
+bench-start: $(B)/first $(B)/probe launch-programs module ## instructions from exec of lguest-run to the guest's first
+	@tests/launch/start.sh
+
+CHECKS += recovery
+.PHONY: recovery $(R)/recovery.tap
+recovery: $(B)/recover launch-programs module ## device roles killed 100 times and stopped 10 s under verified I/O (KILLS=100 STOP=10)
+	tests/launch/recovery $(or $(KILLS),100) $(or $(STOP),10)
+$(R)/recovery.tap: $(B)/recover launch-programs module
+	@mkdir -p $(@D)
+	FIO_SIZE=32M tests/launch/recovery 6 0 > $@ || grep -q '^not ok' $@
+
 -include tests/launch/many.mk

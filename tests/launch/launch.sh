@@ -101,6 +101,10 @@ ends 'everything ends behind it'
 cp img img2
 guest 4 'a source of random numbers' --console none --cmdline 4 --rng
 guest 3 'a disk read-only and one writable' --console none --cmdline 3 --block ro:img --block img2,serial=A
+guest 3 'a disk and no initrd' --console none --cmdline 3 --block ro:img
+grep -q ' root=/dev/vda ro 3' $err && ok 'the disk is the root then' || not_ok 'the disk is the root then'
+guest 3 'a root of the user'"'"'s own' --console none --cmdline root=/dev/vdb,3 --block ro:img
+! grep -q 'root=/dev/vda' $err && ok 'stays the only one' || not_ok 'stays the only one'
 mv /dev/lguest /dev/lguest.away; ln -s /dev/null /dev/lguest
 expect 104 'is not lguest' 'another device in the place of /dev/lguest' $K
 rm /dev/lguest; mv /dev/lguest.away /dev/lguest

@@ -1,0 +1,122 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the test host, beside the programs, the guest's kernel and its file system (recovery-guest.sh): device roles are killed
+# and stopped while the guest writes and verifies a disk, prints numbered lines and answers pings. TAP on standard output.
+#
+#	recovery.sh KILLS STOP	KILLS of block, half as many of net and console; each stopped for STOP seconds
+cd "$(dirname "$0")" || exit 1
+PATH=$PWD:$PATH
+kills=$1 stop=$2 failed=0 out=out err=err
+
+say() { if [ "$1" = 0 ]; then echo "ok recovery: $2"; else echo "not ok recovery: $2"; failed=1; fi; }
+
+# The process of a role: the one with its name whose parent, the minder, has it too
+role() { ps -o pid,ppid,args | awk -v n="guest:$1 " 'index($0 " ", n) { name[$1] = 1; parent[$1] = $2 } END { for (p in name) if (name[parent[p]]) print p }'; }
+
+backs() { grep -c "^lguest-run: $1 is back" $err; }
+
+# await SECONDS TEXT FILE
+await() {
+	n=0
+	until grep -q "$2" $3; do
+		[ $n -lt $(($1 * 5)) ] && kill -0 $run 2>/dev/null || return 1
+		usleep 200000; n=$((n + 1))
+	done
+}
+
+# kill_role NAME: kill -9, and wait until the guest is served again
+kill_role() {
+	pid=$(role $1) had=$(backs $1) n=0
+	[ -n "$pid" ] && kill -9 $pid || { echo "# no $1 to kill"; return 1; }
+	until [ "$(backs $1)" -gt $had ] || [ $n = 300 ]; do usleep 20000; n=$((n + 1)); done
+	[ $n -lt 300 ] || echo "# $1 did not come back within 6 s"
+	[ $n -lt 300 ]
+}
+
+random_ms() { usleep $(($(od -An -N2 -tu2 /dev/urandom) % $1 * 1000)); }
+
+phase() { echo $1 >&3; usleep 300000; }
+
+# stop_role NAME: SIGSTOP for a while, as a process that hangs
+stop_role() {
+	pid=$(role $1)
+	kill -STOP $pid && sleep $stop
+	kill -CONT $pid 2>/dev/null
+	if grep -q "$1 does not answer" $err; then echo "# $1 was replaced while it was stopped"; else echo "# $1 went on after $stop s"; fi
+	sleep 3
+	phase $1-stopped
+}
+
+modprobe tun
+insmod ./lg.ko || exit 1
+./ip tuntap add tap0 mode tap && ip addr add 10.77.0.1/24 dev tap0 && ip link set tap0 up
+truncate -s 256M disk
+mkfifo keys
+exec 3<>keys
+: >$out; : >$err
+lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk <keys >>$out 2>>$err 3>&- &
+run=$!
+await 120 '<lines' $out && sleep 2
+say $? "a guest that verifies a disk, prints lines and answers pings"
+ping 10.77.0.2 >ping.out 2>&1 &
+ping=$!
+phase start
+[ $stop = 0 ] || sleep 10
+phase undisturbed
+k=0 done_block=0 done_net=0 done_console=0
+while [ $k -lt $kills ] && kill -0 $run; do
+	k=$((k + 1))
+	kill_role block0 && done_block=$((done_block + 1))
+	if [ $((k % 2)) = 0 ]; then kill_role net0 && done_net=$((done_net + 1))
+	else kill_role console0 && done_console=$((done_console + 1)); fi
+	random_ms 300
+done
+phase killed
+said=$(wc -l <$err)
+[ $done_block -ge $kills ] && [ $done_net -ge $((kills / 2)) ] && [ $done_console -ge $((kills / 2)) ]
+say $? "kill -9 of block $done_block times, of net $done_net, of console $done_console: each came back"
+if [ $stop != 0 ]; then for r in block0 net0 console0; do stop_role $r; done; fi
+ping -c 3 -q 10.77.0.2 >/dev/null
+say $? "the guest answers pings after all that"
+kill -INT $ping; wait $ping
+z=$(ps -o ppid,stat,args | awk -v r=$run '$1 == r && $2 ~ /Z/' | wc -l)
+[ $z = 0 ]
+say $? "lguest-run has no dead child that it did not reap ($z)"
+tail -n 2 ping.out | head -n 1 | sed 's/^/# while that went on: /'
+echo stop >&3
+n=0
+while kill -0 $run 2>/dev/null && [ $n -lt 600 ]; do usleep 200000; n=$((n + 1)); done
+kill -0 $run 2>/dev/null && { echo "# the guest did not end"; kill $run; }
+wait $run; status=$?
+tr -d '\r' <$out | sed '1,/lines>/d' >found
+sed 's/^/# /' found
+say $status "the guest ends by itself, status $status"
+grep -q '^fio: [1-9][0-9]* passes without an error$' found
+say $? "fio found no error and no corruption"
+grep -q "^errors in the guest's log: 0$" found
+say $? "nor is there one in the guest's log"
+recover verify $out
+say $? "no byte of the console is lost"
+worst() { sed -n "s/^tick $1: \([0-9]*\) ms$/\1/p" found; }
+# Disk and net cost the vCPU nothing. A console that is away does, while the guest prints: Linux's driver waits for it with
+# interrupts off. So its recovery bounds that: a killed one's start, a stopped one's discovery (3 s) and start. The limit is half of
+# the time that a role is stopped for: an emulated host on a busy machine is away for seconds by itself.
+for p in killed $([ $stop = 0 ] || echo block0-stopped net0-stopped console0-stopped); do
+	w=$(worst $p)
+	[ -n "$w" ] && [ $w -lt 5000 ]
+	say $? "the vCPU is never away for long: $p, longest ${w:-?} ms (undisturbed: $(worst undisturbed) ms)"
+done
+# recoveries LINES WHAT: how long the guest was without each, in these lines of lguest-run
+recoveries() {
+	for r in block0 net0 console0; do
+		sed -n "$1 s/^lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r $2" '{ a[NR] = $1 }
+			END { if (NR) print "# recovery of " r ": median " a[int((NR + 1) / 2)] " ms, worst " a[NR] " ms, of " NR }'
+	done
+}
+recoveries 1,$said killed
+recoveries "$((said + 1)),$" stopped
+grep -v 'is back after\|killed by signal 9\|ended by signal 9\|all layers' $err | sed 's/^/# /' | tail -n 20
+rmmod lg
+say $? "the module unloads"
+exit $failed
