@@ -406,8 +406,10 @@ static void exit_root(struct lg_root *root)
 		free_page((unsigned long)root->top[1]);
 	if (root->top[0])
 		free_page((unsigned long)root->top[0]);
-	if (root->low)
-		delete_sp(root->low);
+	if (!root->low)
+		return;
+	hash_del(&root->low->hash);	/* others in its bucket are still to be taken out */
+	delete_sp(root->low);
 }
 
 /* Address spaces come one by one: their pages are made when they are first needed, up to LG_ROOTS */

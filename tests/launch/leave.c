@@ -5,7 +5,9 @@
  *
  *	leave WAY TEXT PROGRAM [ARG...]
  *
- * WAY: close (the terminal's window), hup, term, int (signals to the program), ctrl-c (typed three times), wait (for its own end).
+ * WAY: close (the terminal's window), hup, term, int (signals to the program), ctrl-c (typed three times), wait (for its own end),
+ * nohup (close the terminal of a program that ignores SIGHUP: it must live on, and gets SIGTERM a second later), stalled (stop reading
+ * what the terminal shows, then SIGTERM).
  *
  * On standard output, one line: STATUS MILLISECONDS SETTINGS RAW. STATUS is the exit status, or 128 + the signal; the time is from
  * leaving to the end. SETTINGS: "restored" when the terminal's are what they were, "changed", or "gone" with the terminal. RAW: "raw" when
@@ -34,6 +36,8 @@
 
 static struct termios before;
 static int master, slave;
+static bool unread;		/* nobody looks at the terminal any more */
+static uint64_t left_at, ended_at;
 static pid_t child;
 
 static void __attribute__((noreturn)) die(const char *what)
@@ -64,7 +68,7 @@ static void open_terminal(void)
 		die("cannot open the terminal");
 }
 
-static void start(char **argv)
+static void start(const char *way, char **argv)
 {
 	child = fork();
 	if (child < 0)
@@ -75,6 +79,8 @@ static void start(char **argv)
 	ioctl(slave, TIOCSCTTY, 0);
 	for (int fd = 0; fd <= 2; fd++)
 		dup2(slave, fd);
+	if (!strcmp(way, "nohup"))
+		signal(SIGHUP, SIG_IGN);
 	execvp(argv[0], argv);
 	_exit(127);
 }
@@ -107,12 +113,27 @@ static bool watch(int ms, const char *text)
 	return false;
 }
 
+static void close_terminal(void)
+{
+	close(slave);
+	close(master);
+	slave = master = -1;
+}
+
 static void leave(const char *way)
 {
+	bool nohup = !strcmp(way, "nohup");
+
+	unread = !strcmp(way, "stalled");
+	if (nohup)
+		close_terminal();
+	if (nohup || unread)
+		usleep(1000000);
+	left_at = now_ms();
 	if (!strcmp(way, "close")) {
-		close(slave);
-		close(master);
-		slave = master = -1;
+		close_terminal();
+	} else if (nohup || unread) {
+		kill(child, SIGTERM);
 	} else if (!strcmp(way, "hup")) {
 		kill(child, SIGHUP);
 	} else if (!strcmp(way, "term")) {
@@ -139,11 +160,12 @@ static int await(void)
 			errno = ETIME;
 			die("it does not end");
 		}
-		if (master >= 0)
+		if (master >= 0 && !unread)
 			watch(2, NULL);
 		else
 			usleep(1000);
 	}
+	ended_at = now_ms();
 	if (master >= 0)
 		watch(20, NULL);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -159,7 +181,6 @@ static bool settings_as_before(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t left;
 	bool raw;
 	int status;
 
@@ -167,17 +188,16 @@ int main(int argc, char **argv)
 		return 98;
 	signal(SIGPIPE, SIG_IGN);
 	open_terminal();
-	start(argv + 3);
+	start(argv[1], argv + 3);
 	if (!watch(START_MS, argv[2])) {
 		errno = ETIME;
 		die("the text did not come");
 	}
 	watch(SETTLE_MS, NULL);
 	raw = !settings_as_before();
-	left = now_ms();
 	leave(argv[1]);
 	status = await();
-	printf("%d %llu %s %s\n", status, (unsigned long long)(now_ms() - left),
+	printf("%d %llu %s %s\n", status, (unsigned long long)(ended_at - left_at),
 	       slave < 0 ? "gone" : settings_as_before() ? "restored" : "changed", raw ? "raw" : "cooked");
 	return 0;
 }

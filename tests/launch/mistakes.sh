@@ -185,7 +185,7 @@ values
 ask
 busy
 user
-taps="tap0"
 ends "no mistake leaves a process"
+for t in tap0 tap1; do tunctl -d $t >/dev/null; done
 rmmod lg
-check $? "the module unloads"
+check $? "the module unloads after mistakes"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A script of this folder in the test host, with the launcher, a Linux guest and the probe kernel beside it; its TAP on standard output.
+# Scripts of this folder, one after the other in one test host, with the launcher, a Linux guest and the probe kernel beside
+# them; their TAP on standard output.
 #
-#	run.sh 'HOST OPTIONS' SCRIPT [ARG...]
+#	run.sh 'HOST OPTIONS' 'SCRIPT [ARG...]'...
 #
 # The Linux kernel is the real one but for one system call: sethostname() turns interrupts off and spins (spinning.py). It
 # may write below build/ only.
@@ -22,4 +23,6 @@ files=("$work/vmlinux" "$work/many.cpio" "$work/faults.cpio" kmod/lg.ko "$B/prob
 for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=("$B/$p"); done
 args=(--file "$(command -v ip):/launch/iproute")	# busybox makes no tap for a user
 for f in "${files[@]}"; do args+=(--file "$f:/launch/$(basename "$f")"); done
-tests/host/run --dmesg-clean --mem 768 $options "${args[@]}" -- "sh /launch/$*"
+commands=
+for c; do commands+="sh /launch/$c; "; done
+tests/host/run --dmesg-clean --mem 768 $options "${args[@]}" -- "$commands"
