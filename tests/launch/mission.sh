@@ -26,10 +26,10 @@ ping_check() {
 http_check() {
 	guest 300 'wget -q -O - http://10.77.0.1:8000/down | sha256sum'
 	[ "${said%% *}" = $(sum www/down) ]
-	say $? "64 MiB to the guest over HTTP, checksums equal"
+	say $? "$1: 64 MiB to the guest over HTTP, checksums equal"
 	guest 300 'mkdir /dev/shm/www; head -c 67108864 /dev/urandom >/dev/shm/www/up; busybox httpd -p 8000 -h /dev/shm/www; sha256sum /dev/shm/www/up'
 	[ $? = 0 ] && [ "${said%% *}" = "$(wget -q -O - http://10.77.0.2:8000/up | sum)" ]
-	say $? "64 MiB from the guest over HTTP, checksums equal"
+	say $? "$1: 64 MiB from the guest over HTTP, checksums equal"
 	guest 60 'busybox killall busybox; rm -r /dev/shm/www'
 }
 
@@ -69,7 +69,7 @@ echo "$said" | grep -q '^debian$' && echo "$said" | grep -q '^/dev/vda *squashfs
 say $? "it is Debian, from the read-only disk, and systemd has nothing to complain about"
 pss_check
 ping_check root
-http_check
+http_check root
 write_check root
 stop
 say $? "poweroff: status 0"
@@ -80,7 +80,7 @@ boot lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
 say $? "a second, writable disk: boots"
 guest 120 'mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt'
 say $? "mkfs.ext4 and mount"
-guest 600 'cd /mnt; for i in $(seq 200); do head -c 1048576 /dev/urandom >f$i || break; done; sha256sum f* >sums; '"${SYNC-sync f* sums .}"' && sha256sum sums'
+guest 600 'cd /mnt; for i in $(seq 200); do head -c 1048576 /dev/urandom >f$i || break; done; sha256sum f* >sums; sync f* sums . && sha256sum sums'
 say $? "200 MiB in 200 files, and fsync"
 sums=${said%% *}
 guest 10 '(while :; do head -c 3000000 /dev/urandom >later; done) & sleep 0.5'
@@ -121,6 +121,7 @@ done
 [ $n -ge 11 ] && [ $bad = 0 ]
 say $? "none of its $n processes has uid 0: all are the user's"
 ping_check user
+http_check user
 write_check user
 guest 300 'mount /dev/vdb /mnt && cd /mnt && rm -f later && sha256sum --quiet -c sums && echo new >new && sync new'
 say $? "user: the writable disk is read and written"
