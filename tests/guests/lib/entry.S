@@ -21,6 +21,43 @@ start:
 	call	guest_start
 	ud2
 
+/* The registers of struct regs, from wherever rcx and r11 were put, and all of them back. */
+	.macro save_regs rcx, r11
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	pushq	\rcx
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	pushq	\r11
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	.endm
+
+	.macro restore_regs
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	.endm
+
 /* Turns what the host put into lgd.frame into a struct regs on the stack. */
 	.macro save_event user
 	pushq	lgd+LGD_FRAME_SS(%rip)		/* with the frame's flags above it: event_c cuts */
@@ -34,21 +71,7 @@ start:
 	pushq	$\user
 	pushq	lgd+LGD_USER_GSBASE(%rip)
 	pushq	lgd+LGD_CR2(%rip)
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	pushq	lgd+LGD_FRAME_RCX(%rip)
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	pushq	lgd+LGD_FRAME_R11(%rip)
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	save_regs lgd+LGD_FRAME_RCX(%rip), lgd+LGD_FRAME_R11(%rip)
 	movl	$0, lgd+LGD_EVENT_BUSY(%rip)
 	.endm
 
@@ -80,21 +103,7 @@ syscall_entry:
 	pushq	$1
 	pushq	lgd+LGD_USER_GSBASE(%rip)
 	pushq	$0
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	save_regs %rcx, %r11
 	mov	%rsp, %rdi
 	mov	%rsp, %rbx
 	and	$-16, %rsp
@@ -117,21 +126,7 @@ event_return:
 	syscall
 1:	movq	$LGUEST_USER_CS, R_CS(%rsp)
 	movq	$LGUEST_USER_DS, R_SS(%rsp)
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	restore_regs
 	lea	R_RIP-R_CR2(%rsp), %rsp
 	iretq
 
@@ -156,21 +151,7 @@ return_user:
 	mov	%ax, lgd+LGD_FRAME_SS(%rip)
 	mov	R_FULL(%rsp), %eax
 	mov	%eax, lgd+LGD_FRAME_FLAGS(%rip)
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	restore_regs
 	syscall
 return_to_user:
 	/* Only a refused return comes here, as a #GP with this address; running on is a bug. */
