@@ -24,7 +24,7 @@
  */
 #define START_MS	10000u
 #define ANSWER_MS	1000u
-#define BEAT_MS		2000u	/* for a question that nobody waits for */
+#define BEAT_MS		3000u	/* for a question that nobody waits for */
 
 #define BIT(n)		(1ull << (n))
 #define BITS(from, to)	(((BIT(to) << 1) - 1) & ~(BIT(from) - 1))

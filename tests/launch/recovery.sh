@@ -100,11 +100,11 @@ recover verify $out
 say $? "no byte of the console is lost"
 worst() { sed -n "s/^tick $1: \([0-9]*\) ms$/\1/p" found; }
 # Disk and net cost the vCPU nothing. A console that is away does, while the guest prints: Linux's driver waits for it with
-# interrupts off. So its recovery bounds that: a killed one's start, a stopped one's discovery (3 s) and start. The limit is half of
-# the time that a role is stopped for: an emulated host on a busy machine is away for seconds by itself.
+# interrupts off. So its recovery bounds that: a killed one's start, a stopped one's discovery (4 s) and start. The limit is less than
+# the 10 s that a role is stopped for: an emulated host on a busy machine is away for seconds by itself.
 for p in killed $([ $stop = 0 ] || echo block0-stopped net0-stopped console0-stopped); do
 	w=$(worst $p)
-	[ -n "$w" ] && [ $w -lt 5000 ]
+	[ -n "$w" ] && [ $w -lt 7000 ]
 	say $? "the vCPU is never away for long: $p, longest ${w:-?} ms (undisturbed: $(worst undisturbed) ms)"
 done
 # recoveries LINES WHAT: how long the guest was without each, in these lines of lguest-run
