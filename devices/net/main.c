@@ -173,7 +173,7 @@ static void net_features_acked(struct backend *be, uint64_t features)
 static void net_get_config(struct backend *be, uint8_t *cfg)
 {
 	struct net *net = backend_dev(be);
-	struct net_config c = { .status = STATUS_LINK_UP, .max_pairs = (uint16_t)net->pairs };
+	struct net_config c = { .status = net->gone ? 0 : STATUS_LINK_UP, .max_pairs = (uint16_t)net->pairs };
 
 	memcpy(c.mac, net->mac, sizeof(c.mac));
 	memcpy(cfg, &c, sizeof(c));

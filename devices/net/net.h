@@ -89,6 +89,7 @@ struct net_pair {
  * struct net - the device
  * @hdr_len: bytes of the header as the driver knows it
  * @pairs_set: pairs that the driver uses (VQ_PAIRS_SET); 0 = not known, because the front end keeps the control queue
+ * @gone: somebody removed the tap: nothing is read any more, and the guest's link is down
  */
 struct net {
 	struct backend *be;
@@ -97,7 +98,7 @@ struct net {
 	unsigned int tap_fds;
 	unsigned int pairs, pairs_set;
 	uint8_t mac[6];
-	bool mac_given, lock_mac, allow_unowned;
+	bool mac_given, lock_mac, allow_unowned, gone;
 	uint64_t features;
 	uint32_t hdr_len;
 	struct net_pair pair[NET_PAIRS];

@@ -153,7 +153,7 @@ static void read_on(struct net_pair *pair)
 {
 	unsigned int space = NET_RX_SLOTS - pair->rx_count, n = pair->rx_batch;
 
-	if (pair->rx_reading)
+	if (pair->rx_reading || pair->net->gone)
 		return;
 	if (n > space)
 		n = space;
@@ -173,6 +173,15 @@ static void adapt(struct net_pair *pair)
 		pair->rx_batch = pair->rx_got ? pair->rx_got : 1;
 }
 
+/* The interface was removed under us. Reading on would fail at once, for ever; the guest is told that its link is down. */
+static void lose_tap(struct net *net)
+{
+	if (net->gone)
+		return;
+	net->gone = true;
+	backend_config_changed(net->be);
+}
+
 static void read_done(struct backend_op *op, int32_t res)
 {
 	struct net_rx *rx = (struct net_rx *)op;
@@ -181,6 +190,8 @@ static void read_done(struct backend_op *op, int32_t res)
 	/* No frame is a frame of length 0, which deliver() drops in its turn. */
 	rx->len = res > 0 ? (uint32_t)res : 0;
 	pair->rx_got += rx->len ? 1 : 0;
+	if (res == -EBADFD || res == -EFAULT || res == -EIO)
+		lose_tap(pair->net);
 	if (!--pair->rx_reading)
 		adapt(pair);
 	/* What completes together is delivered together, by the pass that this asks for. */

@@ -124,7 +124,7 @@ vanished_tap() {
 	begin --net tap0
 	in_guest 'ip addr add 10.77.0.2/24 dev eth0; ip link set eth0 up; ping -c 2 -W 5 10.77.0.1'
 	check $? "a vanished tap: the network works before"
-	iproute link del tap0
+	tools/ip link del tap0
 	role=$(grandchild $run net0) began=$(ticks $role)
 	in_guest 'ping -c 2 -W 1 10.77.0.1'
 	refused $?

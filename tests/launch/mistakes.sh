@@ -121,17 +121,25 @@ user() {
 	as_user 101 'cannot open the initrd secret: Permission denied (see who may use it' 'an initrd of mode 600' $K --initrd secret
 	as_user 101 'cannot open the image readable for writing: Permission denied (a read-only disk is ro:IMAGE)' 'an image for reading only' $K --block readable
 	as_user 101 'cannot open the image hidden: Permission denied (see who may use it' 'an image of mode 600' $K --block ro:hidden
-	as_user 105 'the tap tap0 is not yours: ip tuntap add tap0 mode tap user NAME makes one that is' 'a tap of root' $K --net tap0
+	chmod 666 /dev/net/tun	# as udev has it
+	tools/ip tuntap add tap2 mode tap user root
+	as_user 105 'the tap tap2 is not yours: ip tuntap add tap2 mode tap user NAME makes one that is' 'a tap of root' $K --net tap2
 	as_user 101 'cannot write the log /launch/log: Permission denied' 'a log in a folder of root' $K --log /launch/log
 	as_user 101 'cannot write the pidfile /launch/pid: Permission denied' 'a pidfile in a folder of root' $K --pidfile /launch/pid
 	as_user 101 'cannot open the console /launch/con: Permission denied' 'a console in a folder of root' --kernel probe --console /launch/con
-	chmod 666 /dev/net/tun
-	iproute tuntap add tap1 mode tap user alice
+	tools/ip tuntap add tap1 mode tap user alice
+	su -s /bin/sh alice -c "./lguest-run $K" >$out 2>$err </dev/null
+	[ $? = 103 ] && said 'more than the limit of locked memory (ulimit -l) or the host has: raise it'
+	check $? "an ordinary user: without the limits that make install raises"
+	ulimit -l unlimited
 	su -s /bin/sh alice -c './lguest-run --kernel probe --cmdline s --memory 32M --net tap1 --block mine --block ro:readable --rng' >$out 2>$err </dev/null &
 	within 5 said 'probe: '
-	[ -n "$(ps -o args | grep '^guest:core')" ]
+	ps -o args | grep -v grep | grep -q guest:core
 	check $? "an ordinary user: with the right ones a guest runs"
-	for p in $(ps -o pid,args | awk '/guest:|lguest-run/ && !/awk|su -s/ { print $1 }'); do grep -H '^Uid:.*[[:space:]]0[[:space:]]' /proc/$p/status; done >/tmp/root
+	pids=$(ps -o pid,args | awk '/guest:|lguest-run/ && !/awk|su -s/ { print $1 }')
+	[ $(echo $pids | wc -w) -ge 13 ]
+	check $? "an ordinary user: lguest-run, and two processes each for core, console, net, rng and two disks"
+	for p in $pids; do grep -H '^Uid:.*[[:space:]]0[[:space:]]' /proc/$p/status; done >/tmp/root
 	[ ! -s /tmp/root ]
 	check $? "an ordinary user: none of its processes is root's"
 	kill $(ps -o pid,args | awk '/lguest-run --kernel/ && !/awk|su -s/ { print $1 }')
@@ -186,6 +194,6 @@ ask
 busy
 user
 ends "no mistake leaves a process"
-for t in tap0 tap1; do tunctl -d $t >/dev/null; done
+for t in tap0 tap1 tap2; do tunctl -d $t >/dev/null; done
 rmmod lg
 check $? "the module unloads after mistakes"
