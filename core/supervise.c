@@ -27,6 +27,7 @@
 #define STRIKES_MAX	5	/* deaths within STRIKES_MS that are not somebody's SIGKILL: it will not get better */
 #define STRIKES_MS	30000
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
+#define REAP_MS		5000	/* for killed processes to be gone: the core gives back all of guest memory first */
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 #define ROLE_LEFT	4	/* lguest-console: three times ctrl-C (devices/backend_main.c) */
@@ -378,7 +379,7 @@ static void turn(struct watch *w)
 static void reap_orphans(void)
 {
 	const struct timespec pause = { .tv_nsec = 2000000 };
-	uint64_t until = now_ms() + GRACE_MS;
+	uint64_t until = now_ms() + REAP_MS;
 	pid_t pid;
 
 	do {

@@ -121,7 +121,8 @@ kills() {
 		i=$((i + 1))
 	done
 	say 0 "lguest-core killed $1 times"
-	! ps | grep -q '[l]guest-'
+	ps -o pid,ppid,stat,args >left
+	! grep '[l]guest-' left
 	say $? "no process is left"
 	start seven.cpio >out
 	[ $? = 7 ]
