@@ -129,9 +129,10 @@ start
 kill -9 $(child $run lguest-core); wait $run; got=$?
 [ $got = 115 ] && ok "the core's minder killed: status 115" || { echo "# $got"; not_ok "the core's minder killed: status 115"; }
 ends "the core's minder killed: nothing is left"
-start --block img
+tunctl -t tap0 >/dev/null
+start --block img --net tap0 --rng
 for which in grandchild child; do
-	for role in console0 block0; do
+	for role in console0 block0 net0 rng0; do
 		: >$err
 		kill -9 $($which $run $role)
 		wait_for "$role is back" && ok "$role ($which) killed: it is back" || not_ok "$role ($which) killed: it is back"
