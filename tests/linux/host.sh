@@ -6,6 +6,7 @@
 #
 #	host.sh selftest	the checks of selftest.c in one guest
 #	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
+#	host.sh churn		the memory checks in a guest and in the host at once: neither sees the other's translations
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
 #	host.sh kills N		lguest-core killed N times, at random instants of boot and load
@@ -73,6 +74,19 @@ userland() {
 	           print "# " t " s of the guest are " t + d " s of the host"; exit !(t >= 30 && d < t / 100 && d > -t / 100) }' out
 	say $? "the guest's clock agrees with the host's to 1 % over 30 s"
 	keys
+}
+
+churn() {
+	start load.cpio >out &
+	rounds=0
+	while kill -0 $! 2>/dev/null; do
+		./selftest churn cow forks >out.host || { tr '\n' '#' <out.host; say 1 "the host's own checks meanwhile"; break; }
+		rounds=$((rounds + 1))
+	done
+	wait $!
+	results out $?
+	[ $rounds -ge 2 ]
+	say $? "the host's own checks meanwhile, $rounds times"
 }
 
 two() {
