@@ -14,12 +14,12 @@
 guest() {
 	net= wanted=$((20 + $1))
 	[ $(($1 % 2)) = 1 ] || net="--net tap$(($1 / 2))"
-	timeout 300 lguest-run --kernel vmlinux --initrd many.cpio --memory 80 --name guest$1 --cmdline "quiet guest=$1 ${net:+net=$(($1 / 2))}" \
+	timeout 900 lguest-run --kernel vmlinux --initrd many.cpio --memory 80 --name guest$1 --cmdline "quiet guest=$1 ${net:+net=$(($1 / 2))}" \
 		--block disk.$1 --block ro:shared.img $net --log log.$1 <>fifo.$1 >out.$1 2>&1
 	s=$?
 	[ $s = $wanted ] || { echo "# guest $1 ended with status $s, wanted $wanted"; tr -d '\r' <out.$1; tail -n 20 log.$1; } >wrong.$1
 }
-waiting() { [ "$(grep -l "^up" out.* 2>/dev/null | wc -l)" = "$1" ]; }
+waiting() { ls wrong.* >/dev/null 2>&1 || [ "$(grep -l "^up" out.* 2>/dev/null | wc -l)" = "$1" ]; }
 
 # round NAME: all N at once
 round() {
@@ -28,10 +28,10 @@ round() {
 	began=$(now_ms)
 	jobs=
 	for g in $all; do guest $g & jobs="$jobs $!"; done
-	within 400 waiting $n
+	within 800 waiting $n
 	check $? "$1: $n Linux guests are up at the same time, in $((($(now_ms) - began) / 1000)) s"
 	note "$(left | wc -l) processes"
-	for g in $all; do echo go >fifo.$g; done
+	for g in $all; do echo go 1<>fifo.$g; done	# opened both ways: a guest that is gone must not hold us
 	for j in $jobs; do wait $j; done
 	ls wrong.* >/dev/null 2>&1 && cat wrong.*
 	! ls wrong.* >/dev/null 2>&1
