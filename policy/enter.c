@@ -245,23 +245,35 @@ static int confine_minder(bool was_root)
 	return err ? err : policy_load_filter(&role->sealed);
 }
 
+/* One line on the role's end, and an end like it; a role that still is there dies with us. */
+static _Noreturn void mourn(const char *name, const char *how, int sig)
+{
+	char line[160];
+	int len = snprintf(line, sizeof(line), "lguest-%s: %s\n", name, how);
+
+	if (write(POLICY_FD_LOG, line, (size_t)len) < 0)
+		_exit(1);
+	_exit(128 + sig);
+}
+
 static _Noreturn void mind(const struct policy_role *role, pid_t pid, bool was_root)
 {
+	const char *name = role->policy->role;
 	char line[128];
-	int status, len;
+	int status;
 
 	if (confine_minder(was_root))
 		_exit(1);	/* the role dies with us */
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, &status, role->policy->may_stop ? 0 : WUNTRACED) < 0)
 		if (errno != EINTR)
 			_exit(1);
 	if (WIFEXITED(status))
 		_exit(WEXITSTATUS(status));
-	len = snprintf(line, sizeof(line), "lguest-%s: ended by signal %d%s\n", role->policy->role, WTERMSIG(status),
-		       WTERMSIG(status) == SIGSYS ? ": a system call outside its policy" : "");
-	if (write(POLICY_FD_LOG, line, (size_t)len) < 0)
-		_exit(1);
-	_exit(128 + WTERMSIG(status));
+	if (WIFSTOPPED(status))
+		mourn(name, "stopped: ended, for its guest would wait for it", SIGKILL);
+	snprintf(line, sizeof(line), "ended by signal %d%s", WTERMSIG(status),
+		 WTERMSIG(status) == SIGSYS ? ": a system call outside its policy" : "");
+	mourn(name, line, WTERMSIG(status));
 }
 
 int policy_enter(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers)

@@ -120,6 +120,7 @@ struct policy {
 	const struct policy_limit *limits;	/* ends with .name == NULL */
 	const struct policy_ring_op *ring_ops;	/* ends with .name == NULL, or NULL: no ring */
 	int namespaces;				/* CLONE_NEW* */
+	bool may_stop;				/* SIGSTOP pauses it; any other role is ended then: somebody waits for it */
 	int own_first;				/* policy_seal() keeps what the role itself opened in set-up from here on; 0: nothing */
 };
 
@@ -174,7 +175,7 @@ int policy_place_fd(int fd, int slot);
  *
  * Closes every descriptor that the manifest doesn't list for set-up. Where the kernel allows a pid namespace it forks:
  * the call returns in the child, and the parent stays behind as the minder: it ends with the child's status (128 +
- * signal when it was killed), and the child is killed when it dies. The process must be single-threaded. Prints nothing: see policy_report().
+ * signal when it was killed; stopped counts as killed, see may_stop), and the child is killed when it dies. The process must be single-threaded. Prints nothing: see policy_report().
  * A layer that the host lacks is left out and its bit with it; no filter, no no_new_privs or remaining
  * capabilities are errors.
  *

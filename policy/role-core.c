@@ -92,6 +92,7 @@ const struct policy policy_core_manifest = {
 	.calls = calls,
 	.descs = descs,
 	.limits = limits,
+	.may_stop = true,	/* a guest may be paused */
 	.namespaces = ROLE_NAMESPACES,
 	.own_first = CORE_FD_OWN,	/* guest memory, eventfds, in-flight records, connections that come later */
 };

@@ -148,10 +148,13 @@ done
 grep -q 'block0 died 5 times within 30 s: the guest goes on' $err && ok 'a role that keeps dying is given up' || not_ok 'a role that keeps dying is given up'
 kill -0 $run && ok 'the guest lives on' || not_ok 'the guest lives on'
 : >$err
-kill -STOP $(grandchild $run console0); usleep 500000; kill -CONT $(grandchild $run console0)
-kill -STOP $(grandchild $run lguest-core); usleep 500000; kill -CONT $(grandchild $run lguest-core)
+old=$(grandchild $run console0)
+kill -STOP $old
+wait_for 'console0 is back' && [ $(grandchild $run console0) != $old ] && ok 'a role that is stopped is replaced at once' || not_ok 'a role that is stopped is replaced at once'
+core=$(grandchild $run lguest-core)
+kill -STOP $core; usleep 500000; kill -CONT $core
 usleep 500000
-kill -0 $run && ok 'stopping and continuing console and core ends nothing' || not_ok 'stopping and continuing console and core ends nothing'
+kill -0 $run && [ "$(grandchild $run lguest-core)" = $core ] && ok 'stopping and continuing the core ends nothing' || not_ok 'stopping and continuing the core ends nothing'
 # A core that hears of the death when the next process runs already: its report is about the old one
 : >$err
 core=$(grandchild $run lguest-core)
