@@ -50,4 +50,11 @@ $(R)/recovery.tap: $(B)/recover launch-programs module
 	@mkdir -p $(@D)
 	FIO_SIZE=32M tests/launch/recovery 6 0 > $@ || grep -q '^not ok' $@
 
+# A back end of QEMU's as a guest's disk
+CHECKS += foreign
+.PHONY: $(R)/foreign.tap
+$(R)/foreign.tap: launch-programs module
+	@mkdir -p $(@D)
+	tests/launch/foreign > $@ || grep -q '^not ok' $@
+
 -include tests/launch/many.mk
