@@ -41,6 +41,30 @@ write_check() {
 	say $? "$1: and the image's sha256 is what it was"
 }
 
+# disk_check WHO COMMAND...: what the guest of COMMAND has fsynced on its second disk survives its being killed
+disk_check() {
+	local who=$1 sums s; shift
+	guest 120 'mkfs.ext4 -q -F /dev/vdb && mount /dev/vdb /mnt'
+	say $? "$who: mkfs.ext4 and mount of the second, writable disk"
+	guest 600 'cd /mnt; for i in $(seq 200); do head -c 1048576 /dev/urandom >f$i || break; done; sha256sum f* >sums; sync f* sums . && sha256sum sums'
+	say $? "$who: 200 MiB in 200 files, and fsync"
+	sums=${said%% *}
+	guest 10 '(while :; do head -c 3000000 /dev/urandom >later; done) & sleep 0.5'
+	kill -9 $(pidof lguest-core)
+	wait $run; s=$?
+	[ $s = 115 ]
+	say $? "$who: kill -9 of lguest-core while the guest writes: status $s"
+	boot "$@"
+	say $? "$who: the same disks: boots again"
+	guest 300 'mount /dev/vdb /mnt && cd /mnt && sha256sum sums && sha256sum --quiet -c sums && ls f* | wc -l'
+	s=$?
+	echo "$said" | tail -n 3 | sed 's/^/# /'
+	[ $s = 0 ] && [ -n "$sums" ] && [ "$(echo "$said" | head -n 1 | cut -d' ' -f1)" = "$sums" ] && [ "$(echo "$said" | tail -n 1)" = 200 ]
+	say $? "$who: after a remount no synced data is lost: 200 files, checksums equal"
+	guest 120 'cd /; umount /mnt && e2fsck -fn /dev/vdb'
+	say $? "$who: e2fsck finds nothing"
+}
+
 # Memory of all processes, the guest's own (RAM and windows) left out; what the kernel's module holds is nobody's.
 pss_check() {
 	local p n
@@ -78,25 +102,7 @@ say $? "poweroff: status 0"
 truncate -s 512M data.img
 boot lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
 say $? "a second, writable disk: boots"
-guest 120 'mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt'
-say $? "mkfs.ext4 and mount"
-guest 600 'cd /mnt; for i in $(seq 200); do head -c 1048576 /dev/urandom >f$i || break; done; sha256sum f* >sums; sync f* sums . && sha256sum sums'
-say $? "200 MiB in 200 files, and fsync"
-sums=${said%% *}
-guest 10 '(while :; do head -c 3000000 /dev/urandom >later; done) & sleep 0.5'
-kill -9 $(pidof lguest-core)
-wait $run; s=$?
-[ $s = 115 ]
-say $? "kill -9 of lguest-core while the guest writes: status $s"
-boot lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
-say $? "the same disks: boots again"
-guest 300 'mount /dev/vdb /mnt && cd /mnt && sha256sum sums && sha256sum --quiet -c sums && ls f* | wc -l'
-s=$?
-echo "$said" | tail -n 3 | sed 's/^/# /'
-[ $s = 0 ] && [ -n "$sums" ] && [ "$(echo "$said" | head -n 1 | cut -d' ' -f1)" = "$sums" ] && [ "$(echo "$said" | tail -n 1)" = 200 ]
-say $? "after a remount no synced data is lost: 200 files, checksums equal"
-guest 120 'cd /; umount /mnt && e2fsck -fn /dev/vdb'
-say $? "e2fsck finds nothing"
+disk_check root lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
 stop
 
 ### a user of the group
@@ -110,7 +116,8 @@ ulimit -l unlimited				# what core/install/lguest.conf does
 network tap1 user runner
 chown runner data.img
 chmod o+rx . && chmod o+r vmlinux img
-boot su runner -c "exec $PWD/lguest-run --kernel vmlinux --net tap1 --block ro:img --block data.img"
+line="exec $PWD/lguest-run --kernel vmlinux --net tap1 --block ro:img --block data.img"
+boot su runner -c "$line"
 say $? "a user of group lguest with a tap of his own: Debian boots, root of the guest logs in"
 n=0 bad=0
 for p in $(tree); do
@@ -123,8 +130,7 @@ say $? "none of its $n processes has uid 0: all are the user's"
 ping_check user
 http_check user
 write_check user
-guest 300 'mount /dev/vdb /mnt && cd /mnt && rm -f later && sha256sum --quiet -c sums && echo new >new && sync new'
-say $? "user: the writable disk is read and written"
+disk_check user su runner -c "$line"
 stop
 say $? "user: poweroff: status 0"
 rmmod lg
