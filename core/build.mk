@@ -3,7 +3,7 @@ CORE_OBJS := core/memory.o core/elf.o core/boot_params.o core/decode.o core/virt
 RUN_OBJS := core/options.o core/text.o core/explain.o core/resources.o core/spawn.o core/supervise.o core/terminal.o
 
 $(eval $(call program,lguest-core,core/core.o $(CORE_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS) $(call role_objs,core),-pthread $(POLICY_LIBS)))
-$(eval $(call program,lguest-run,core/run.o $(RUN_OBJS)))
+$(eval $(call program,lguest-run,core/run.o $(RUN_OBJS) policy/tap.o))
 
 # The commands for people. CMD='...' runs that in the guest and exits with its status.
 LAUNCH_PROGRAMS := $(addprefix $(B)/,lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng)

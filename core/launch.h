@@ -29,6 +29,7 @@ enum role_kind {
  * @type: device type of a foreign back end
  * @serial: block serial or NULL, @mac: net address or NULL
  * @window: bytes; 0 = dma=direct
+ * @unowned: a tap without an owner will do
  * @name: "block0"
  *
  * @chosen_mac: where @mac points when none was asked for
@@ -51,6 +52,7 @@ struct role {
 	uint64_t window;
 	bool read_only;
 	bool direct_io;
+	bool unowned;
 	char name[24];
 
 	char chosen_mac[18];

@@ -70,14 +70,14 @@ static int __attribute__((format(printf, 1, 2))) wrong(const char *fmt, ...)
 /* --- keys of devices --- */
 
 enum key {
-	KEY_RO, KEY_DIRECT, KEY_SERIAL, KEY_MAC, KEY_WINDOW, KEY_DMA, KEY_SOCKET, KEY_TYPE, KEYS
+	KEY_RO, KEY_DIRECT, KEY_SERIAL, KEY_MAC, KEY_UNOWNED, KEY_WINDOW, KEY_DMA, KEY_SOCKET, KEY_TYPE, KEYS
 };
 
-static const char *const key_name[KEYS] = { "ro", "direct", "serial", "mac", "window", "dma", "socket", "type" };
+static const char *const key_name[KEYS] = { "ro", "direct", "serial", "mac", "unowned", "window", "dma", "socket", "type" };
 
 #define KEY(k) (1u << KEY_##k)
 #define KEYS_ALWAYS (KEY(WINDOW) | KEY(DMA))
-#define KEYS_BARE (KEY(RO) | KEY(DIRECT))	/* flags: no value */
+#define KEYS_BARE (KEY(RO) | KEY(DIRECT) | KEY(UNOWNED))	/* flags: no value */
 
 /**
  * struct device_option - an option that adds a device
@@ -97,8 +97,9 @@ static const struct device_option device_options[] = {
 	{ "block", ROLE_BLOCK, KEYS_ALWAYS | KEY(RO) | KEY(DIRECT) | KEY(SERIAL), 8 << 20, true,
 	  "[ro:]IMAGE[,ro][,direct][,serial=TEXT]   a disk: an image file or a block device;\n"
 	  "                       ro = read-only, direct = past the host's page cache" },
-	{ "net", ROLE_NET, KEYS_ALWAYS | KEY(MAC), 4 << 20, true,
-	  "TAP[,mac=ADDRESS]    a network card on an existing tap interface" },
+	{ "net", ROLE_NET, KEYS_ALWAYS | KEY(MAC) | KEY(UNOWNED), 4 << 20, true,
+	  "TAP[,mac=ADDRESS][,unowned]   a network card on an existing tap interface;\n"
+	  "                       unowned = also one that any user of this host may attach to" },
 	/* Linux fills two queues with pages: 256 each, as many as they have entries. */
 	{ "console", ROLE_CONSOLE, KEYS_ALWAYS, 4 << 20, true,
 	  "stdio|none|FILE   the guest's console: this terminal (the default), nothing,\n"
@@ -166,6 +167,7 @@ static int set_key(const struct device_option *o, struct role *r, enum key key, 
 	case KEY_MAC:
 		r->mac = value;
 		return text_is_mac(value) ? 0 : wrong("--%s: mac=%s is not an address like 52:54:00:12:34:56", o->name, value);
+	case KEY_UNOWNED: r->unowned = true; return 0;
 	case KEY_WINDOW: return set_window(o, r, value);
 	case KEY_DMA: return set_dma(o, r, value);
 	case KEY_SOCKET: r->path = value; return 0;

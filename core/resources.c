@@ -22,6 +22,7 @@
 #include "core/exit.h"
 #include "core/launch.h"
 #include "core/text.h"
+#include "policy/tap.h"
 
 #define FD_FLOOR 128
 #define SECTOR 512
@@ -112,11 +113,11 @@ static int open_image(struct role *r)
 static int tap_failed(const struct role *r)
 {
 	if (errno == EBUSY)
-		complain("the tap %s is in use by another guest or program: end it, or make another (ip tuntap add NAME mode tap)", r->path);
+		complain("the tap %s is in use by another guest or program: end it, or make another (ip tuntap add TAP mode tap user NAME)", r->path);
 	else if (errno == EPERM)
 		complain("the tap %s is not yours: ip tuntap add %s mode tap user NAME makes one that is", r->path, r->path);
 	else if (errno == EINVAL)
-		complain("%s is not a tap interface with one queue: ip tuntap add NAME mode tap makes one", r->path);
+		complain("%s is not a tap interface with one queue: ip tuntap add TAP mode tap user NAME makes one", r->path);
 	else
 		complain("cannot use the tap %s: %m%s", r->path, text_remedy(errno));
 	return EXIT_HOST;
@@ -143,7 +144,7 @@ static int open_tap(struct role *r)
 	choose_mac(r);
 	/* TUNSETIFF would make an interface that is not there, if we may: a mistyped name must be an error. */
 	if (strlen(r->path) >= IFNAMSIZ || !if_nametoindex(r->path)) {
-		complain("there is no tap %s: ip tuntap add %s mode tap makes one", r->path, r->path);
+		complain("there is no tap %s: ip tuntap add %s mode tap user NAME makes one", r->path, r->path);
 		return EXIT_HOST;
 	}
 	r->resource[0] = open_high("/dev/net/tun", O_RDWR | O_NONBLOCK);
@@ -153,9 +154,14 @@ static int open_tap(struct role *r)
 	}
 	r->resources = 1;
 	memcpy(ifr.ifr_name, r->path, strlen(r->path));
-	if (ioctl(r->resource[0], TUNSETIFF, &ifr) || ioctl(r->resource[0], TUNSETVNETHDRSZ, &size))
+	if (ioctl(r->resource[0], TUNSETIFF, &ifr) || ioctl(r->resource[0], TUNSETVNETHDRSZ, &size) ||
+	    ioctl(r->resource[0], TUNGETIFF, &ifr))
 		return tap_failed(r);
-	return 0;
+	if (r->unowned || !policy_tap_is_anybodys(&ifr))
+		return 0;
+	complain("the tap %s has no owner, so that any user of this host may attach to it: make it yours (ip tuntap del %s mode tap, then "
+		 "ip tuntap add %s mode tap user NAME), or say --net %s,unowned", r->path, r->path, r->path, r->path);
+	return EXIT_HOST;
 }
 
 static int open_console(struct role *r)

@@ -1,74 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*D:260
- * tap.c: attaching to a tap device, and finding out whose it is.
+ * tap.c: attaching to a tap device.
  *
  * It may: open /dev/net/tun and ask the kernel about one interface, before the sandbox; set the offloads of the tap
  * afterwards (the one ioctl of the sealed filter). It may not: create addresses, routes or anything persistent.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "devices/net/net.h"
 #include "policy/policy.h"
-
-struct link_request {
-	struct nlmsghdr h;
-	struct ifinfomsg i;
-};
-
-static const struct rtattr *attr(const void *data, size_t len, unsigned short type)
-{
-	const struct rtattr *a = data;
-
-	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
-		if ((a->rta_type & NLA_TYPE_MASK) == type)
-			return a;
-	return NULL;
-}
-
-static const struct rtattr *inside(const struct rtattr *a, unsigned short type)
-{
-	return a ? attr(RTA_DATA(a), RTA_PAYLOAD(a), type) : NULL;
-}
-
-/*
- * Does the persistent tap @name belong to a user or a group? Asked by netlink: /sys may be that of another
- * network namespace. Return: 1, 0, or -errno.
- */
-static int tap_owned(const char *name)
-{
-	struct link_request req = { .h = { .nlmsg_len = sizeof(req), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST },
-				    .i = { .ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(name) } };
-	static union { struct nlmsghdr h; uint8_t room[16384]; } answer;
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	const struct rtattr *data;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = send(fd, &req, sizeof(req), 0) < 0 ? -1 : recv(fd, &answer, sizeof(answer), 0);
-	close(fd);
-	if (n < 0 || !NLMSG_OK(&answer.h, (size_t)n) || answer.h.nlmsg_type != RTM_NEWLINK)
-		return -ENODEV;
-	data = inside(attr(IFLA_RTA(NLMSG_DATA(&answer.h)), IFLA_PAYLOAD(&answer.h), IFLA_LINKINFO), IFLA_INFO_DATA);
-	return inside(data, IFLA_TUN_OWNER) || inside(data, IFLA_TUN_GROUP);
-}
+#include "policy/tap.h"
 
 static int check_owner(struct net *net, const struct ifreq *ifr)
 {
-	int owned;
-
-	if (!(ifr->ifr_flags & IFF_PERSIST) || net->allow_unowned)
-		return 0;
-	owned = tap_owned(ifr->ifr_name);
-	if (owned > 0)
+	if (net->allow_unowned || !policy_tap_is_anybodys(ifr))
 		return 0;
 	backend_fail(net->be, "tap '%s' is persistent and has no owner: any user of this host may attach to it; give it one "
 		     "(ip tuntap add dev %s mode tap user NAME) or pass --allow-unowned-tap", ifr->ifr_name, ifr->ifr_name);

@@ -83,7 +83,7 @@ modprobe tun
 insmod ./lg.ko || exit 1
 mkdir www; head -c 67108864 /dev/urandom >www/down
 httpd -p 8000 -h www
-network tap0
+network tap0 user 0
 before=$(sum img) total=0
 boot lguest-run --kernel vmlinux --net tap0 --block ro:img
 say $? "lguest-run --kernel vmlinux --net tap0 --block ro:img: Debian boots, root logs in on the console"

@@ -50,10 +50,11 @@ values() {
 	value block 100 'window=1K is not a size from 64K to 256M' --block img,window=1K
 	value block 100 'dma=none is neither window nor direct' --block img,dma=none
 	value net 100 '--net names nothing: --net TAP' --net ''
-	value net 105 'there is no tap tap9: ip tuntap add tap9 mode tap makes one' --net tap9
+	value net 105 'there is no tap tap9: ip tuntap add tap9 mode tap user NAME makes one' --net tap9
 	value net 105 'there is no tap a-name-that-is-too-long' --net a-name-that-is-too-long
-	value net 105 'lo is not a tap interface with one queue: ip tuntap add NAME mode tap makes one' --net lo
+	value net 105 'lo is not a tap interface with one queue: ip tuntap add TAP mode tap user NAME makes one' --net lo
 	value net 100 'mac=01:00:00:00:00:01 is not an address like 52:54' --net tap0,mac=01:00:00:00:00:01
+	value net 100 "'unowned' takes no value" --net tap0,unowned=1
 	value console 100 '--console names nothing: --console stdio|none|FILE' --console ''
 	value console 101 'cannot open the console /nowhere/x: No such file or directory (check the name)' --console /nowhere/x
 	value console 100 "no key 'speed'" --console stdio,speed=9600
@@ -78,6 +79,20 @@ values() {
 }
 
 # --- what is there, but not for us ---
+
+unowned() {
+	tools/ip tuntap add tap8 mode tap
+	for check in '' --check; do
+		wrong 105 'the tap tap8 has no owner, so that any user of this host may attach to it: make it yours .*or say --net tap8,unowned' \
+			"a tap that is anybody's $check" $K --net tap8 $check
+	done
+	lguest-run $K --net tap8,unowned --check >$out 2>&1 && [ ! -s $out ]
+	check $? "a tap that is anybody's, if one says so"
+	tools/ip tuntap del tap8 mode tap
+	tools/ip tuntap add tap8 mode tap group 0 && lguest-run $K --net tap8 --check >$out 2>&1 && [ ! -s $out ]
+	check $? "a tap of a group has an owner"
+	tools/ip tuntap del tap8 mode tap
+}
 
 busy() {
 	touch log pidfile
@@ -191,6 +206,7 @@ load 1
 truncate -s 1M img; cp img img2
 values
 ask
+unowned
 busy
 user
 ends "no mistake leaves a process"

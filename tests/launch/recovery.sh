@@ -51,7 +51,7 @@ stop_role() {
 
 modprobe tun
 insmod ./lg.ko || exit 1
-./ip tuntap add tap0 mode tap && ip addr add 10.77.0.1/24 dev tap0 && ip link set tap0 up
+./ip tuntap add tap0 mode tap user 0 && ip addr add 10.77.0.1/24 dev tap0 && ip link set tap0 up
 truncate -s 256M disk
 mkfifo keys
 exec 3<>keys

@@ -10,7 +10,7 @@ vmlinux=$(guest/build.sh)
 files=("$vmlinux" kmod/lg.ko $B/probe $B/first "$(command -v ip)")
 for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=($B/$p); done
 out=$(tests/host/run --icount --mem 768 --timeout 600 $(for f in "${files[@]}"; do echo "--file $f:/s/${f##*/}"; done) -- '
-cd /s; modprobe tun; insmod lg.ko; ./ip tuntap add tap0 mode tap; truncate -s 64M img
+cd /s; modprobe tun; insmod lg.ko; ./ip tuntap add tap0 mode tap user 0; truncate -s 64M img
 for i in 1 2 3 4 5; do
 	echo "a $(./first probe: ./lguest-run --kernel probe --console none --cmdline s </dev/null)"
 	echo "b $(./first probe: ./lguest-run --kernel probe --net tap0 --block ro:img --cmdline s </dev/null)"
