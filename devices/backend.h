@@ -98,6 +98,8 @@ struct backend_watch {
  * @queues: most queues, @queue_unit: queues that GET_QUEUE_NUM counts as one (2 for net's pairs)
  * @queue_size: most entries per queue
  * @config_size: bytes of config space; 0 = the CONFIG protocol feature is not offered
+ * @first_part: of a batch of operations, so many go to the kernel while the rest is prepared, then twice as many, and so on;
+ *	0 = a batch goes whole. For devices that would idle meanwhile: each part costs a system call
  *
  * @option: one option from the command line; @arg as getopt gives it. Return 0 or -EINVAL after backend_fail().
  * @open: open resources and put them at their numbers (policy_place_fd()); may lower what the device offers with
@@ -126,6 +128,7 @@ struct backend_ops {
 	uint16_t queue_unit;
 	uint16_t queue_size;
 	uint16_t config_size;
+	uint16_t first_part;
 
 	int (*option)(struct backend *be, int opt, const char *arg);
 	int (*open)(struct backend *be);
@@ -225,8 +228,9 @@ bool backend_has_ring(const struct backend *be);
  * @be: the role
  * @op: the operation, not pending; @op->done set
  *
- * Fill it with io_uring_prep_*(); do not touch its user_data. It is submitted when the loop next waits,
- * together with everything else queued, in one system call. When the queue of entries is full the loop submits first.
+ * Fill it with io_uring_prep_*(), before the next entry is asked for; do not touch its user_data. It is submitted when the loop
+ * next waits, together with everything else queued, in one system call; earlier when the queue of entries is full, or when the
+ * device wants it (@first_part).
  *
  * Return: the entry; NULL only without a ring.
  */

@@ -81,6 +81,8 @@ struct backend {
 	unsigned int fixed_n;
 	struct io_uring ring;
 	bool has_ring;
+	unsigned int part; /* entries that are worth a submission of their own, 0 = none are, as for the next @whole_turns: */
+	unsigned int whole_turns;
 	struct backend_op *ready, **ready_tail; /* complete, not yet dispatched */
 	struct backend_watch *watches; /* of the poll engine, as are: */
 	struct backend_io *ios;

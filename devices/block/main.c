@@ -200,6 +200,7 @@ static const struct backend_ops block_ops = {
 	.queue_unit = 1,
 	.queue_size = BLK_QUEUE_SIZE,
 	.config_size = BLK_CONFIG_SIZE,
+	.first_part = 4,
 	.option = block_option,
 	.open = block_open,
 	.features_acked = block_features_acked,
