@@ -62,7 +62,7 @@ static int open_file(const char *what, const char *path, int *fd)
 {
 	struct stat st;
 
-	*fd = open_high(path, O_RDONLY);
+	*fd = open_high(path, O_RDONLY | O_NONBLOCK);	/* a FIFO must not hold us */
 	if (*fd < 0) {
 		complain("cannot open the %s %s: %m%s", what, path, text_remedy(errno));
 		return EXIT_FILE;
@@ -79,21 +79,45 @@ static const char *image_remedy(const struct role *r, int error)
 		return " (a read-only disk is ro:IMAGE)";
 	if (r->direct_io && error == EINVAL)
 		return " (its file system has no direct I/O: leave out 'direct')";
+	if (error == EBUSY)
+		return " (this host has mounted it, or uses it as a part of something: end that)";
 	return text_remedy(error);
+}
+
+/* O_EXCL: not a disk that this host has mounted, which two writers would destroy. O_NONBLOCK: a FIFO must not hold us; the role clears it. */
+static int image_flags(const struct role *r)
+{
+	int flags = O_NONBLOCK | (r->read_only ? O_RDONLY : O_RDWR) | (r->direct_io ? O_DIRECT : 0);
+	struct stat st;
+
+	if (!r->read_only && !stat(r->path, &st) && S_ISBLK(st.st_mode))
+		flags |= O_EXCL;
+	return flags;
 }
 
 /*
  * An image that somebody writes must have one user; readers may share. The lock belongs to this open file, and so
- * outlives a role that dies, and ends with the last process that holds it.
+ * outlives a role that dies, and ends with the last process that holds it. The role takes the other kind (fcntl), which is
+ * QEMU's too: asked for here, since it starts later, and --check starts none.
  */
+static bool lock_image(const struct role *r)
+{
+	struct flock other = { .l_type = r->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+
+	return !flock(r->resource[0], (r->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) &&
+	       !fcntl(r->resource[0], F_OFD_GETLK, &other) && other.l_type == F_UNLCK;
+}
+
 static int open_image(struct role *r)
 {
 	struct stat st;
+	int err;
 
-	r->resource[0] = open_high(r->path, (r->read_only ? O_RDONLY : O_RDWR) | (r->direct_io ? O_DIRECT : 0));
+	r->resource[0] = open_high(r->path, image_flags(r));
 	if (r->resource[0] < 0) {
-		complain("cannot open the image %s%s: %m%s", r->path, r->read_only ? "" : " for writing", image_remedy(r, errno));
-		return EXIT_FILE;
+		err = errno;
+		complain("cannot open the image %s%s: %m%s", r->path, r->read_only ? "" : " for writing", image_remedy(r, err));
+		return err == EBUSY ? EXIT_HOST : EXIT_FILE;
 	}
 	r->resources = 1;
 	if (fstat(r->resource[0], &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
@@ -104,7 +128,7 @@ static int open_image(struct role *r)
 		complain("the image %s is smaller than one sector: make it as large as the disk shall be (truncate -s 1G %s)", r->path, r->path);
 		return EXIT_FILE;
 	}
-	if (!flock(r->resource[0], (r->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+	if (lock_image(r))
 		return 0;
 	complain("the image %s is in use by another guest or program: end it, or use a copy", r->path);
 	return EXIT_HOST;

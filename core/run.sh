@@ -70,7 +70,8 @@ in_the_test_host() {
 			"$load && $run --log /log </dev/null; s=\$?; [ \$s -lt 100 ] || cat /log; exit \$s"
 	fi
 	# The emulated host has its disks in memory: what the guest writes there ends with it.
-	local net="tunctl -t tap0 >/dev/null; ip addr add 10.77.0.1/24 dev tap0; ip link set tap0 up"
+	files+=(--file "$(command -v ip):/bin/lguest/ip")	# busybox makes no tap that has an owner
+	local net="/bin/lguest/ip tuntap add tap0 mode tap user 0; ip addr add 10.77.0.1/24 dev tap0; ip link set tap0 up"
 	[ -z "$debian" ] || files+=(--file "$debian:/guest/debian")
 	tips
 	exec tests/host/run --mem $((memory * 2 + 1024)) "${files[@]}" --shell -- \

@@ -10,7 +10,8 @@ CHECKS += launch
 .PHONY: $(R)/launch.tap
 $(R)/launch.tap: $(B)/probe launch-programs module
 	@mkdir -p $(@D)
-	tests/host/run --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) -- \
+	tests/host/run --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) \
+		--file $$(command -v ip):/launch/tools/ip -- \
 		'sh /launch/launch.sh' > $@
 
 # The mission's line with Debian in the guest: minutes, and an image that only root can make. The host's watchdogs wait longer than usual: the

@@ -129,7 +129,7 @@ start
 kill -9 $(child $run lguest-core); wait $run; got=$?
 [ $got = 115 ] && ok "the core's minder killed: status 115" || { echo "# $got"; not_ok "the core's minder killed: status 115"; }
 ends "the core's minder killed: nothing is left"
-tunctl -t tap0 >/dev/null
+tools/ip tuntap add tap0 mode tap user 0
 start --block img --net tap0 --rng
 for which in grandchild child; do
 	for role in console0 block0 net0 rng0; do

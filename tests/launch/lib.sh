@@ -90,7 +90,7 @@ load() {
 	modprobe tun
 	i=0
 	while [ $i -lt "${1:-0}" ]; do
-		tunctl -t tap$i >/dev/null && ip addr add 10.77.$i.1/24 dev tap$i && ip link set tap$i up
+		tools/ip tuntap add tap$i mode tap user 0 && ip addr add 10.77.$i.1/24 dev tap$i && ip link set tap$i up
 		taps="$taps tap$i"; i=$((i + 1))
 	done
 }

@@ -26,6 +26,7 @@ values() {
 	long=$(printf '%3000s' x | tr ' ' x)
 	value kernel 101 'cannot open the kernel /nowhere: No such file or directory (check the name)' --kernel /nowhere
 	value kernel 101 'the kernel /proc is not a file: name a regular one' --kernel=/proc
+	value kernel 101 'the kernel fifo is not a file: name a regular one' --kernel fifo
 	value initrd 101 'cannot open the initrd /nowhere: No such file or directory (check the name)' --initrd /nowhere
 	value cmdline 100 'has 3000 characters: a kernel takes' --cmdline $long
 	value memory 100 'abc is not a size like 256M or 2G' --memory abc
@@ -42,6 +43,7 @@ values() {
 	value block 100 '--block names nothing: --block \[ro:\]IMAGE' --block ''
 	value block 101 'cannot open the image /nowhere for writing: No such file or directory (check the name)' --block /nowhere
 	value block 101 'the image /dev/null is neither a file nor a block device: name one of these' --block /dev/null
+	value block 101 'the image fifo is neither a file nor a block device' --block ro:fifo
 	value block 101 'the image empty is smaller than one sector: make it as large' --block empty
 	value block 100 "no key 'readonly'" --block img,readonly
 	value block 100 "'ro' takes no value" --block img,ro=1
@@ -86,12 +88,31 @@ unowned() {
 		wrong 105 'the tap tap8 has no owner, so that any user of this host may attach to it: make it yours .*or say --net tap8,unowned' \
 			"a tap that is anybody's $check" $K --net tap8 $check
 	done
-	lguest-run $K --net tap8,unowned --check >$out 2>&1 && [ ! -s $out ]
+	lguest-run $K --net tap8,unowned --check >$out 2>$err && [ ! -s $err ]
 	check $? "a tap that is anybody's, if one says so"
 	tools/ip tuntap del tap8 mode tap
-	tools/ip tuntap add tap8 mode tap group 0 && lguest-run $K --net tap8 --check >$out 2>&1 && [ ! -s $out ]
+	tools/ip tuntap add tap8 mode tap group 0 && lguest-run $K --net tap8 --check >$out 2>$err && [ ! -s $err ]
 	check $? "a tap of a group has an owner"
 	tools/ip tuntap del tap8 mode tap
+}
+
+# Disks that something else uses, which only the kernel knows of: QEMU locks its images like lguest-block by itself.
+disks() {
+	lguest-block --socket-path=other.sock --blk-file=img2 >$out 2>&1 & other=$!
+	within 5 test -S other.sock
+	for check in '' --check; do
+		wrong 105 'the image img2 is in use by another guest or program: end it, or use a copy' "an image that another program has locked $check" $K --block img2 $check
+	done
+	kill $other; wait $other
+	modprobe loop && losetup /dev/loop0 img2 && mkswap /dev/loop0 >/dev/null && swapon /dev/loop0
+	check $? "there is a disk that the host uses"
+	wrong 105 'cannot open the image /dev/loop0 for writing: .* (this host has mounted it' 'a disk that the host uses' $K --block /dev/loop0
+	lguest-run $K --block ro:/dev/loop0 --check >$out 2>$err && [ ! -s $err ]
+	check $? "a disk that the host uses, for reading only"
+	swapoff /dev/loop0
+	lguest-run $K --block /dev/loop0 --check >$out 2>$err && [ ! -s $err ]
+	check $? "and when the host does not use it any more"
+	losetup -d /dev/loop0
 }
 
 busy() {
@@ -203,10 +224,12 @@ ask() {
 
 load 1
 : >empty
+mkfifo fifo
 truncate -s 1M img; cp img img2
 values
 ask
 unowned
+disks
 busy
 user
 ends "no mistake leaves a process"
