@@ -104,8 +104,10 @@ static bool lock_image(const struct role *r)
 {
 	struct flock other = { .l_type = r->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
-	return !flock(r->resource[0], (r->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) &&
-	       !fcntl(r->resource[0], F_OFD_GETLK, &other) && other.l_type == F_UNLCK;
+	if (flock(r->resource[0], (r->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+		return false;
+	/* A file system that has no such locks: then the role says so. */
+	return fcntl(r->resource[0], F_OFD_GETLK, &other) || other.l_type == F_UNLCK;
 }
 
 static int open_image(struct role *r)
