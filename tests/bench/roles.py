@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Processor time of a device role from its start until it is sealed and has ended again, all of its processes together.
+
+    unshare -n tests/bench/roles.py BUILD [RUNS]
+
+The front end has hung up before the role starts: it is sealed before it reads its connection, finds it closed, and ends.
+Prints the median of RUNS (51) of each role; exit status 1 when one is above the promise of 5 ms, or does not end well.
+Makes a tap, which is why it wants a network namespace of its own.
+"""
+
+import fcntl
+import os
+import resource
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+
+PROMISE_MS = 5
+TUNSETIFF = 0x400454CA
+TAP_NO_PI_VNET_HDR = 0x5002
+
+
+def tap():
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", b"lgbench0", TAP_NO_PI_VNET_HDR))
+    return fd
+
+
+def used():
+    u = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (u.ru_utime + u.ru_stime) * 1000
+
+
+def start(argv, fds):
+    """Milliseconds of one start and end."""
+    ours, theirs = socket.socketpair()
+    ours.close()
+    before = used()
+    done = subprocess.run([*argv, f"--fd={theirs.fileno()}"], pass_fds=[theirs.fileno(), *fds], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    theirs.close()
+    if done.returncode or "sandbox on" not in done.stderr:
+        sys.exit(f"bench: {argv[0]} ended with {done.returncode}: {done.stderr}")
+    return used() - before
+
+
+def main():
+    build, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 51
+    wire, late = tap(), 0
+    with tempfile.NamedTemporaryFile() as image:
+        image.truncate(1 << 20)
+        roles = {
+            "block": ([f"--blk-file={image.name}"], []),
+            "net": ([f"--tap-fd={wire}"], [wire]),
+            "console": (["--file=/dev/null"], []),
+            "rng": ([], []),
+        }
+        for name, (options, fds) in roles.items():
+            ms = statistics.median(start([f"{build}/lguest-{name}", *options], fds) for _ in range(runs))
+            late += ms > PROMISE_MS
+            print(f"lguest-{name}: {ms:.1f} ms of processor time from start to sealed and its end, median of {runs}")
+    return 1 if late else 0
+
+
+sys.exit(main())
