@@ -159,6 +159,17 @@ void vq_break(struct vq *q, const char *why);
 void vq_pass(struct vq *q);
 
 /**
+ * vq_limit() - let the pass that has begun pop no more than this
+ * @q: the queue
+ * @chains: at least 1; what it leaves is for the next pass (vq_exhausted())
+ */
+static inline void vq_limit(struct vq *q, uint16_t chains)
+{
+	if (q->budget > chains)
+		q->budget = chains;
+}
+
+/**
  * vq_exhausted() - did the last pass end because of its budget?
  * @q: the queue
  *

@@ -116,13 +116,9 @@ void net_transmit(struct net_pair *pair, struct vq *q)
 {
 	static struct iovec seg[NET_SEGS];
 	struct vq_chain c = { .seg = seg, .seg_max = NET_SEGS };
-	unsigned int n = 0;
 
-	while (n < NET_TX_PASS && vq_pop(q, &c) > 0) {
-		n++;
+	vq_limit(q, NET_TX_PASS);
+	while (vq_pop(q, &c) > 0)
 		if (!send_frame(pair, &c))
 			vq_push(q, c.head, 0);
-	}
-	if (n == NET_TX_PASS)
-		backend_again(pair->net->be, q);
 }

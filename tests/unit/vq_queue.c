@@ -145,6 +145,27 @@ Test(vq, unpop_does_not_use_up_the_pass)
 	rig_free(r);
 }
 
+Test(vq, a_limited_pass_leaves_the_rest_for_the_next)
+{
+	struct rig *r = rig_new(0, QSIZE);
+
+	fill_desc(r);
+	for (uint16_t i = 0; i < 3; i++)
+		offer(r, i);
+	vq_pass(&r->q);
+	vq_limit(&r->q, 2);
+	cr_assert_eq(vq_pop(&r->q, &r->c), 1);
+	cr_assert_eq(vq_pop(&r->q, &r->c), 1);
+	cr_assert_eq(vq_pop(&r->q, &r->c), 0);
+	cr_assert(vq_exhausted(&r->q), "it wants another pass");
+	vq_pass(&r->q);
+	vq_limit(&r->q, QSIZE + 1);
+	cr_assert_eq(vq_pop(&r->q, &r->c), 1);
+	cr_assert_eq(vq_pop(&r->q, &r->c), 0);
+	cr_assert_not(vq_exhausted(&r->q), "a limit above the pass changes nothing");
+	rig_free(r);
+}
+
 Test(vq, completion_out_of_order)
 {
 	struct rig *r = rig_new(0, QSIZE);
