@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lgtest.h"
@@ -188,30 +189,68 @@ void test_api(struct ctx *c)
 		fail(c, "memory below RLIMIT_MEMLOCK: %s", strerror(errno));
 }
 
+struct runner {
+	int fd;
+	_Atomic pid_t tid;
+};
+
 static void *run_thread(void *argument)
 {
 	struct lguest_run run = { .vcpu = 0 };
+	struct runner *r = argument;
 
-	run_to_end((int)(long)argument, &run);
+	r->tid = gettid();
+	run_to_end(r->fd, &run);
 	return NULL;
 }
 
-/* Another process with the descriptor, and another thread while the vCPU runs. */
+/*
+ * Waits until the vCPU's thread sleeps within RUN. Of a guest that computes nobody can say so: each time the thread is
+ * preempted, RUN returns for the C library's restartable sequences, and the vCPU is free until it is called again.
+ */
+static bool asleep_in_run(const struct runner *r)
+{
+	struct lguest_stats stats;
+	char name[64], line[16];
+
+	for (int i = 0; i < 10000; i++) {
+		FILE *f;
+
+		usleep(1000);
+		if (!r->tid || ioctl(r->fd, LGUEST_GET_STATS, &stats) || !stats.value[LG_STAT_HALTS])
+			continue;
+		snprintf(name, sizeof(name), "/proc/self/task/%d/syscall", (int)r->tid);
+		f = fopen(name, "re");
+		if (!f)
+			die("cannot read %s: %s", name, strerror(errno));
+		if (!fgets(line, sizeof(line), f))
+			line[0] = 0;
+		fclose(f);
+		if (strtol(line, NULL, 10) == SYS_ioctl)
+			return true;
+	}
+	return false;
+}
+
+/* Another process with the descriptor, and another thread while the vCPU is in RUN. */
 void test_strangers(struct ctx *c)
 {
-	struct test spin = { .name = "spin", .image = "spin", .arg = 0 };
+	struct test halted = { .name = "halted", .image = "spin", .arg = 4 };
 	struct lguest_run run = { .vcpu = 0 };
 	struct lguest_regs regs = { .vcpu = 0 };
 	struct lguest_kill kill = { .text = "enough" };
+	struct runner runner = { .tid = 0 };
 	pthread_t t;
 	int status;
 	pid_t pid;
 
-	c->test = &spin;
+	c->test = &halted;
 	make_guest(c);
-	if (pthread_create(&t, NULL, run_thread, (void *)(long)c->fd))
+	runner.fd = c->fd;
+	if (pthread_create(&t, NULL, run_thread, &runner))
 		die("no thread");
-	usleep(50000);
+	if (!asleep_in_run(&runner))
+		fail(c, "a vCPU that halts does not sleep");
 	refused(c, "a second RUN of a vCPU", ioctl(c->fd, LGUEST_RUN, &run), EBUSY);
 	refused(c, "GET_REGS of a vCPU that runs", ioctl(c->fd, LGUEST_GET_REGS, &regs), EBUSY);
 	refused(c, "SET_REGS of a vCPU that runs", ioctl(c->fd, LGUEST_SET_REGS, &regs), EBUSY);
