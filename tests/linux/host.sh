@@ -46,14 +46,20 @@ stamped() {
 	done
 }
 
+# shows TEXT: up to 20 s until a line of the guest's console has it
+shows() {
+	n=0
+	until tr -d '\r' <out.keys | grep -q "$1" || [ $n = 100 ]; do usleep 200000; n=$((n + 1)); done
+}
+
 # Keys typed at the guest's console: ^Z stops a job, fg goes on with it, ^C ends it.
 keys() {
 	mkfifo keys.in
 	start shell.cpio keys.in >out.keys &
 	exec 3>keys.in
-	until grep -q '# ' out.keys; do usleep 200000; done
-	printf 'sleep 1000\n' >&3; sleep 2; printf '\032' >&3; sleep 2
-	printf 'jobs; echo after-jobs\n' >&3; sleep 2
+	shows '# '
+	printf 'sh -c "echo began; exec sleep 1000"\n' >&3; shows '^began'; printf '\032' >&3; shows Stopped
+	printf 'jobs; echo after-jobs\n' >&3; shows '^after-jobs'
 	printf 'fg\n' >&3; sleep 2; printf '\003' >&3; sleep 2
 	printf 'echo status $?; exit 9\n' >&3
 	wait $!
