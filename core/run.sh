@@ -44,7 +44,8 @@ options() {
 	[ -n "$command" ] || echo "--block $1/disk.img"
 }
 tips() {
-	[ -z "${DEBIAN-}" ] || { say "log in as root, without a password; poweroff ends the guest"; return; }
+	[ -z "${DEBIAN-}" ] || { say "log in as root, without a password; poweroff ends the guest." \
+		"Try: ip addr add 10.77.0.2/24 dev eth0; ip link set eth0 up; ping 10.77.0.1"; return; }
 	say "a shell in the guest. Try: mount /dev/vda /mnt; chroot /mnt    mke2fs /dev/vdb    ping 10.77.0.1"
 	say "exit, or three times ctrl-C, leaves"
 }
@@ -53,8 +54,9 @@ on_this_machine() {
 	cp -u "$vmlinux" "$work/vmlinux"
 	[ -z "$debian" ] || ln -sf "$debian" "$work/debian"
 	[ -z "$command" ] || exec "$B/lguest-run" $(options "$work") --cmdline "$cmdline" --log "$work/log"
-	if ip link show "${TAP:-tap0}" >/dev/null 2>&1; then net="--net ${TAP:-tap0}"
-	else net=; say "no tap ${TAP:-tap0} here: a guest without network (ip tuntap add tap0 mode tap user $(id -un) makes one)"; fi
+	if ip link show "${TAP:-tap0}" >/dev/null 2>&1; then net="--net ${TAP:-tap0}" cmdline="$cmdline $address"
+	else net=; say "no tap ${TAP:-tap0} here: a guest without network (ip tuntap add tap0 mode tap user $(id -un);" \
+		"ip addr add 10.77.0.1/24 dev tap0; ip link set tap0 up make one)"; fi
 	tips
 	exec "$B/lguest-run" $(options "$work") $net --cmdline "$cmdline"
 }
@@ -63,6 +65,7 @@ on_this_machine() {
 in_the_test_host() {
 	local files=(--file "kmod/lg.ko:/lg.ko" --file "$vmlinux:/guest/vmlinux" --file "$work/initramfs:/guest/initramfs") p
 	for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=(--file "$B/$p:/bin/lguest/$p"); done
+	[ -n "$command" ] || cmdline="$cmdline $address"
 	local load="modprobe tun; insmod /lg.ko" run="/bin/lguest/lguest-run $(options /guest | tr '\n' ' ') --cmdline '$cmdline'"
 	say "this machine has no /dev/lguest: starting the emulated host"
 	if [ -n "$command" ]; then
@@ -82,6 +85,7 @@ command=${1-}
 [ -z "$command" ] || DEBIAN=	# a command runs in the small file system
 unset CMD MAKEFLAGS MFLAGS MAKELEVEL
 debian= cmdline=quiet
+address=init.address=10.77.0.2/24	# the guest's, which guest/init sets; the host's end of the tap has 10.77.0.1
 build "$command"
 [ -n "$command" ] || disks
 if [ -c /dev/lguest ]; then on_this_machine; else in_the_test_host; fi
