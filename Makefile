@@ -10,7 +10,7 @@ PKG_CONFIG ?= pkg-config
 prefix ?= /usr/local
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
-CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Ikmod/include/uapi -I.
+CPPFLAGS_ALL := -D_GNU_SOURCE -Ikmod/include/uapi -I.
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -fPIE
@@ -22,7 +22,7 @@ PROGRAMS :=
 .DEFAULT_GOAL := all
 
 # A program is named once, with its objects and libraries:
-#   $(eval $(call program,lguest-block,devices/block/main.o devices/virtqueue.o,-luring))
+#   $(eval $(call program,lguest-core,core/core.o core/memory.o,-pthread))
 define program
 PROGRAMS += $(B)/$(1)
 $(B)/$(1): $$(addprefix $(B)/,$(2))
@@ -30,9 +30,9 @@ $(B)/$(1): $$(addprefix $(B)/,$(2))
 	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $(3)
 endef
 
--include policy/build.mk ipc/build.mk devices/build.mk core/build.mk
--include kmod/build.mk guest/build.mk
--include tests/build.mk
+include policy/build.mk ipc/build.mk devices/build.mk core/build.mk run/build.mk
+include kmod/build.mk guest/build.mk
+include tests/build.mk
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

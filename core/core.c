@@ -3,7 +3,7 @@
  * core.c: lguest-core, the process that holds the guest: RAM, the vCPU, the register files of its devices.
  *
  * It is started by lguest-run with the descriptors of enum core_fd and opens nothing itself: it enters its sandbox
- * (policy/role-core.c) before it reads the first byte of a kernel, and is sealed before the guest's first instruction. After loading it does four
+ * (core/manifest.c) before it reads the first byte of a kernel, and is sealed before the guest's first instruction. After loading it does four
  * things: run the vCPU (a thread), serve device registers, talk vhost-user, and exchange struct control_msg
  * with lguest-run. It may not open, create, execute, or reach a device's resource.
  *

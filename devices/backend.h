@@ -30,7 +30,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "devices/virtqueue.h"
+#include "ipc/virtqueue.h"
 
 struct io_uring_sqe;
 struct policy_role;

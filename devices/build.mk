@@ -1,10 +1,15 @@
-# devices/: one executable per role, all around the same loop (BACKEND_OBJS), which needs ipc/ and policy/.
-VIRTQUEUE := devices/virtqueue.o devices/virtqueue_mem.o
+# devices/: one executable per device, all around the same loop (BACKEND_OBJS), which needs ipc/ and policy/. DEVICES is the list of
+# devices, made from the folders: whoever needs the list asks for it here. DEVICE_ROLES has their manifests (a device may have two).
+DEVICES := $(patsubst devices/%/build.mk,%,$(wildcard devices/*/build.mk))
+DEVICE_ROLES = $(filter-out core minder,$(POLICY_ROLES))
 BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_poll.o devices/backend_main.o devices/backend_setup.o \
 	$(VIRTQUEUE) $(IPC_BACKEND) $(POLICY_OBJS)
 BACKEND_LIBS := -luring $(POLICY_LIBS)
 
-# $(call role_objs,ROLE): manifest and compiled filters of a role
-role_objs = policy/role-$(1).o policy/filter-$(1).o
-
--include devices/block/build.mk devices/net/build.mk devices/console/build.mk devices/rng/build.mk
+# $(call device,NAME,OBJECTS[,FURTHER ROLES]): the program lguest-NAME with its manifest, and those that it may take instead
+define device
+$(foreach r,$(1) $(3),$(call policy_role,$(r))
+)
+$(call program,lguest-$(1),$(addprefix devices/$(1)/,$(2)) $(BACKEND_OBJS) $(foreach r,$(1) $(3),$(call role_objs,$(r))),$(BACKEND_LIBS))
+endef
+include $(DEVICES:%=devices/%/build.mk)

@@ -14,7 +14,7 @@
 #ifndef LGUEST_VHOST_USER_BACKEND_H
 #define LGUEST_VHOST_USER_BACKEND_H
 
-#include "devices/virtqueue.h"
+#include "ipc/virtqueue.h"
 #include "ipc/vhost_user.h"
 
 #define VU_MAX_QUEUES 16u

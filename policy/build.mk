@@ -1,7 +1,12 @@
-# One compiled filter per role: $(B)/policy/filter-ROLE.o, printed by a build-time tool from policy/role-ROLE.c.
-# A role's program links $(POLICY_OBJS) (the code that applies and prints), role-ROLE.o and filter-ROLE.o.
-POLICY_ROLES := block block-sync net console rng core minder
-POLICY_OBJS := policy/enter.o policy/seal.o policy/root.o policy/print.o policy/role-minder.o policy/filter-minder.o
+# One compiled filter per role: $(B)/policy/filter-ROLE.o, printed by a build-time tool from the role's manifest, which stands with
+# its program: devices/NAME/manifest.c, or what MANIFEST_ROLE names. A program links $(POLICY_OBJS) (the code that applies and
+# prints) and, for each of its roles, $(call role_objs,ROLE): manifest and compiled filters.
+MANIFEST_core := core/manifest
+MANIFEST_minder := policy/minder
+manifest_of = $(or $(MANIFEST_$(1)),devices/$(1)/manifest)
+role_objs = $(call manifest_of,$(1)).o policy/filter-$(1).o
+
+POLICY_OBJS := policy/enter.o policy/seal.o policy/root.o policy/print.o $(call role_objs,minder)
 POLICY_LIBS := -lcap-ng
 
 # The sanitizers' run time makes calls of its own: in that flavour the filter lets the rest through. Tests only.
@@ -10,7 +15,8 @@ POLICY_ACTION_asan := SCMP_ACT_ALLOW
 policy_name = $(subst -,_,policy_$(1))
 
 define policy_role
-$(B)/policy/compile-$(1): policy/compile.c $(B)/policy/role-$(1).o
+POLICY_ROLES += $(1)
+$(B)/policy/compile-$(1): policy/compile.c $(B)/$(call manifest_of,$(1)).o
 	@mkdir -p $$(@D)
 	$$(CC) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -DPOLICY_DEFAULT_ACTION=$$(POLICY_ACTION_$$(V)) \
 		-DPOLICY_MANIFEST=$(call policy_name,$(1))_manifest -DPOLICY_ROLE=$(call policy_name,$(1)) \
@@ -20,4 +26,4 @@ $(B)/policy/filter-$(1).c: $(B)/policy/compile-$(1)
 $(B)/policy/filter-$(1).o: $(B)/policy/filter-$(1).c
 	$$(CC) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) -c -o $$@ $$<
 endef
-$(foreach r,$(POLICY_ROLES),$(eval $(call policy_role,$(r))))
+$(foreach r,core minder,$(eval $(call policy_role,$(r))))

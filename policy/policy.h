@@ -2,7 +2,7 @@
 /*
  * policy.h: what a role may do, as data, and the few calls that make it so.
  *
- * Every role (block, net, console, core, ...) has one `struct policy` in policy/role-NAME.c: its descriptors
+ * Every role (block, net, console, core, ...) has one `struct policy` in devices/NAME/manifest.c: its descriptors
  * at fixed numbers, its system calls with pinned arguments, its io_uring opcodes, its limits. At build time
  * policy/compile.c turns the system-call lists into two BPF programs (set-up, sealed) with libseccomp, so that a
  * running role links no libseccomp, allocates nothing for it and can't load another filter than the printed one.

@@ -3,7 +3,7 @@
  * ring.h: the operations that lguest-block submits, one function each.
  *
  * They fill an entry that backend_sqe() gave; user_data is the loop's, @fd an index of the registered file table. Together with the loop's own they are the
- * opcodes of policy/role-block.c.
+ * opcodes of devices/block/manifest.c.
  */
 #ifndef LGUEST_BLOCK_RING_H
 #define LGUEST_BLOCK_RING_H

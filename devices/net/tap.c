@@ -14,11 +14,11 @@
 
 #include "devices/net/net.h"
 #include "policy/policy.h"
-#include "policy/tap.h"
+#include "devices/net/tap_owner.h"
 
 static int check_owner(struct net *net, const struct ifreq *ifr)
 {
-	if (net->allow_unowned || !policy_tap_is_anybodys(ifr))
+	if (net->allow_unowned || !tap_is_unowned(ifr))
 		return 0;
 	backend_fail(net->be, "tap '%s' is persistent and has no owner: any user of this host may attach to it; give it one "
 		     "(ip tuntap add dev %s mode tap user NAME) or pass --allow-unowned-tap", ifr->ifr_name, ifr->ifr_name);

@@ -1,1 +1,1 @@
-$(eval $(call program,lguest-rng,devices/rng/main.o $(BACKEND_OBJS) $(call role_objs,rng),$(BACKEND_LIBS)))
+$(eval $(call device,rng,main.o))

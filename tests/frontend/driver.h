@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "devices/virtqueue_ring.h"
+#include "ipc/virtqueue_ring.h"
 #include "ipc/vhost_user_frontend.h"
 
 #define DRV_GPA 0x100000000ull /* where the window lies in guest-physical space */

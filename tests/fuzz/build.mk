@@ -15,7 +15,7 @@ FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/buil
 define fuzz_target
 $(B)/fuzz/$(1): $(FUZZ_$(1)) $(wildcard tests/fuzz/*.h devices/*.h devices/block/*.h ipc/*.h policy/*.h)
 	@mkdir -p $$(@D)
-	$(FUZZ_CC) $(FUZZ_CFLAGS) -Iinclude -I. $(FUZZ_$(1)_FLAGS) -o $$@ $$(FUZZ_$(1))
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(FUZZ_$(1)_FLAGS) -o $$@ $$(FUZZ_$(1))
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 

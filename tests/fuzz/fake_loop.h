@@ -15,7 +15,7 @@
 #include <liburing.h>
 
 #include "devices/backend.h"
-#include "devices/virtqueue_ring.h"
+#include "ipc/virtqueue_ring.h"
 
 #define FAKE_GPA 0x10000u
 #define FAKE_UADDR 0x7000000u

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "ipc/vhost_user_backend.h"
-#include "devices/virtqueue_ring.h"
+#include "ipc/virtqueue_ring.h"
 
 #define REQUIRE(cond, ...) do { if (!(cond)) { fprintf(stderr, "fuzz ipc: " __VA_ARGS__); fputc('\n', stderr); abort(); } } while (0)
 #define MEM 0x8000u

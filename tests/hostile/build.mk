@@ -1,9 +1,9 @@
 # The sandbox from inside and from outside: `make check-sandbox`, and the groups sandbox, policy and mutants of `make check`.
 include tests/unit/block.mk
 HOSTILE := $(B)/tests/hostile/hostile
-HOSTILE_ROLES := block block-sync net console rng core
+HOSTILE_ROLES := $(DEVICE_ROLES) core
 HOSTILE_OBJS := tests/hostile/hostile.o tests/hostile/acts.o tests/hostile/place.o $(POLICY_OBJS) \
-	$(foreach r,$(HOSTILE_ROLES),policy/role-$(r).o policy/filter-$(r).o)
+	$(foreach r,$(HOSTILE_ROLES),$(call role_objs,$(r)))
 
 $(HOSTILE): $(addprefix $(B)/,$(HOSTILE_OBJS))
 	@mkdir -p $(@D)

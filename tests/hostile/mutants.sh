@@ -17,8 +17,9 @@ fails=0
 mkdir "$work/bin"
 truncate -s 1M "$work/image"
 
-CFLAGS='-std=gnu11 -O1 -D_GNU_SOURCE -Iinclude -Ikmod/include/uapi -I.'
+CFLAGS='-std=gnu11 -O1 -D_GNU_SOURCE -Ikmod/include/uapi -I.'
 
+manifest_of() { case $1 in block-sync) echo devices/block/manifest-sync ;; *) echo "devices/$1/manifest" ;; esac; }
 program_of() { case $1 in block*) echo lguest-block ;; *) echo "lguest-$1" ;; esac; }
 
 # The link command of a role's program, with the role's two objects taken from $work where they exist.
@@ -26,11 +27,11 @@ link_role() { # link_role ROLE
 	local program cmd
 	program=$(program_of "$1")
 	if [ ! -f "$work/link-$program" ]; then
-		make -n -W "$B/policy/role-$1.o" "$B/$program" 2>/dev/null | grep -e "-o $B/$program " | tail -n 1 > "$work/link-$program"
+		make -n -W "$B/$(manifest_of "$1").o" "$B/$program" 2>/dev/null | grep -e "-o $B/$program " | tail -n 1 > "$work/link-$program"
 		[ -s "$work/link-$program" ] || { echo "not ok $1: no link command"; exit 1; }
 	fi
 	cmd=$(sed "s#-o $B/$program #-o $work/bin/$program #" "$work/link-$program")
-	[ ! -f "$work/role.o" ] || cmd=${cmd//$B\/policy\/role-$1.o/$work/role.o}
+	[ ! -f "$work/role.o" ] || cmd=${cmd//"$B/$(manifest_of "$1").o"/$work/role.o}
 	[ ! -f "$work/filter.o" ] || cmd=${cmd//$B\/policy\/filter-$1.o/$work/filter.o}
 	eval "$cmd"
 }
@@ -74,9 +75,9 @@ drop_call() { # drop_call ROLE STAGE ROW NAME
 drop_text() { # drop_text ROLE NAME SED-EXPRESSION: on the manifest and on what it includes
 	mkdir -p "$work/policy"
 	cp policy/*.h "$work/policy/"
-	sed -E "$3" policy/role-common.h > "$work/policy/role-common.h"
-	sed -E "$3" "policy/role-$1.c" > "$work/role.c"
-	if cmp -s policy/role-common.h "$work/policy/role-common.h" && cmp -s "policy/role-$1.c" "$work/role.c"; then
+	sed -E "$3" policy/rows.h > "$work/policy/rows.h"
+	sed -E "$3" "$(manifest_of "$1").c" > "$work/role.c"
+	if cmp -s policy/rows.h "$work/policy/rows.h" && cmp -s "$(manifest_of "$1").c" "$work/role.c"; then
 		echo "not ok $1 without $2: not found in the manifest"
 		fails=$((fails + 1))
 		return
@@ -114,7 +115,7 @@ for role; do
 		drop_text "$role" "ring opcode $op" "s/\{ IORING_OP_$op, [^}]*\}/{ IORING_OP_$other, \"$other\", \"\" }/"
 	done
 	for fd in LOG CONTROL DRAIN RING INFLIGHT RESOURCE RESOURCE_OUT RESIZE LISTEN TAP; do
-		grep -q "POLICY_FD_$fd, " "policy/role-$role.c" policy/role-common.h || continue
+		grep -q "POLICY_FD_$fd, " "$(manifest_of "$role").c" policy/rows.h || continue
 		[ "$fd" = RING ] && [ "$role" = block-sync ] && continue
 		other=LOG
 		[ "$fd" != LOG ] || other=CONTROL

@@ -20,7 +20,7 @@ MISSION_FILES = $(LAUNCH_PROGRAMS) kmod/lg.ko $(addprefix tests/launch/,mission.
 .PHONY: mission
 mission: launch-programs module ## Debian from the mission's line: login, ping, HTTP, disks, a killed guest; as root and as a user
 	@mkdir -p $(R)
-	vmlinux=$$(guest/build.sh) && debian=$$(core/debian.sh) && \
+	vmlinux=$$(guest/build.sh) && debian=$$(scripts/debian.sh) && \
 	tests/host/run --smp 2 --mem 2048 --timeout 1500 --dmesg-clean --log $(R)/mission.console \
 		--append "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=180" $(HOST) \
 		$(foreach f,$(MISSION_FILES),--file $(f):/m/$(notdir $(f))) --file $$(command -v ip):/m/ip \

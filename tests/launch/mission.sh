@@ -110,9 +110,9 @@ stop
 mkdir -p /etc
 printf '%s\n' root:x:0:0::/:/bin/sh runner:x:1000:1000::/tmp:/bin/sh >/etc/passwd
 printf '%s\n' root:x:0: runner:x:1000: lguest:x:105:runner >/etc/group
-chown 0:105 /dev/lguest; chmod 660 /dev/lguest	# what core/install/70-lguest.rules does
+chown 0:105 /dev/lguest; chmod 660 /dev/lguest	# what run/install/70-lguest.rules does
 chmod 666 /dev/net/tun				# what Debian's own rules do
-ulimit -l unlimited				# what core/install/lguest.conf does
+ulimit -l unlimited				# what run/install/lguest.conf does
 network tap1 user runner
 chown runner data.img
 chmod o+rx . && chmod o+r vmlinux img

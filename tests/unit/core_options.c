@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "core/exit.h"
-#include "core/launch.h"
-#include "core/text.h"
+#include "run/launch.h"
+#include "run/text.h"
 
 static char said[2048];
 

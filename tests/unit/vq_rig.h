@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * vq_rig.h: a virtqueue in our own memory, with a driver that can be as wrong as it likes. For the tests of
- * devices/virtqueue. Every test has its own rig; malloc'ed memory gives ASan red zones at its ends.
+ * ipc/virtqueue. Every test has its own rig; malloc'ed memory gives ASan red zones at its ends.
  */
 #ifndef LGUEST_VQ_RIG_H
 #define LGUEST_VQ_RIG_H
@@ -11,8 +11,8 @@
 
 #include <criterion/criterion.h>
 
-#include "devices/virtqueue.h"
-#include "devices/virtqueue_ring.h"
+#include "ipc/virtqueue.h"
+#include "ipc/virtqueue_ring.h"
 
 #define GPA 0x40000000ull
 #define UADDR 0x7f0000000000ull

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:270
- * role-minder.c: the manifest of the parent that stays behind when a role moves into its own pid namespace.
+ * minder.c: the manifest of the parent that stays behind when a role moves into its own pid namespace.
  *
  * It may wait for that child, say in one line how it ended, and end. It holds the log and nothing else.
  */
-#include "policy/role-common.h"
+#include "policy/rows.h"
 
 static const struct policy_call calls[] = {
 	CALL(wait4, POLICY_BOTH, "the role's end"),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:230
- * role-block-sync.c: the manifest of lguest-block on a host that forbids io_uring.
+ * manifest-sync.c: the manifest of lguest-block on a host that forbids io_uring.
  *
  * The same work with preadv, pwritev, fdatasync and fallocate, each pinned to the image's descriptor.
  */
-#include "policy/role-common.h"
+#include "policy/rows.h"
 
 static const struct policy_call calls[] = {
 	ROLE_CALLS_POLL,

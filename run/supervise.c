@@ -22,7 +22,7 @@
 
 #include "core/control.h"
 #include "core/exit.h"
-#include "core/launch.h"
+#include "run/launch.h"
 
 #define STRIKES_MAX	5	/* deaths within STRIKES_MS that are not somebody's SIGKILL: it will not get better */
 #define STRIKES_MS	30000

@@ -20,7 +20,7 @@
 
 #include <sys/uio.h>
 
-#include "devices/virtqueue_mem.h"
+#include "ipc/virtqueue_mem.h"
 
 #define VQ_MAX_SIZE 1024 /* entries; a power of two, at most 32768 by the specification */
 

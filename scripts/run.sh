@@ -31,7 +31,7 @@ build() {
 
 # The disks of an interactive guest: Debian's is made once; the writable one is empty.
 disks() {
-	debian=$(core/debian.sh) || { say "no Debian disk; going on without"; debian=; }
+	debian=$(scripts/debian.sh) || { say "no Debian disk; going on without"; debian=; }
 	[ -e "$work/disk.img" ] || truncate -s 256M "$work/disk.img"
 	if [ -z "$debian" ] && [ -n "${DEBIAN-}" ]; then die "DEBIAN=1 needs the Debian disk"; fi
 }

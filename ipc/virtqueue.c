@@ -5,11 +5,11 @@
  * Reading order: vq_pop() and what it calls is where a hostile driver is met; vq_push() and vq_publish() give
  * requests back; the rest is starting, stopping and the in-flight record of vhost-user.
  */
-#include "devices/virtqueue.h"
+#include "ipc/virtqueue.h"
 
 #include <errno.h>
 
-#include "devices/virtqueue_ring.h"
+#include "ipc/virtqueue_ring.h"
 
 /*
  * The longest chain followed. The specification's limit is the queue size, but Linux builds longer ones when

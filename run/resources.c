@@ -20,9 +20,9 @@
 #include <linux/if_tun.h>
 
 #include "core/exit.h"
-#include "core/launch.h"
-#include "core/text.h"
-#include "policy/tap.h"
+#include "run/launch.h"
+#include "run/text.h"
+#include "devices/net/tap_owner.h"
 
 #define FD_FLOOR 128
 #define SECTOR 512
@@ -183,7 +183,7 @@ static int open_tap(struct role *r)
 	if (ioctl(r->resource[0], TUNSETIFF, &ifr) || ioctl(r->resource[0], TUNSETVNETHDRSZ, &size) ||
 	    ioctl(r->resource[0], TUNGETIFF, &ifr))
 		return tap_failed(r);
-	if (r->unowned || !policy_tap_is_anybodys(&ifr))
+	if (r->unowned || !tap_is_unowned(&ifr))
 		return 0;
 	complain("the tap %s has no owner, so that any user of this host may attach to it: make it yours (ip tuntap del %s mode tap, then "
 		 "ip tuntap add %s mode tap user NAME), or say --net %s,unowned", r->path, r->path, r->path, r->path);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:250
- * role-console.c: the manifest of lguest-console.
+ * manifest.c: the manifest of lguest-console.
  *
  * It may move bytes between its window and one terminal, file or socket, all through one ring whose opcodes are
  * fixed, and map the windows that its peer sends. It may not open, create, execute or signal.
  */
 #include <linux/io_uring.h>
 
-#include "policy/role-common.h"
+#include "policy/rows.h"
 
 static const struct policy_call calls[] = {
 	ROLE_CALLS_RING,

@@ -5,7 +5,7 @@
  * The table is short (one window, or the handful of regions of a PC's RAM), so a linear search is right; the
  * common case is one region and one comparison.
  */
-#include "devices/virtqueue_mem.h"
+#include "ipc/virtqueue_mem.h"
 
 #include <errno.h>
 

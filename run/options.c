@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "core/exit.h"
-#include "core/launch.h"
-#include "core/text.h"
+#include "run/launch.h"
+#include "run/text.h"
 
 #define MEMORY_DEFAULT	(256ull << 20)
 

@@ -19,7 +19,7 @@
 #include <linux/close_range.h>
 
 #include "core/exit.h"
-#include "core/launch.h"
+#include "run/launch.h"
 
 #define FD_FLOOR	128
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "core/exit.h"
-#include "core/launch.h"
-#include "core/text.h"
+#include "run/launch.h"
+#include "run/text.h"
 
 static int open_log(const struct launch *l)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * role-common.h: the rows that the manifests of all vhost-user back ends share.
+ * rows.h: the rows that the manifests of all vhost-user back ends share.
  *
  * Only what the shared code (ipc/, devices/backend.c, policy_seal()) does itself. A role adds its own rows; what
  * only one role needs belongs in that role's file. There is no shared base that roles get "just in case".
  */
-#ifndef LGUEST_POLICY_ROLE_COMMON_H
-#define LGUEST_POLICY_ROLE_COMMON_H
+#ifndef LGUEST_POLICY_ROWS_H
+#define LGUEST_POLICY_ROWS_H
 
 #include <fcntl.h>
 #include <sched.h>

@@ -7,7 +7,7 @@
  */
 #include <stdio.h>
 
-#include "core/launch.h"
+#include "run/launch.h"
 
 static const char *program_of(const struct role *r)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:260
- * role-core.c: the manifest of lguest-core.
+ * manifest.c: the manifest of lguest-core.
  *
  * It may run one guest through /dev/lguest, whose ioctls are pinned by number, talk to the back ends of its devices
  * and to lguest-run on sockets that it was given, and print the guest's early console. It may not open, create,
@@ -11,7 +11,7 @@
 #include <linux/lguest.h>
 
 #include "core/layout.h"
-#include "policy/role-common.h"
+#include "policy/rows.h"
 
 #define MODULE_IOCTL(cmd, stages, why) \
 	CALL(ioctl, stages, why, ARG_IS(0, CORE_FD_LGUEST), ARG_IS(1, cmd))

@@ -3,8 +3,8 @@
  * launch.h: what lguest-run was asked to start, and what it holds while it runs. options.c fills the first
  * half of each structure, resources.c and spawn.c the second; supervise.c watches.
  */
-#ifndef LGUEST_CORE_LAUNCH_H
-#define LGUEST_CORE_LAUNCH_H
+#ifndef LGUEST_RUN_LAUNCH_H
+#define LGUEST_RUN_LAUNCH_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:240
- * role-block.c: the manifest of lguest-block on io_uring.
+ * manifest.c: the manifest of lguest-block on io_uring.
  *
  * It may submit reads, writes, flushes and hole punching on one image, wait for kicks and signal calls, all of it
  * through one ring whose opcodes are fixed, and map the windows that its peer sends. It may not open, create, execute,
@@ -9,7 +9,7 @@
  */
 #include <linux/io_uring.h>
 
-#include "policy/role-common.h"
+#include "policy/rows.h"
 
 static const struct policy_call calls[] = {
 	ROLE_CALLS_RING,

@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "core/launch.h"
+#include "run/launch.h"
 
 static struct termios saved;
 static bool is_saved;

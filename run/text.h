@@ -2,8 +2,8 @@
 /*
  * text.h: pure helpers for what users type: sizes, numbers, and the nearest known word.
  */
-#ifndef LGUEST_CORE_TEXT_H
-#define LGUEST_CORE_TEXT_H
+#ifndef LGUEST_RUN_TEXT_H
+#define LGUEST_RUN_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:280
- * role-net.c: the manifest of lguest-net.
+ * manifest.c: the manifest of lguest-net.
  *
  * It may move frames between its window and its tap queues, all through one ring whose opcodes are fixed, and map
  * the windows that its peer sends. It may set the offloads of its tap. It may not configure it otherwise, make
@@ -9,7 +9,7 @@
 #include <linux/if_tun.h>
 #include <linux/io_uring.h>
 
-#include "policy/role-common.h"
+#include "policy/rows.h"
 
 static const struct policy_call calls[] = {
 	ROLE_CALLS_RING,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:290
- * role-rng.c: the manifest of lguest-rng.
+ * manifest.c: the manifest of lguest-rng.
  *
  * It may ask the kernel for random bytes and put them in its window. It holds no resource.
  */
 #include <linux/io_uring.h>
 
-#include "policy/role-common.h"
+#include "policy/rows.h"
 
 static const struct policy_call calls[] = {
 	ROLE_CALLS_RING,

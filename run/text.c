@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "run/text.h"
 
 bool text_number(const char *text, uint64_t max, uint64_t *value)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*P:320
- * tap.c: whose a tap is (tap.h).
+ * tap_owner.c: whose a tap is (tap.h).
  *
  * It may: ask the kernel about one interface, before the sandbox. It may not: attach to one, or change it.
  */
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "policy/tap.h"
+#include "devices/net/tap_owner.h"
 
 struct link_request {
 	struct nlmsghdr h;
@@ -54,7 +54,7 @@ static bool has_owner(const char *name)
 	return inside(data, IFLA_TUN_OWNER) || inside(data, IFLA_TUN_GROUP);
 }
 
-bool policy_tap_is_anybodys(const struct ifreq *ifr)
+bool tap_is_unowned(const struct ifreq *ifr)
 {
 	return ifr->ifr_flags & IFF_PERSIST && !has_owner(ifr->ifr_name);
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tap.h: who may attach to a tap, a right that the kernel leaves to everybody when the tap is persistent and has neither
+ * tap_owner.h: who may attach to a tap, a right that the kernel leaves to everybody when the tap is persistent and has neither
  * owner nor group. May be called by: devices/net, core/ (lguest-run), before any sandbox. May call: nothing of ours.
  */
-#ifndef LGUEST_POLICY_TAP_H
-#define LGUEST_POLICY_TAP_H
+#ifndef LGUEST_NET_TAP_OWNER_H
+#define LGUEST_NET_TAP_OWNER_H
 
 #include <stdbool.h>
 
 struct ifreq;
 
 /**
- * policy_tap_is_anybodys() - may any user of the host attach to this tap, see its frames, add to them, or remove it?
+ * tap_is_unowned() - may any user of the host attach to this tap, see its frames, add to them, or remove it?
  * @ifr: what TUNGETIFF said of an attached descriptor: name and flags
  *
  * A tap that the kernel does not answer for is taken to be anybody's. Opens and closes a netlink socket.
  */
-bool policy_tap_is_anybodys(const struct ifreq *ifr);
+bool tap_is_unowned(const struct ifreq *ifr);
 
 #endif
