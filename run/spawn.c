@@ -281,6 +281,8 @@ int spawn_core(struct launch *l)
 	raise_memlock();
 	err = start(l, &p, &l->core_pid, &l->core_pidfd);
 	close(control[1]);
+	/* The guest's memory is pinned for as long as anybody holds this: that is to be the core alone */
+	close_fd(&l->lguest_fd);
 	for (unsigned int i = 0; i < l->roles; i++)
 		close_fd(&l->role[i].socket);
 	return err;
