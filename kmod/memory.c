@@ -6,6 +6,7 @@
  * pointer; nothing here knows about page tables.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "lg.h"
@@ -99,7 +100,8 @@ struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn)
 {
 	struct lg_region *r = find_region(lg, gfn);
 
-	return r ? &r->pages[gfn - r->gfn] : NULL;
+	/* The guest chooses gfn in its page tables: a mispredicted find_region() must not make that a read of anywhere */
+	return r ? &r->pages[array_index_nospec(gfn - r->gfn, r->npages)] : NULL;
 }
 
 /**
