@@ -269,6 +269,8 @@ static s64 load_gs(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 	preempt_disable();
 	local_irq_save(flags);
 	rdmsrl(MSR_KERNEL_GS_BASE, host);
+	/* Some AMD processors leave the base as it is when the selector is null: the launcher's must not be it */
+	wrmsrl(MSR_KERNEL_GS_BASE, 0);
 	asm_load_gs_index((u16)arg[0] | 3);
 	rdmsrl(MSR_KERNEL_GS_BASE, base);
 	wrmsrl(MSR_KERNEL_GS_BASE, host);
@@ -278,14 +280,14 @@ static s64 load_gs(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 }
 
 /*
- * A TLS descriptor that user code may load: what set_thread_area() lets through (data, DPL 3, present), or empty. With A set:
+ * A TLS descriptor that user code may load: what set_thread_area() lets through (data, 32-bit, DPL 3, present), or empty. With A set:
  * the processor would set it when the selector is loaded, and the GDT is mapped read-only.
  */
 static bool good_tls(u64 raw, struct desc_struct *desc)
 {
 	memcpy(desc, &raw, sizeof(raw));
 	desc->type |= !!raw;
-	return !raw || (desc->s && desc->dpl == 3 && desc->p && !desc->l && !(desc->type & 8));
+	return !raw || (desc->s && desc->dpl == 3 && desc->p && desc->d && !desc->l && !(desc->type & 8));
 }
 
 static s64 load_tls(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
