@@ -182,12 +182,13 @@ void lg_deliver_interrupt(struct lg_vcpu *vcpu)
  * @irq: below LGUEST_IRQS
  *
  * From any context. The bit is set before the vCPU is looked at; it looks at the bit after it said that it is in the guest
- * (or asleep): so one of the two sees the other.
+ * (or asleep): so one of the two sees the other. A line that is raised already was seen to by whoever raised it, so who
+ * signals in a loop sends no interrupts in a loop.
  */
 void lg_raise(struct lg_vcpu *vcpu, u32 irq)
 {
-	atomic64_or(1ULL << irq, &vcpu->pending);
-	smp_mb__after_atomic();
+	if (atomic64_fetch_or(1ULL << irq, &vcpu->pending) & 1ULL << irq)
+		return;
 	lg_kick(vcpu);
 }
 

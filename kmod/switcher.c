@@ -252,7 +252,7 @@ static void fill_idt(struct lg_vcpu *vcpu, gate_desc *idt)
  * lg_vcpu_map - make a vCPU's switcher area
  * @vcpu: new, with lg and id set
  *
- * Return: 0 or -ENOMEM; lg_vcpu_unmap() cleans up in both cases.
+ * Return: 0; -ENOMEM with nothing mapped. lg_vcpu_unmap() cleans up in both cases.
  */
 int lg_vcpu_map(struct lg_vcpu *vcpu)
 {
@@ -286,7 +286,7 @@ void lg_map_data(struct lg_vcpu *vcpu, struct page *page)
 	map_page(vcpu, SW_DATA_OFF, page, RW_FLAGS);
 }
 
-/** lg_vcpu_unmap - free what lg_vcpu_map() made; slot 256 is not mapped any more */
+/** lg_vcpu_unmap - free what lg_vcpu_map() made; it is not mapped: not yet, or slot 256 has gone */
 void lg_vcpu_unmap(struct lg_vcpu *vcpu)
 {
 	unsigned int i;

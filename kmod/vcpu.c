@@ -58,11 +58,15 @@ void kill_guest(struct lguest *lg, const char *fmt, ...)
  */
 void lg_kick(struct lg_vcpu *vcpu)
 {
+	/* What the caller changed, then in_guest: turn() has the same two in the other order */
+	smp_mb();
 	if (READ_ONCE(vcpu->in_guest)) {
-		int cpu = READ_ONCE(vcpu->cpu);
+		int cpu, me = get_cpu();	/* while this one can't be taken away, the other can't finish going offline */
 
-		if (cpu != raw_smp_processor_id())
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu != me && cpu_online(cpu))
 			smp_send_reschedule(cpu);
+		put_cpu();
 	} else if (wq_has_sleeper(&vcpu->wq)) {
 		wake_up(&vcpu->wq);
 	}
@@ -288,8 +292,6 @@ static void run_once(struct lg_vcpu *vcpu, u64 *cr2)
 
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
-	if (sw->mode && vcpu->root->kernel_only)
-		lg_prepare_user(vcpu);
 	lg_load_cr3(vcpu);
 	enter(vcpu);
 	lg_count(vcpu, EXITS);
@@ -469,6 +471,9 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 			return host_work(run);
 	}
 	lg_deliver_interrupt(vcpu);
+	/* Nothing below changes the mode or the root, and this may take long: not with interrupts off */
+	if (vcpu->sw->mode)
+		lg_prepare_user(vcpu);
 
 	preempt_disable();
 	local_irq_disable();
@@ -482,6 +487,8 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 		return host_work(run);
 	}
 	vtime_account_guest_enter();
+	/* The guest holds no reference to anything of RCU's: as user mode, it is a quiescent state (KVM says so too) */
+	rcu_note_context_switch(false);
 	run_once(vcpu, &cr2);
 	WRITE_ONCE(vcpu->in_guest, 0);
 	vtime_account_guest_exit();
@@ -545,6 +552,15 @@ int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 	return 0;
 }
 
+static void free_vcpu(struct lg_vcpu *vcpu)
+{
+	if (vcpu->fpu.fpstate)
+		fpu_free_guest_fpstate(&vcpu->fpu);
+	lg_vcpu_unmap(vcpu);
+	kfree(vcpu->pin_pages);
+	kfree(vcpu);
+}
+
 /**
  * lg_vcpu_create - make a vCPU
  * @lg: the guest; its lock is held
@@ -571,14 +587,10 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	lg_timer_init(vcpu);
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	vcpu->pin_pages = kcalloc(LG_HUGE_PAGES, sizeof(*vcpu->pin_pages), GFP_KERNEL_ACCOUNT);
-	err = vcpu->pin_pages ? lg_vcpu_map(vcpu) : -ENOMEM;
-	if (!err && !fpu_alloc_guest_fpstate(&vcpu->fpu))
-		err = -ENOMEM;
+	/* Mapped last, and by a function that maps all or nothing: what is in slot 256 stays there until the guest ends */
+	err = vcpu->pin_pages && fpu_alloc_guest_fpstate(&vcpu->fpu) ? lg_vcpu_map(vcpu) : -ENOMEM;
 	if (err) {
-		/* What was mapped is only reachable by this vCPU, which never was */
-		lg_vcpu_unmap(vcpu);
-		kfree(vcpu->pin_pages);
-		kfree(vcpu);
+		free_vcpu(vcpu);
 		return err;
 	}
 	vcpu->sw->cs = LGUEST_USER_CS;
@@ -600,8 +612,5 @@ void lg_vcpu_free(struct lg_vcpu *vcpu)
 	hrtimer_cancel(&vcpu->timer);
 	for_each_possible_cpu(cpu)
 		cmpxchg(per_cpu_ptr(&last_vcpu, cpu), vcpu, NULL);
-	fpu_free_guest_fpstate(&vcpu->fpu);
-	lg_vcpu_unmap(vcpu);
-	kfree(vcpu->pin_pages);
-	kfree(vcpu);
+	free_vcpu(vcpu);
 }
