@@ -5,10 +5,12 @@
  *
  * To the core:	 CONTROL_CONNECT  (device, process)	a role started again; its vhost-user connection comes along
  *		 CONTROL_GIVE_UP  (device)	the role will not come back: NEEDS_RESET
+ *		 CONTROL_ASK			does the main thread still take its messages?
  * From it:	 CONTROL_RUNNING		the guest is loaded and the core is sealed
  *		 CONTROL_LOST     (device, process, text)	the connection is dead: start the role again
  *		 CONTROL_RECOVERED (device)	the role that was sent is in use
  *		 CONTROL_END      (code, text)	the last word: the guest's status, or why not
+ *		 CONTROL_ALIVE			the answer to CONTROL_ASK, from the same loop that serves devices
  */
 #ifndef LGUEST_CORE_CONTROL_H
 #define LGUEST_CORE_CONTROL_H
@@ -24,6 +26,8 @@ enum control_type {
 	CONTROL_LOST,
 	CONTROL_RECOVERED,
 	CONTROL_END,
+	CONTROL_ASK,
+	CONTROL_ALIVE,
 };
 
 /**

@@ -40,7 +40,8 @@ struct options {
 static struct machine machine = { .lguest = CORE_FD_LGUEST };
 static pthread_mutex_t start = PTHREAD_MUTEX_INITIALIZER;	/* held until the main thread is sealed */
 
-static void say(uint32_t type, uint32_t device, uint32_t code, const char *text)
+/* Return: is it on its way? All but the last word: lguest-run that does not read must not hold up the main thread. */
+static bool say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 {
 	struct control_msg msg = {
 		.type = type, .device = device, .code = code, .process = machine.device[device].process,
@@ -49,7 +50,7 @@ static void say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	snprintf(msg.text, sizeof(msg.text), "%s", text);
-	sendmsg(CORE_FD_CONTROL, &m, MSG_NOSIGNAL);
+	return sendmsg(CORE_FD_CONTROL, &m, MSG_NOSIGNAL | (type == CONTROL_END ? 0 : MSG_DONTWAIT)) >= 0;
 }
 
 static uint32_t culprit;	/* the device that the last word is about */
@@ -237,10 +238,8 @@ static void *vcpu_thread(void *arg)
 /* A dead connection is said once; what comes back goes through connect_device(). */
 static void report_lost(struct device *d)
 {
-	if (!d->fe.dead || d->down)
-		return;
-	d->down = true;
-	say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
+	if (d->fe.dead && !d->down)
+		d->down = say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
 }
 
 static void connect_device(struct device *d, int fd, uint32_t process)
@@ -281,7 +280,9 @@ static void control_message(void)
 	if (n < 0)
 		return;
 	fd = received_fd(&m);
-	if (n != sizeof(msg) || msg.device >= machine.devices) {
+	if (n == sizeof(msg) && msg.type == CONTROL_ASK)
+		say(CONTROL_ALIVE, 0, 0, "");
+	if (n != sizeof(msg) || msg.device >= machine.devices || msg.type == CONTROL_ASK) {
 		if (fd >= 0)
 			close(fd);
 		return;

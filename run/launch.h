@@ -92,6 +92,7 @@ struct launch {
 	int control;		/* to the core */
 	pid_t core_pid;
 	int core_pidfd;
+	uint64_t asked_ms, alive_ms;	/* life.c: when the core was last asked, and when it last answered or was not yet to be asked */
 };
 
 /** complain() - one sentence on stderr, "lguest-run: " before it. */
@@ -114,6 +115,15 @@ int spawn_role(struct launch *l, struct role *r);
 
 /** spawn_core() - start lguest-core with every role's connection. Return: 0 or an exit status. */
 int spawn_core(struct launch *l);
+
+/**
+ * core_must_live() - ask the core for a sign of life when it is time, and look whether it owes one for too long
+ * @l: the core runs its guest
+ * @now: milliseconds
+ *
+ * Return: milliseconds until the next call, -1: it has not answered for too long, and is not stopped: it hangs.
+ */
+int core_must_live(struct launch *l, uint64_t now);
 
 /** supervise() - watch until the guest ends, then end everything. Return: the exit status. */
 int supervise(struct launch *l);

@@ -156,6 +156,9 @@ static bool core_message(struct watch *w)
 	switch (msg.type) {
 	case CONTROL_RUNNING:
 		w->running = true;
+		/* fall through */
+	case CONTROL_ALIVE:
+		w->l->alive_ms = now_ms();
 		break;
 	case CONTROL_LOST:
 		if (w->l->roles)
@@ -322,6 +325,21 @@ static int end_hung(struct launch *l)
 	return next;
 }
 
+/* A core whose main thread hangs recovers nothing any more, whatever its guest does. Return: as end_hung(). */
+static int watch_core(struct watch *w)
+{
+	int next = w->running && w->l->core_pid && !w->over ? core_must_live(w->l, now_ms()) : 0;
+
+	if (next < 0)
+		finish(w, EXIT_CORE, "lguest-core does not answer any more; the guest is over");
+	return next > 0 ? next : -1;
+}
+
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static bool is_known(const struct launch *l, pid_t pid)
 {
 	for (unsigned int i = 0; i < l->roles; i++)
@@ -355,7 +373,7 @@ static void turn(struct watch *w)
 		p[3 + 2 * i] = (struct pollfd){ .fd = l->role[i].pid ? l->role[i].pidfd : -1, .events = POLLIN };
 		p[4 + 2 * i] = (struct pollfd){ .fd = l->role[i].wanted ? l->role[i].drain : -1 };
 	}
-	if (poll(p, 3 + 2 * l->roles, end_hung(l)) < 0)
+	if (poll(p, 3 + 2 * l->roles, sooner(end_hung(l), watch_core(w))) < 0)
 		return;
 	if (p[0].revents)
 		signalled(w);
