@@ -1,0 +1,15 @@
+# Group hostile-peers: the real launcher around a module that is played (fakemod.c), with hostile back ends (peer.c) in its roles' places.
+# Native: no emulator, no module; it needs root, for a /dev/lguest that only its own mount namespace has.
+PEERS := $(B)/tests/peers
+$(PEERS)/fake/lguest-core: $(addprefix $(B)/,core/core.o tests/peers/fakemod.o $(CORE_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS) $(call role_objs,core))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -Wl,--wrap=ioctl -o $@ $^ -pthread $(POLICY_LIBS)
+$(PEERS)/peer: $(addprefix $(B)/,tests/peers/peer.o $(IPC_WIRE))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -pthread
+
+CHECKS += hostile-peers
+.PHONY: $(R)/hostile-peers.tap
+$(R)/hostile-peers.tap: $(PEERS)/fake/lguest-core $(PEERS)/peer $(B)/probe launch-programs
+	@mkdir -p $(@D)
+	B=$(B) tests/peers/peers > $@ || grep -q '^not ok' $@

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * peer.c: a hostile vhost-user back end, in the place of a role or of a foreign one, for the group hostile-peers. It answers every question well,
+ * serves no ring, and does one evil thing, which the file "mode" beside it (or --mode=) names, with a number behind it:
+ *
+ *	none		nothing
+ *	flood		says that its configuration changed, as often as its socket takes it
+ *	slow MS		takes so long for each answer once features are set
+ *	slowbeat MS	takes so long for each question about its health
+ *	errfd		makes the error eventfd blocking, writes there and takes it back, again and again
+ *	fullkick	makes the kick eventfd blocking and full
+ *	fdleak		a message that never becomes whole, with eight descriptors
+ *	drainleak	gives its drain pipe away wherever a descriptor may go, and is not served until it is closed there
+ *	linger		gives away connections whose last close waits for a minute
+ *	silent		answers nothing at all
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/layout.h"
+#include "ipc/vhost_user.h"
+
+#define DRAIN_FD 5	/* where lguest-run puts it (run/spawn.c) */
+
+static char mode[32] = "none";
+static unsigned int number;
+static struct vu_chan chan, own;
+static int err_fd = -1, kick_fd = -1;
+static bool up;
+
+static bool is(const char *name) { return !strcmp(mode, name); }
+
+static void pause_ms(unsigned int ms)
+{
+	poll(NULL, 0, (int)ms);
+}
+
+static void blocking(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+/* --- evil that goes on beside the answers --- */
+
+static void flood(void)
+{
+	const uint32_t change[3] = { VU_BACKEND_CONFIG_CHANGE_MSG, VU_VERSION, 0 };
+	uint32_t many[16][3];
+
+	for (unsigned int i = 0; i < 16; i++)
+		memcpy(many[i], change, sizeof(change));
+	while (send(own.fd, many, sizeof(many), MSG_NOSIGNAL) > 0)
+		;
+}
+
+/* The reader polls, then reads: between the two the counter is taken back. Spun, since a sleep is too long for that. */
+static void hammer(void)
+{
+	const uint64_t one = 1;
+	uint64_t back;
+
+	blocking(err_fd);
+	for (unsigned long spin = 1000;; spin = spin > 200000 ? 500 : spin * 21 / 20) {
+		if (write(err_fd, &one, sizeof(one)) < 0)
+			return;
+		for (volatile unsigned long i = 0; i < spin; i++)
+			;
+		fcntl(err_fd, F_SETFL, O_NONBLOCK);
+		if (read(err_fd, &back, sizeof(back)) < 0 && errno != EAGAIN)
+			return;
+		blocking(err_fd);
+		pause_ms(1);
+	}
+}
+
+static void fill_kick(void)
+{
+	const uint64_t full = UINT64_MAX - 1;
+
+	fcntl(kick_fd, F_SETFL, O_NONBLOCK);
+	for (;;) {
+		if (write(kick_fd, &full, sizeof(full)) < 0)
+			blocking(kick_fd);
+		pause_ms(10);
+	}
+}
+
+static void send_fds(int socket, int fd, unsigned int n)
+{
+	union { struct cmsghdr hdr; uint8_t room[CMSG_SPACE(8 * sizeof(int))]; } control = { { 0 } };
+	struct iovec iov = { "x", 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+
+	control.hdr = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int)) };
+	for (unsigned int i = 0; i < n; i++)
+		memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int), &fd, sizeof(fd));
+	sendmsg(socket, &m, MSG_NOSIGNAL);
+}
+
+/* A connection to nobody who reads, full, whose close waits for its bytes to be taken. */
+static int lingering(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static char bytes[1 << 20];
+	struct linger l = { 1, 60 };
+	socklen_t len = sizeof(a);
+	int s = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(s, (struct sockaddr *)&a, sizeof(a)) || listen(s, 1) || getsockname(s, (struct sockaddr *)&a, &len) ||
+	    connect(c, (struct sockaddr *)&a, sizeof(a)))
+		return -1;
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	while (send(c, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	return c;
+}
+
+static void give_lingering(void)
+{
+	int c = lingering();
+
+	send_fds(own.fd, c, 1);
+	close(c);
+	pause_ms(500);
+	c = lingering();
+	send_fds(chan.fd, c, 1);
+	close(c);
+}
+
+static void *evil(void *arg)
+{
+	pause_ms(1000);
+	if (is("flood"))
+		flood();
+	if (is("errfd"))
+		hammer();
+	if (is("fullkick"))
+		fill_kick();
+	if (is("linger"))
+		give_lingering();
+	return arg;
+}
+
+/* --- answers --- */
+
+static void answer_config(struct vu_msg *m)
+{
+	static uint64_t generation = 2048;
+
+	if (m->u.config.size > 60) {
+		m->u.config.size = 0;
+		m->size = 12;
+		return;
+	}
+	generation++;
+	memset(m->u.config.data, 0, sizeof(m->u.config.data));
+	memcpy(m->u.config.data, &generation, sizeof(generation));
+	m->size = 12 + m->u.config.size;
+}
+
+static void answer_inflight(struct vu_msg *m)
+{
+	m->fd[0] = is("drainleak") ? DRAIN_FD : memfd_create("record", MFD_CLOEXEC);
+	m->nfds = 1;
+	m->u.inflight.size = 65536;
+	m->size = sizeof(m->u.inflight);
+	if (!is("drainleak") && ftruncate(m->fd[0], 65536))
+		exit(1);
+}
+
+/* Return: does this message have an answer of its own? */
+static bool answer(struct vu_msg *m)
+{
+	m->nfds = 0;
+	switch (m->request) {
+	case VU_GET_FEATURES:
+		m->u.u64 = VU_F_PROTOCOL_FEATURES | 1ull << 32 | 1ull << 28 | 1ull << 29;
+		break;
+	case VU_GET_PROTOCOL_FEATURES:
+		m->u.u64 = VU_P_MQ | VU_P_REPLY_ACK | VU_P_BACKEND_REQ | VU_P_CONFIG | VU_P_INFLIGHT_SHMFD | VU_P_RESET_DEVICE |
+			   VU_P_CONFIGURE_MEM_SLOTS | VU_P_STATUS;
+		break;
+	case VU_GET_QUEUE_NUM: m->u.u64 = 16; break;
+	case VU_GET_MAX_MEM_SLOTS: m->u.u64 = 32; break;
+	case VU_GET_STATUS: m->u.u64 = 0; break;
+	case VU_GET_VRING_BASE: m->u.state.num = 0; return true;
+	case VU_GET_CONFIG: answer_config(m); return true;
+	case VU_GET_INFLIGHT_FD: answer_inflight(m); return true;
+	default: return false;
+	}
+	m->size = 8;
+	return true;
+}
+
+static void take_fds(const struct vu_msg *m)
+{
+	if (m->request == VU_SET_BACKEND_REQ_FD) {
+		vu_chan_init(&own, m->fd[0], &vu_io_plain, NULL);
+		for (unsigned int i = 0; is("fdleak") && i < 1; i++)
+			send_fds(own.fd, STDERR_FILENO, 8);
+		if (is("drainleak"))
+			send_fds(own.fd, DRAIN_FD, 8);
+	} else if (m->request == VU_SET_VRING_ERR) {
+		err_fd = m->fd[0];
+	} else if (m->request == VU_SET_VRING_KICK) {
+		kick_fd = m->fd[0];
+	} else {
+		for (unsigned int i = 0; i < m->nfds; i++)
+			close(m->fd[i]);
+	}
+}
+
+static void handle(struct vu_msg *m)
+{
+	bool asks = m->flags & VU_NEED_REPLY;
+	pthread_t t;
+
+	take_fds(m);
+	if (m->request == VU_SET_STATUS && m->u.u64 & 4 && !up) {
+		up = true;
+		pthread_create(&t, NULL, evil, NULL);
+	}
+	if (is("slow") && m->request >= VU_SET_VRING_NUM && m->request != VU_GET_CONFIG && m->request <= VU_SET_VRING_ENABLE &&
+	    m->request != VU_GET_PROTOCOL_FEATURES && m->request != VU_SET_PROTOCOL_FEATURES && m->request != VU_GET_QUEUE_NUM)
+		pause_ms(number);
+	if (is("slowbeat") && m->request == VU_GET_STATUS)
+		pause_ms(number);
+	if (is("silent"))
+		return;
+	m->flags = VU_REPLY;
+	if (!answer(m)) {
+		if (!asks)
+			return;
+		m->size = 8;
+		m->u.u64 = 0;
+	}
+	if (vu_send(&chan, m))
+		exit(0);
+}
+
+static int serve(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct vu_msg m;
+	int r;
+
+	vu_chan_init(&chan, fd, &vu_io_plain, NULL);
+	for (;;) {
+		poll(&p, 1, -1);
+		while ((r = vu_recv(&chan, &m)) > 0)
+			handle(&m);
+		if (r < 0)
+			return 0;
+	}
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
+	if (bind(s, (struct sockaddr *)&a, sizeof(a)) || listen(s, 1)) {
+		perror(path);
+		exit(1);
+	}
+	return accept4(s, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static void read_mode(void)
+{
+	char path[4096 + 8];
+	ssize_t n = readlink("/proc/self/exe", path, 4096);
+	FILE *f;
+
+	path[n < 0 ? 0 : n] = '\0';
+	strcpy(strrchr(path, '/') + 1, "mode");
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%31s %u", mode, &number) < 1)
+		strcpy(mode, "none");
+	if (f)
+		fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+	int fd = -1;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	read_mode();
+	for (int i = 1; i < argc; i++) {
+		if (!strncmp(argv[i], "--fd=", 5))
+			fd = atoi(argv[i] + 5);
+		else if (!strncmp(argv[i], "--mode=", 7) && sscanf(argv[i] + 7, "%31[^,],%u", mode, &number) < 1)
+			return 2;
+		else if (!strncmp(argv[i], "--listen=", 9))
+			fd = listen_at(argv[i] + 9);
+	}
+	return fd < 0 ? 2 : serve(fd);
+}
