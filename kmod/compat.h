@@ -7,6 +7,9 @@
 #define LG_COMPAT_H
 
 #include <linux/eventfd.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/shmem_fs.h>
 #include <linux/version.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #include <asm/gsseg.h>
@@ -31,6 +34,17 @@ static inline void lg_eventfd_signal(struct eventfd_ctx *ctx)
 #else
 	eventfd_signal(ctx, 1);
 #endif
+}
+
+/* Pages of memory that a file system has no say in */
+static inline bool lg_is_shmem(struct address_space *mapping)
+{
+	return shmem_mapping(mapping);
+}
+
+static inline bool lg_memory_only(struct vm_area_struct *vma)
+{
+	return is_vm_hugetlb_page(vma) || (vma->vm_file && lg_is_shmem(vma->vm_file->f_mapping));
 }
 
 #endif

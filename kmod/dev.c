@@ -6,8 +6,9 @@
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
+#include <linux/mmu_notifier.h>
 #include <linux/module.h>
-#include <linux/sched/mm.h>
+#include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -21,7 +22,7 @@
 
 static int lg_open(struct inode *inode, struct file *file)
 {
-	struct lguest *lg = kvzalloc(sizeof(*lg), GFP_KERNEL_ACCOUNT);
+	struct lguest *lg = lg_try(kvzalloc(sizeof(*lg), GFP_KERNEL_ACCOUNT));
 
 	if (!lg)
 		return -ENOMEM;
@@ -33,6 +34,23 @@ static int lg_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * The memory map of the process that made the guest goes away: it ends, executes another program or is killed for want of
+ * memory; or the file is closed. No thread can be in LGUEST_RUN, nor come there again. What the guest holds of
+ * the process goes now, although somebody else may hold the file for ever.
+ */
+static void process_gone(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct lguest *lg = container_of(notifier, struct lguest, notifier);
+
+	kill_guest(lg, "the process that made the guest is gone");
+	lg_unmap_switcher(lg, mm);
+	lg_shadow_exit(lg);
+	lg_free_regions(lg, mm);
+}
+
+static const struct mmu_notifier_ops notifier_ops = { .release = process_gone };
+
 static int lg_release(struct inode *inode, struct file *file)
 {
 	struct lguest *lg = file->private_data;
@@ -40,16 +58,39 @@ static int lg_release(struct inode *inode, struct file *file)
 
 	lg_debugfs_remove(lg);
 	lg_free_eventfds(lg);
-	lg_unmap_switcher(lg);
+	/* Waits for process_gone(), or calls it */
+	if (lg->mm)
+		mmu_notifier_unregister(&lg->notifier, lg->mm);
 	for (i = 0; i < LGUEST_MAX_VCPUS; i++)
 		if (lg->vcpu[i])
 			lg_vcpu_free(lg->vcpu[i]);
-	lg_shadow_exit(lg);
-	lg_free_regions(lg);
-	/* Only the page table was needed until here: holding mm_users would have kept the process's memory alive */
-	if (lg->mm)
-		mmdrop(lg->mm);
+	if (lg->user)
+		free_uid(lg->user);
 	kvfree(lg);
+	return 0;
+}
+
+/* Nobody knows the guest until this has succeeded: lg->mm is what lets requests in, and is set last */
+static int make_guest(struct lguest *lg, unsigned int shadow_pages)
+{
+	struct mm_struct *mm = current->mm;
+	int err;
+
+	lg->notifier.ops = &notifier_ops;
+	err = lg_fail() ? -ENOMEM : mmu_notifier_register(&lg->notifier, mm);
+	if (err)
+		return err;
+	lg->sp_max = shadow_pages;
+	err = lg_shadow_init(lg);
+	if (!err)
+		err = lg_map_switcher(lg, mm);
+	if (err) {
+		mmu_notifier_unregister(&lg->notifier, mm);	/* process_gone() takes back what there is */
+		return err;
+	}
+	lg->user = get_uid(current_user());
+	lg_debugfs_add(lg);
+	smp_store_release(&lg->mm, mm);
 	return 0;
 }
 
@@ -65,21 +106,14 @@ static long create(struct lguest *lg, void __user *argp)
 		return -EINVAL;
 	if (lg->mm)
 		return -EEXIST;
-	lg->mm = current->mm;
-	mmgrab(lg->mm);
-	lg->sp_max = args.shadow_pages ?: DEFAULT_SHADOW_PAGES;
-	err = lg_map_switcher(lg);
-	if (!err)
-		err = lg_shadow_init(lg);
-	if (err) {
-		lg_unmap_switcher(lg);
-		lg_shadow_exit(lg);
-		mmdrop(lg->mm);
-		lg->mm = NULL;
-		return err;
-	}
-	lg_debugfs_add(lg);
-	return 0;
+	if (lg->failed)
+		return -EIO;
+	err = make_guest(lg, args.shadow_pages ?: DEFAULT_SHADOW_PAGES);
+	/* A signal came before anything was made: not a failure */
+	if (err == -EINTR)
+		return -ERESTARTNOINTR;
+	lg->failed = err;
+	return err;
 }
 
 static long add_region(struct lguest *lg, void __user *argp)
@@ -114,15 +148,18 @@ static long run(struct lguest *lg, void __user *argp)
 {
 	struct lguest_run *args;
 	struct lg_vcpu *vcpu;
-	u32 id;
+	struct lguest_run __user *user = argp;
+	u32 id, flags, reserved;
 	long err;
 
-	if (get_user(id, (u32 __user *)argp))
+	if (get_user(id, &user->vcpu) || get_user(flags, &user->flags) || get_user(reserved, &user->reserved))
 		return -EFAULT;
+	if (flags || reserved)
+		return -EINVAL;
 	vcpu = find_vcpu(lg, id);
 	if (!vcpu)
 		return -EINVAL;
-	args = kzalloc(sizeof(*args), GFP_KERNEL_ACCOUNT);
+	args = lg_try(kzalloc(sizeof(*args), GFP_KERNEL_ACCOUNT));
 	if (!args)
 		return -ENOMEM;
 	args->vcpu = id;
@@ -196,13 +233,15 @@ static long regs(struct lguest *lg, void __user *argp, bool write)
 		return -EBUSY;
 	if (write) {
 		err = write_regs(vcpu, &r);
+	} else if (memchr_inv(r.reserved, 0, sizeof(r.reserved))) {
+		err = -EINVAL;
 	} else {
 		memset(&r, 0, sizeof(r));
 		r.vcpu = vcpu->id;
 		read_regs(vcpu, &r);
 	}
 	mutex_unlock(&vcpu->mutex);
-	if (!write && copy_to_user(argp, &r, sizeof(r)))
+	if (!err && !write && copy_to_user(argp, &r, sizeof(r)))
 		return -EFAULT;
 	return err;
 }
@@ -273,32 +312,41 @@ static long locked_ioctl(struct lguest *lg, unsigned int cmd, unsigned long arg)
 	}
 }
 
+/* Whether the caller may make this request. What lg->mm points to is never looked at here */
+static int admit(const struct lguest *lg, unsigned int cmd)
+{
+	const struct mm_struct *mm = smp_load_acquire(&lg->mm);
+
+	if (mm == current->mm || (!mm && cmd == LGUEST_CREATE))
+		return 0;
+	return mm ? -EPERM : -EINVAL;
+}
+
 static long lg_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct lguest *lg = file->private_data;
 	void __user *argp = (void __user *)arg;
-	struct mm_struct *mm;
 	long err;
 
 	if (cmd == LGUEST_GET_API_VERSION)
 		return LGUEST_API_VERSION;
-	mm = READ_ONCE(lg->mm);
-	if (mm != current->mm && (mm || cmd != LGUEST_CREATE))
-		return mm ? -EPERM : -EINVAL;
+	/* These do without the lock: once a guest is made it stays so */
+	err = admit(lg, cmd);
 	switch (cmd) {
 	case LGUEST_RUN:
-		return run(lg, argp);
+		return err ?: run(lg, argp);
 	case LGUEST_GET_REGS:
 	case LGUEST_SET_REGS:
-		return regs(lg, argp, cmd == LGUEST_SET_REGS);
+		return err ?: regs(lg, argp, cmd == LGUEST_SET_REGS);
 	case LGUEST_INTERRUPT:
-		return interrupt(lg, arg);
+		return err ?: interrupt(lg, arg);
 	case LGUEST_KILL:
-		return kill(lg, argp);
+		return err ?: kill(lg, argp);
 	}
 	if (mutex_lock_interruptible(&lg->lock))
 		return -ERESTARTSYS;
-	err = locked_ioctl(lg, cmd, arg);
+	/* Only under the lock is it sure that no CREATE is half way */
+	err = admit(lg, cmd) ?: locked_ioctl(lg, cmd, arg);
 	mutex_unlock(&lg->lock);
 	return err;
 }

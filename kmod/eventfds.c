@@ -177,7 +177,7 @@ static int bind_irqfd(struct lguest *lg, struct eventfd_ctx *ctx, struct file *f
 			return -EEXIST;
 	if (lg->nr_irqfds == LG_MAX_IRQFDS)
 		return -ENOSPC;
-	irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
+	irqfd = lg_try(kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT));
 	if (!irqfd)
 		return -ENOMEM;
 	irqfd->lg = lg;

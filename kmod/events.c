@@ -6,7 +6,7 @@
  * field is read once, and no value in it can do more than confuse its owner.
  */
 #include <linux/ktime.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
@@ -199,6 +199,9 @@ void lg_raise(struct lg_vcpu *vcpu, u32 irq)
 void lg_halt(struct lg_vcpu *vcpu)
 {
 	lg_count(vcpu, HALTS);
+	/* Time for what was put off, and memory that the host can use meanwhile */
+	while (!ready_lines(vcpu) && !signal_pending(current) && lg_shadow_reap(vcpu->lg))
+		;
 	wait_event_interruptible(vcpu->wq, ready_lines(vcpu) || READ_ONCE(vcpu->lg->dead));
 	if (ready_lines(vcpu))
 		vcpu->halted = false;

@@ -11,6 +11,7 @@
 #include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
@@ -22,7 +23,7 @@
 #include "switch.h"
 
 #define LG_ROOTS		64	/* address spaces cached: one PCID pair each */
-#define LG_SP_HASH_BITS		10
+#define LG_ROOT_HASH_BITS	6
 #define LG_MAX_IOEVENTFDS	64
 #define LG_MAX_IRQFDS		64
 #define LG_PIN_GROUP		16
@@ -43,6 +44,7 @@ struct lg_root;
  * @parent, @parent_index: the one entry that points here; NULL for a top table
  * @root: whose low half this is part of; NULL in the kernel half
  * @used: entries that are not 0
+ * @list: in the guest's sp_cache (free) or doomed (cut off from the tree, not yet taken apart)
  */
 struct lg_sp {
 	u64 *spt;
@@ -53,7 +55,7 @@ struct lg_sp {
 	u16 used;
 	u8 level;
 	struct hlist_node hash;
-	struct list_head free;
+	struct list_head list;
 };
 #define LG_NO_GFN		(~0ULL)
 
@@ -73,6 +75,7 @@ struct lg_root {
 	bool used;
 	bool kernel_only;
 	struct list_head lru;
+	struct hlist_node hash;
 };
 
 struct lg_region {
@@ -152,10 +155,19 @@ struct lg_vcpu {
 	u64 stat[LG_STAT_NR];
 };
 
+/**
+ * struct lguest - a guest: what one open file stands for
+ * @mm: whose guest it is; NULL until CREATE has succeeded, and set last: who sees it sees a whole guest
+ * @failed: CREATE went wrong: this file never gets a guest
+ * @user, @accounted: whose locked memory it counts as, and how many pages
+ */
 struct lguest {
 	struct mm_struct *mm;
 	struct mutex lock;
-	bool created;
+	bool failed;
+	struct mmu_notifier notifier;
+	struct user_struct *user;
+	atomic64_t accounted;
 	u64 *pgd_slot;			/* slot 256 of mm's table */
 	struct list_head sw_tables;	/* page-table pages of slot 256 */
 	u64 sw_entry;			/* what slot 256 of every root holds */
@@ -166,12 +178,14 @@ struct lguest {
 	struct lg_vcpu *vcpu[LGUEST_MAX_VCPUS];
 
 	/* Shadow tables: touched by the vCPU's thread only */
-	DECLARE_HASHTABLE(sp_hash, LG_SP_HASH_BITS);
+	struct hlist_head *sp_hash;
+	unsigned int sp_hash_bits;
 	struct lg_root roots[LG_ROOTS];
 	struct list_head root_lru;
+	DECLARE_HASHTABLE(root_hash, LG_ROOT_HASH_BITS);
 	struct lg_sp *kernel;		/* top table of the kernel half, shared by all roots */
 	u64 *user_high;			/* LA57: the user view's upper half: the cpu_entry_area alone */
-	struct list_head sp_cache;
+	struct list_head sp_cache, doomed;
 	unsigned int sp_cached, sp_count, sp_max;
 	u64 tlb_gen;
 
@@ -186,7 +200,6 @@ struct lguest {
 	char reason[LGUEST_TEXT_SIZE];
 
 	struct dentry *debugfs;
-	struct mutex stat_lock;
 };
 
 #define lg_count(vcpu, what) ((vcpu)->stat[LG_STAT_##what]++)
@@ -194,12 +207,19 @@ struct lguest {
 /* main.c */
 extern bool lg_la57, lg_pcid;
 extern u64 lg_cea_entry;
+#ifdef LG_DEBUG
+bool lg_fail(void);
+#else
+static inline bool lg_fail(void) { return false; }
+#endif
+/* An allocation: every one that a request or a guest can cause goes through this, so that fail_at can make it fail */
+#define lg_try(allocation)	(lg_fail() ? NULL : (allocation))
 
 /* switcher.c */
 int lg_switcher_init(void);
 void lg_switcher_exit(void);
-int lg_map_switcher(struct lguest *lg);
-void lg_unmap_switcher(struct lguest *lg);
+int lg_map_switcher(struct lguest *lg, struct mm_struct *mm);
+void lg_unmap_switcher(struct lguest *lg, struct mm_struct *mm);
 int lg_vcpu_map(struct lg_vcpu *vcpu);
 void lg_vcpu_unmap(struct lg_vcpu *vcpu);
 void lg_map_data(struct lg_vcpu *vcpu, struct page *page);
@@ -214,8 +234,9 @@ extern const char lg_switcher_start[], lg_switcher_end[], lg_idt_stubs[], lg_nmi
 
 /* memory.c */
 int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r);
-void lg_free_regions(struct lguest *lg);
+void lg_free_regions(struct lguest *lg, struct mm_struct *mm);
 struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn);
+struct page *lg_page(struct lguest *lg, gfn_t gfn);
 int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn);
 struct page *lg_huge_page(struct lguest *lg, gfn_t gfn);
 void *lg_gpa(struct lguest *lg, gpa_t gpa);
@@ -231,6 +252,7 @@ int lg_shadow_init(struct lguest *lg);
 void lg_shadow_exit(struct lguest *lg);
 enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk);
 int lg_shadow_topup(struct lguest *lg);
+bool lg_shadow_reap(struct lguest *lg);
 void lg_shadow_evict(struct lg_vcpu *vcpu);
 int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_drop_root(struct lg_vcpu *vcpu, gpa_t cr3);

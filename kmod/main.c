@@ -20,6 +20,18 @@
 bool lg_la57, lg_pcid;
 u64 lg_cea_entry;
 
+#ifdef LG_DEBUG
+static unsigned int fail_at;
+module_param(fail_at, uint, 0600);
+MODULE_PARM_DESC(fail_at, "the allocation, counted from 1, that fails; 0 again when it has (a debug build only)");
+
+/** lg_fail - should this allocation fail? For tests that walk through all of them, one by one */
+bool lg_fail(void)
+{
+	return fail_at && !--fail_at;
+}
+#endif
+
 /* Why this host can't be used, or NULL */
 static const char *unfit_host(void)
 {

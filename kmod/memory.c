@@ -1,26 +1,100 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:200
  * Guest-physical memory: which ranges exist, and the host's page for each guest page. A page is pinned when the guest
- * first touches it and stays so until the guest ends, so a shadow entry can never outlive its page, and the host
- * reads guest memory through its own direct map. lg_gpa() is the one way from a guest-physical address to a
- * pointer; nothing here knows about page tables.
+ * first touches it and stays so until the guest or its process ends, so a shadow entry can never outlive its page, and the
+ * host reads guest memory through its own direct map. What is pinned is counted. lg_gpa() is the one way from a
+ * guest-physical address to a pointer; nothing here knows about page tables.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/user.h>
 #include <linux/slab.h>
+#include "compat.h"
 #include "lg.h"
 
 /* 2^46 bytes: what a shadow entry can hold on every processor that runs this, and far more than can be pinned */
 #define LG_MAX_GFN	(1ULL << (46 - PAGE_SHIFT))
+/* 1 TiB in a region: the array of its pages is then as large as the kernel's allocator gives */
+#define LG_MAX_REGION	(INT_MAX / sizeof(struct page *))
+
+/* ---- What the guest's process may lock ---- */
+
+/* The user's sum, as io_uring has it: a process's own ends with its memory map, and a new program would begin at 0 again */
+static int charge_user(struct user_struct *user, unsigned long pages)
+{
+	unsigned long limit = capable(CAP_IPC_LOCK) ? LONG_MAX : rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	long old = atomic_long_read(&user->locked_vm);
+
+	do {
+		if (old + pages > limit)
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &old, old + pages));
+	return 0;
+}
+
+/* @pages more, or fewer, are held for the guest. Return: 0; -ENOMEM: over RLIMIT_MEMLOCK */
+static int account(struct lguest *lg, s64 pages)
+{
+	int err = 0;
+
+	if (pages < 0) {
+		atomic_long_add(pages, &lg->user->locked_vm);
+		account_locked_vm(lg->mm, -pages, false);
+	} else if (pages) {
+		err = lg_fail() ? -ENOMEM : charge_user(lg->user, pages);
+		if (err)
+			return err;
+		err = lg_fail() ? -ENOMEM : account_locked_vm(lg->mm, pages, true);
+		if (err)
+			atomic_long_sub(pages, &lg->user->locked_vm);
+	}
+	if (!err)
+		atomic64_add(pages, &lg->accounted);
+	return err;
+}
+
+/* ---- Regions ---- */
+
+/*
+ * Whether a range of the caller's is what a guest's memory may be: one mapping beside the other, writable and shared, of memory
+ * that is no file's: a page that stays writable would go past the file system, which must be asked for every first
+ * write. What is mapped there later is looked at again when it is pinned.
+ */
+static int check_mapping(unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	unsigned long at;
+	int err = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for (at = start; at < end && !err; at = vma->vm_end) {
+		vma = find_vma(mm, at);
+		if (!vma || vma->vm_start > at) {
+			err = -EFAULT;
+			break;
+		}
+		if (!(vma->vm_flags & VM_WRITE) || !(vma->vm_flags & VM_SHARED))
+			err = -EINVAL;
+		else if (!lg_memory_only(vma))
+			err = -EOPNOTSUPP;
+		cond_resched();
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
 
 /**
  * lg_add_region - give the guest a range of memory
  * @lg: the guest; its lock is held
  * @r: copied from the caller and not checked yet
  *
- * The whole size is accounted to the caller's locked memory at once, although pages are pinned one by one.
- * Return: 0, -EINVAL, -EEXIST (overlap), -ENOSPC (no slot), -ENOMEM (also: over RLIMIT_MEMLOCK).
+ * The whole size is accounted to the caller's and its user's locked memory at once, although pages are pinned one by one.
+ * Return: 0, -EINVAL, -EEXIST (overlap), -ENOSPC (no slot), -EFAULT (not mapped), -EOPNOTSUPP (a file's memory), -ENOMEM (also:
+ * over RLIMIT_MEMLOCK).
  */
 int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 {
@@ -31,7 +105,7 @@ int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 
 	if (r->flags || r->reserved || !r->size || (r->guest_phys | r->size | r->user_addr) & ~PAGE_MASK)
 		return -EINVAL;
-	if (gfn >= LG_MAX_GFN || npages > LG_MAX_GFN - gfn || npages > INT_MAX ||
+	if (gfn >= LG_MAX_GFN || npages > LG_MAX_GFN - gfn || npages > LG_MAX_REGION ||
 	    !access_ok((void __user *)r->user_addr, r->size))
 		return -EINVAL;
 	if (lg->nr_regions == LGUEST_MAX_REGIONS)
@@ -39,12 +113,15 @@ int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 	for (i = 0; i < lg->nr_regions; i++)
 		if (gfn < lg->region[i].gfn + lg->region[i].npages && lg->region[i].gfn < gfn + npages)
 			return -EEXIST;
-	err = account_locked_vm(lg->mm, npages, true);
+	err = check_mapping(r->user_addr, r->user_addr + r->size);
 	if (err)
 		return err;
-	new->pages = kvcalloc(npages, sizeof(*new->pages), GFP_KERNEL_ACCOUNT);
+	err = account(lg, npages);
+	if (err)
+		return err;
+	new->pages = lg_try(kvcalloc(npages, sizeof(*new->pages), GFP_KERNEL_ACCOUNT));
 	if (!new->pages) {
-		account_locked_vm(lg->mm, npages, false);
+		account(lg, -npages);
 		return -ENOMEM;
 	}
 	new->gfn = gfn;
@@ -57,9 +134,10 @@ int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 
 /**
  * lg_free_regions - unpin all guest memory
- * @lg: a guest whose vCPUs are gone, so no TLB holds what is unpinned here under a PCID that will be loaded again
+ * @lg: a guest that never runs again: no PCID that has its translations is loaded before it was flushed
+ * @mm: its process's
  */
-void lg_free_regions(struct lguest *lg)
+void lg_free_regions(struct lguest *lg, struct mm_struct *mm)
 {
 	unsigned int i;
 	u64 n;
@@ -70,13 +148,14 @@ void lg_free_regions(struct lguest *lg)
 		for (n = 0; n < r->npages; n++) {
 			if (r->pages[n])
 				unpin_user_pages_dirty_lock(&r->pages[n], 1, true);
-			if (!(n & 0xfff))
+			if (!(n & 0xff))
 				cond_resched();
 		}
-		account_locked_vm(lg->mm, r->npages, false);
 		kvfree(r->pages);
 	}
 	lg->nr_regions = 0;
+	if (atomic64_read(&lg->accounted))
+		account(lg, -atomic64_read(&lg->accounted));
 }
 
 static struct lg_region *find_region(struct lguest *lg, gfn_t gfn)
@@ -105,6 +184,22 @@ struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn)
 }
 
 /**
+ * lg_page - the host's page for a guest page
+ * @lg: the guest
+ * @gfn: any value
+ *
+ * Return: the page; NULL when there is no memory there, it is not pinned yet, or the hardware has lost what was in it: to
+ * read that again, in the host's own name, would be the end of the host (lg_pin() then says so).
+ */
+struct page *lg_page(struct lguest *lg, gfn_t gfn)
+{
+	struct page **slot = lg_gfn_slot(lg, gfn);
+	struct page *page = slot ? *slot : NULL;
+
+	return page && !PageHWPoison(page) ? page : NULL;
+}
+
+/**
  * lg_gpa - the only way from a guest-physical address to a pointer
  * @lg: the guest
  * @gpa: any value; what follows the pointer up to the end of the page is usable
@@ -113,34 +208,132 @@ struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn)
  */
 void *lg_gpa(struct lguest *lg, gpa_t gpa)
 {
-	struct page **slot = lg_gfn_slot(lg, gpa >> PAGE_SHIFT);
+	struct page *page = lg_page(lg, gpa >> PAGE_SHIFT);
 
-	return slot && *slot ? page_address(*slot) + offset_in_page(gpa) : NULL;
+	return page ? page_address(page) + offset_in_page(gpa) : NULL;
 }
 
-/* Pin what is not pinned yet of [first, end) of a region, run by run. Return: 0 or an error of the first run that failed */
-static int pin_range(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, u64 end)
-{
-	while (first < end) {
-		u64 n = 0;
-		int got, i;
+/* ---- Pinning ---- */
 
-		if (r->pages[first]) {
-			first++;
-			continue;
-		}
-		while (first + n < end && !r->pages[first + n])
-			n++;
-		got = pin_user_pages_fast(r->user_addr + (first << PAGE_SHIFT), n, FOLL_WRITE | FOLL_LONGTERM,
-					  vcpu->pin_pages);
-		if (got <= 0)
-			return got ?: -EFAULT;
-		for (i = 0; i < got; i++)
-			r->pages[first + i] = vcpu->pin_pages[i];
-		vcpu->stat[LG_STAT_PINNED_PAGES] += got;
-		first += got;
+/* Pages of a region, from @first up to @end */
+struct run {
+	u64 first, end;
+};
+
+/* The pages beside @want, and itself, that are not pinned, within @limit and the region */
+static struct run unpinned_around(const struct lg_region *r, u64 want, struct run limit)
+{
+	struct run run = { want, want + 1 };
+
+	limit.end = min(limit.end, r->npages);
+	while (run.first > limit.first && !r->pages[run.first - 1])
+		run.first--;
+	while (run.end < limit.end && !r->pages[run.end])
+		run.end++;
+	return run;
+}
+
+/*
+ * What one pin holds: all of a large page, since that can neither be split nor freed then. Pages beyond 2 MiB are hugetlb's,
+ * which are the administrator's to give out, and are never given back one by one: they count by 2 MiB.
+ */
+static unsigned long held_by(struct page *page)
+{
+	return min_t(unsigned long, folio_nr_pages(page_folio(page)), LG_HUGE_PAGES);
+}
+
+/* Does @next hold nothing that @page, before it, does not hold already? */
+static bool continues(struct page *page, struct page *next)
+{
+	return page && next == page + 1 && page_folio(page) == page_folio(next) &&
+		(page_to_pfn(next) & (held_by(next) - 1));
+}
+
+/*
+ * The region has paid one page for each of its own. A large page that is in it whole costs nothing more; one of
+ * which it has a part costs the rest too, once for each piece.
+ */
+static s64 extra_cost(const struct lg_region *r, u64 first, struct page **pages, unsigned int n)
+{
+	struct page *before = first ? r->pages[first - 1] : NULL;
+	s64 cost = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		cost += continues(before, pages[i]) ? -1 : (s64)held_by(pages[i]) - 1;
+		before = pages[i];
 	}
+	if (first + n < r->npages && r->pages[first + n] && continues(before, r->pages[first + n]))
+		cost -= held_by(before);
+	return cost;
+}
+
+/* Memory that is no file's, and nobody's private copy. The mapping can go at any time, but not before a grace period */
+static bool may_be_guest_memory(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	struct address_space *mapping;
+	bool may;
+
+	if (folio_test_hugetlb(folio))
+		return true;
+	rcu_read_lock();
+	mapping = READ_ONCE(folio->mapping);
+	may = mapping && !((unsigned long)mapping & PAGE_MAPPING_FLAGS) && lg_is_shmem(mapping);
+	rcu_read_unlock();
+	return may;
+}
+
+/* Pages of the process for a run of the region into vcpu->pin_pages. Return: how many of the first ones, or an error */
+static int pin_run(struct lg_vcpu *vcpu, const struct lg_region *r, struct run run)
+{
+	int tries, got = -ENOMEM;
+
+	/* To move a page to where it may stay can fail for a reason that passes */
+	for (tries = 0; tries < 2 && got == -ENOMEM; tries++) {
+		cond_resched();
+		got = lg_fail() ? -ENOMEM : pin_user_pages_fast(r->user_addr + (run.first << PAGE_SHIFT), run.end - run.first,
+								FOLL_WRITE | FOLL_LONGTERM, vcpu->pin_pages);
+	}
+	return got ?: -EFAULT;
+}
+
+static void unpin_run(struct lg_vcpu *vcpu, int got)
+{
+	if (got > 0)
+		unpin_user_pages(vcpu->pin_pages, got);
+}
+
+/* The first @got pages of the run are pinned: count them and let the guest have them, or give them back */
+static int keep_run(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, int got)
+{
+	int i, err = 0;
+
+	for (i = 0; i < got && !err; i++)
+		if (!may_be_guest_memory(vcpu->pin_pages[i]))
+			err = -EOPNOTSUPP;
+	if (!err)
+		err = account(vcpu->lg, extra_cost(r, first, vcpu->pin_pages, got));
+	if (err) {
+		unpin_run(vcpu, got);
+		return err;
+	}
+	for (i = 0; i < got; i++)
+		r->pages[first + i] = vcpu->pin_pages[i];
+	vcpu->stat[LG_STAT_PINNED_PAGES] += got;
 	return 0;
+}
+
+/* Pin a run that has @want in it; when what comes before that can't be had, only @want itself */
+static int pin_wanted(struct lg_vcpu *vcpu, const struct lg_region *r, u64 want, struct run *run)
+{
+	int got = pin_run(vcpu, r, *run);
+
+	if (got > (s64)(want - run->first))
+		return got;
+	unpin_run(vcpu, got);
+	*run = (struct run){ want, want + 1 };
+	return pin_run(vcpu, r, *run);
 }
 
 /**
@@ -149,34 +342,42 @@ static int pin_range(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, u64 e
  * @gfn: the page wanted
  *
  * Pages are pinned 16 at a time (one aligned group): a guest that starts touches them in order, and each pin otherwise costs an exit.
- * Where the host's page turns out to be a large one, all of it is: a 2 MiB shadow entry needs that. Only a failure for the page
- * itself counts. Return: 0, -EFAULT (no memory there, or it cannot be written), -ENOMEM.
+ * Of a large page of the host's all that the region has is pinned at once: a 2 MiB shadow entry needs that, and it is counted
+ * as a whole. Only a failure for the page itself counts. Return: 0, -EFAULT (no memory there, or it cannot be written),
+ * -EOPNOTSUPP (a file's, or private), -EHWPOISON (the hardware has lost it), -ENOMEM (also: over RLIMIT_MEMLOCK).
  */
 int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 {
 	struct lg_region *r = find_region(vcpu->lg, gfn);
-	u64 want, first, end;
-	int err;
+	u64 want, held, into;
+	struct run run;
+	int got, err;
 
 	if (!r)
 		return -EFAULT;
 	want = gfn - r->gfn;
 	if (r->pages[want])
-		return 0;
-	first = want & ~(u64)(LG_PIN_GROUP - 1);
-	end = min(first + LG_PIN_GROUP, r->npages);
-	err = pin_range(vcpu, r, first, end);
-	if (!r->pages[want])	/* a neighbour before it failed */
-		err = pin_range(vcpu, r, want, want + 1);
-	if (!r->pages[want])
-		return err ?: -EFAULT;
-	if (compound_order(compound_head(r->pages[want])) >= LG_HUGE_ORDER) {
-		first = ((gfn & ~(u64)(LG_HUGE_PAGES - 1)) - r->gfn);
-		/* Part of a large page at the region's start or end is no use to a 2 MiB entry */
-		if (first < r->npages && first + LG_HUGE_PAGES <= r->npages)
-			pin_range(vcpu, r, first, first + LG_HUGE_PAGES);
+		return PageHWPoison(r->pages[want]) ? -EHWPOISON : 0;
+	run.first = want & ~(u64)(LG_PIN_GROUP - 1);
+	run = unpinned_around(r, want, (struct run){ run.first, run.first + LG_PIN_GROUP });
+	got = pin_wanted(vcpu, r, want, &run);
+	if (got < 0)
+		return got;
+	held = held_by(vcpu->pin_pages[want - run.first]);
+	into = page_to_pfn(vcpu->pin_pages[want - run.first]) & (held - 1);
+	if (held > 1) {
+		unpin_run(vcpu, got);
+		run = unpinned_around(r, want, (struct run){ want - min(want, into), want - into + held });
+		got = pin_wanted(vcpu, r, want, &run);
+		if (got < 0)
+			return got;
 	}
-	return 0;
+	err = keep_run(vcpu, r, run.first, got);
+	if (err && got > 1) {	/* a neighbour's fault, perhaps */
+		got = pin_run(vcpu, r, (struct run){ want, want + 1 });
+		err = got < 0 ? got : keep_run(vcpu, r, want, got);
+	}
+	return err;
 }
 
 /**
@@ -221,6 +422,8 @@ int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len)
 		if (lg_pin(vcpu, gpa >> PAGE_SHIFT))
 			return -EFAULT;
 		from = lg_gpa(vcpu->lg, gpa);
+		if (!from)
+			return -EFAULT;
 		memcpy(to, from, part);
 		to += part;
 		gpa += part;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:310
  * Which TLB entries are whose: the PCIDs of a guest's roots, and what the switcher loads into CR3 so that no entry outlives what
- * it was made from. It knows nothing of what is in the tables: who drops an entry there sets tlb_gen (a root's) or asid_cpu
- * (the kernel half's), and this is what makes the next load flush.
+ * it was made from. It knows nothing of what is in the tables: who drops an entry there sets tlb_gen (a root's, or
+ * the vCPU's for the kernel half), and this is what makes the next load flush.
  */
 #include <linux/mm.h>
 #include <linux/percpu.h>

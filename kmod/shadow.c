@@ -10,10 +10,14 @@
  * user pages. One more tree, lg->kernel, is the kernel half of all roots. Every leaf has U=1, since both of the guest's
  * modes run at CPL 3: what keeps guest user mode out is that the user view has no kernel half.
  *
- * Whatever the guest puts in its tables, a leaf maps only pages that lg_gpa() knows: pinned guest memory. All of this
- * belongs to the vCPU's thread; nothing here sleeps, except topup.
+ * Whatever the guest puts in its tables, a leaf maps only pages that lg_page() knows: pinned guest memory. All of this
+ * belongs to the vCPU's thread. Nothing here takes long, whatever the guest's tables are: what is cut off from the tree is
+ * taken apart later, a few tables at a time ("doomed"), and a queue that costs too much to look up drops everything
+ * instead. Preemption is on throughout, and every loop that can be long has a cond_resched().
  */
+#include <linux/hash.h>
 #include <linux/io.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -44,6 +48,12 @@
 #define AROUND		16
 #define AROUND_SPLIT	64
 
+/*
+ * Steps along hash chains that one drain of the lost queue may take. The queue of a guest whose tables are each shadowed once
+ * needs a few for a record; the guest can make one table's chain as long as its limit, and then everything is dropped.
+ */
+#define DRAIN_STEPS	16384
+
 static unsigned int index_of(u64 va, unsigned int level)
 {
 	return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (ENTRIES - 1);
@@ -56,10 +66,20 @@ static struct lg_sp *sp_of(u64 entry)
 
 /* ---- Pages of shadow tables ---- */
 
+static struct hlist_head *bucket(struct lguest *lg, gfn_t gfn)
+{
+	return &lg->sp_hash[hash_64(gfn, lg->sp_hash_bits)];
+}
+
+static u64 *new_table(void)
+{
+	return lg_try((u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT));
+}
+
 static struct lg_sp *new_sp(void)
 {
-	struct lg_sp *sp = kzalloc(sizeof(*sp), GFP_KERNEL_ACCOUNT);
-	struct page *page = sp ? alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO) : NULL;
+	struct lg_sp *sp = lg_try(kzalloc(sizeof(*sp), GFP_KERNEL_ACCOUNT));
+	struct page *page = sp ? lg_try(alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO)) : NULL;
 
 	if (!page) {
 		kfree(sp);
@@ -77,36 +97,13 @@ static void delete_sp(struct lg_sp *sp)
 	kfree(sp);
 }
 
-/**
- * lg_shadow_topup - have enough free tables for the next few faults
- * @lg: the guest
- *
- * May sleep. Return: 0; -ENOMEM; -ENOSPC when the guest's limit does not allow more (evict, then try again).
- */
-int lg_shadow_topup(struct lguest *lg)
-{
-	while (lg->sp_cached < LG_CACHE_PAGES) {
-		struct lg_sp *sp;
-
-		if (lg->sp_count >= lg->sp_max)
-			return -ENOSPC;
-		sp = new_sp();
-		if (!sp)
-			return -ENOMEM;
-		list_add(&sp->free, &lg->sp_cache);
-		lg->sp_cached++;
-		lg->sp_count++;
-	}
-	return 0;
-}
-
 static struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, struct lg_root *root)
 {
-	struct lg_sp *sp = list_first_entry_or_null(&lg->sp_cache, struct lg_sp, free);
+	struct lg_sp *sp = list_first_entry_or_null(&lg->sp_cache, struct lg_sp, list);
 
 	if (!sp)
 		return NULL;
-	list_del(&sp->free);
+	list_del(&sp->list);
 	lg->sp_cached--;
 	sp->gfn = gfn;
 	sp->level = level;
@@ -114,7 +111,7 @@ static struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, st
 	sp->parent = NULL;
 	sp->used = 0;
 	if (gfn != LG_NO_GFN)
-		hash_add(lg->sp_hash, &sp->hash, gfn);
+		hlist_add_head(&sp->hash, bucket(lg, gfn));
 	return sp;
 }
 
@@ -125,7 +122,7 @@ static struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, st
 static void put_sp(struct lguest *lg, struct lg_sp *sp)
 {
 	if (sp->gfn != LG_NO_GFN)
-		hash_del(&sp->hash);
+		hlist_del_init(&sp->hash);
 	if (lg->sp_cached >= 4 * LG_CACHE_PAGES) {
 		lg->sp_count--;
 		delete_sp(sp);
@@ -133,7 +130,7 @@ static void put_sp(struct lguest *lg, struct lg_sp *sp)
 	}
 	if (sp->used)
 		clear_page(sp->spt);
-	list_add(&sp->free, &lg->sp_cache);
+	list_add(&sp->list, &lg->sp_cache);
 	lg->sp_cached++;
 }
 
@@ -172,23 +169,14 @@ static void mark_stale(struct lg_vcpu *vcpu, struct lg_root *root)
 	if (root)
 		root->tlb_gen = 0;
 	else
-		vcpu->asid_cpu = -1;	/* the kernel half is in every PCID: take new ones */
+		vcpu->tlb_gen = ++vcpu->lg->tlb_gen;	/* the kernel half is in every root's PCIDs */
 	vcpu->cr3_stale = true;
 }
 
-static void zap_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i);
-
-static void free_subtree(struct lguest *lg, struct lg_sp *sp)
-{
-	unsigned int i;
-
-	/* Depth is the levels of the table: at most 4 */
-	if (sp->level > 1)
-		for (i = 0; i < ENTRIES && sp->used; i++)
-			zap_entry(lg, sp, i);
-	put_sp(lg, sp);
-}
-
+/*
+ * What an entry points to is cut off here and taken apart by reap_one(), so that this costs the same whatever is below. Until then
+ * such a table is still found by its guest table: losing an entry of it once more harms nothing.
+ */
 static void zap_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i)
 {
 	u64 entry = sp->spt[i];
@@ -197,7 +185,67 @@ static void zap_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i)
 		return;
 	set_entry(lg, sp, i, 0);
 	if (!is_leaf(sp, entry))
-		free_subtree(lg, sp_of(entry));
+		list_add(&sp_of(entry)->list, &lg->doomed);
+}
+
+/* Take one doomed table apart: those below it are doomed in its place */
+static void reap_one(struct lguest *lg)
+{
+	struct lg_sp *sp = list_first_entry(&lg->doomed, struct lg_sp, list);
+	unsigned int i;
+
+	list_del(&sp->list);
+	if (sp->level > 1)
+		for (i = 0; i < ENTRIES && sp->used; i++)
+			zap_entry(lg, sp, i);
+	put_sp(lg, sp);
+}
+
+/* Doomed tables that are taken apart at a time */
+#define REAP_TABLES	64
+
+/**
+ * lg_shadow_reap - take some doomed tables apart
+ * @lg: the guest
+ *
+ * Return: true when there are more.
+ */
+bool lg_shadow_reap(struct lguest *lg)
+{
+	unsigned int i;
+
+	for (i = 0; i < REAP_TABLES && !list_empty(&lg->doomed); i++) {
+		reap_one(lg);
+		cond_resched();
+	}
+	return !list_empty(&lg->doomed);
+}
+
+/**
+ * lg_shadow_topup - have enough free tables for the next few faults
+ * @lg: the guest
+ *
+ * May sleep. Return: 0; -ENOMEM; -ENOSPC when the guest's limit does not allow more (evict, then try again).
+ */
+int lg_shadow_topup(struct lguest *lg)
+{
+	while (lg->sp_cached < LG_CACHE_PAGES) {
+		struct lg_sp *sp;
+
+		if (!list_empty(&lg->doomed)) {
+			reap_one(lg);
+			continue;
+		}
+		if (lg->sp_count >= lg->sp_max)
+			return -ENOSPC;
+		sp = new_sp();
+		if (!sp)
+			return -ENOMEM;
+		list_add(&sp->list, &lg->sp_cache);
+		lg->sp_cached++;
+		lg->sp_count++;
+	}
+	return 0;
 }
 
 static bool is_fixed(const struct lg_sp *sp, unsigned int i)
@@ -224,6 +272,8 @@ static void zap_range(struct lguest *lg, struct lg_sp *sp, u64 start, u64 last)
 			zap_entry(lg, sp, i);
 		else
 			zap_range(lg, sp_of(entry), from, to);
+		if (sp->level == 4)	/* an entry of the kernel half is repeated in every root */
+			cond_resched();
 	}
 }
 
@@ -268,7 +318,8 @@ void lg_flush_user(struct lg_vcpu *vcpu)
 static void release_root(struct lg_vcpu *vcpu, struct lg_root *root)
 {
 	flush_low(vcpu, root);
-	hash_del(&root->low->hash);
+	hlist_del_init(&root->low->hash);
+	hash_del(&root->hash);
 	root->low->gfn = LG_NO_GFN;
 	root->used = false;
 	list_move_tail(&root->lru, &vcpu->lg->root_lru);
@@ -311,10 +362,10 @@ void lg_shadow_evict(struct lg_vcpu *vcpu)
 }
 
 /*
- * One record of the lost queue: an entry of a table that is shadowed once (or more often, by odd guests). Dropping a subtree
- * can free the next table in the chain that is being walked, so that starts the walk again, with one entry less.
+ * One record of the lost queue: an entry of a table that is shadowed once (or more often, by odd guests). Nothing leaves the
+ * chain while it is walked: what is cut off is only doomed. It ends when there are no steps left.
  */
-static void lose_entry(struct lg_vcpu *vcpu, u64 record)
+static void lose_entry(struct lg_vcpu *vcpu, u64 record, unsigned int *steps)
 {
 	struct lguest *lg = vcpu->lg;
 	gfn_t gfn = record >> PAGE_SHIFT;
@@ -322,8 +373,11 @@ static void lose_entry(struct lg_vcpu *vcpu, u64 record)
 	struct lg_sp *sp, *in;
 
 	lg_count(vcpu, LOST);
-again:
-	hash_for_each_possible(lg->sp_hash, sp, hash, gfn) {
+	hlist_for_each_entry(sp, bucket(lg, gfn), hash) {
+		if (!--*steps)
+			return;
+		if (!(*steps % 256))
+			cond_resched();
 		if (sp->gfn != gfn)
 			continue;
 		/* The kernel half of a top table is shadowed once for all */
@@ -331,12 +385,7 @@ again:
 		if (!in->spt[i] || is_fixed(in, i))
 			continue;
 		mark_stale(vcpu, in->root);
-		if (!is_leaf(in, in->spt[i])) {
-			zap_entry(lg, in, i);
-			cond_resched();
-			goto again;
-		}
-		if ((record & LG_LOST_FLAGS) == LG_LOST_WRITE)
+		if (is_leaf(in, in->spt[i]) && (record & LG_LOST_FLAGS) == LG_LOST_WRITE)
 			WRITE_ONCE(in->spt[i], in->spt[i] & ~(u64)_PAGE_RW);
 		else
 			zap_entry(lg, in, i);
@@ -346,22 +395,27 @@ again:
 /**
  * lg_drain_lost - do what the guest's lost queue says
  * @vcpu: the vCPU
+ *
+ * When that would take too long, or the queue is not one, everything is dropped: a TLB may always forget more.
  */
 void lg_drain_lost(struct lg_vcpu *vcpu)
 {
 	struct lguest_data *data = vcpu->data;
+	unsigned int steps = DRAIN_STEPS;
 	u32 i, n;
 
+	lg_shadow_reap(vcpu->lg);
 	if (!data)
 		return;
 	n = READ_ONCE(data->lost_count);
 	if (!n)
 		return;
 	if (n > LGUEST_LOST_SIZE)
+		steps = 0;
+	for (i = 0; i < n && steps; i++)
+		lose_entry(vcpu, READ_ONCE(data->lost[i]), &steps);
+	if (!steps)
 		lg_flush_all(vcpu);
-	else
-		for (i = 0; i < n; i++)
-			lose_entry(vcpu, READ_ONCE(data->lost[i]));
 	WRITE_ONCE(data->lost_count, 0);
 }
 
@@ -378,8 +432,8 @@ static int init_root(struct lguest *lg, struct lg_root *root)
 
 	root->slot = root - lg->roots;
 	root->low = new_sp();
-	root->top[0] = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	root->top[1] = lg_la57 ? (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT) : root->low ? root->low->spt : NULL;
+	root->top[0] = new_table();
+	root->top[1] = lg_la57 ? new_table() : root->low ? root->low->spt : NULL;
 	if (!root->low || !root->top[0] || !root->top[1])
 		return -ENOMEM;
 	root->low->level = 4;
@@ -408,50 +462,76 @@ static void exit_root(struct lg_root *root)
 		free_page((unsigned long)root->top[0]);
 	if (!root->low)
 		return;
-	hash_del(&root->low->hash);	/* others in its bucket are still to be taken out */
+	hlist_del_init(&root->low->hash);	/* others in its bucket are still to be taken out */
 	delete_sp(root->low);
 }
 
-/* Address spaces come one by one: their pages are made when they are first needed, up to LG_ROOTS */
+/* A root that has no pages yet, with them; NULL when there is none left, or no memory */
+static struct lg_root *make_root(struct lguest *lg)
+{
+	struct lg_root *root;
+
+	for (root = lg->roots; root < lg->roots + LG_ROOTS; root++) {
+		if (root->low)
+			continue;
+		if (init_root(lg, root)) {
+			exit_root(root);
+			memset(root, 0, sizeof(*root));
+			return NULL;
+		}
+		list_add(&root->lru, &lg->root_lru);
+		return root;
+	}
+	return NULL;
+}
+
+static struct lg_root *unused_root(struct lguest *lg)
+{
+	struct lg_root *root;
+
+	list_for_each_entry(root, &lg->root_lru, lru)
+		if (!root->used)
+			return root;
+	return NULL;
+}
+
+static struct lg_root *oldest_root(struct lg_vcpu *vcpu)
+{
+	struct lg_root *root;
+
+	list_for_each_entry_reverse(root, &vcpu->lg->root_lru, lru)
+		if (root != vcpu->root)
+			return root;
+	return NULL;
+}
+
+/* Address spaces come one by one: their pages are made when they are first needed, up to LG_ROOTS; then the oldest goes */
 static struct lg_root *new_root(struct lg_vcpu *vcpu, gfn_t gfn)
 {
 	struct lguest *lg = vcpu->lg;
-	struct lg_root *root = NULL;
-	unsigned int i;
+	struct lg_root *root = unused_root(lg) ?: make_root(lg);
 
-	for (i = 0; i < LG_ROOTS; i++) {
-		root = &lg->roots[i];
-		if (!root->low) {
-			if (init_root(lg, root)) {
-				exit_root(root);
-				memset(root, 0, sizeof(*root));
-				return NULL;
-			}
-			list_add(&root->lru, &lg->root_lru);
-			break;
-		}
-		if (!root->used)
-			break;
-	}
-	if (i == LG_ROOTS) {
-		list_for_each_entry_reverse(root, &lg->root_lru, lru)
-			if (root != vcpu->root)
-				break;
+	if (!root) {
+		root = oldest_root(vcpu);
+		if (!root)
+			return NULL;
 		release_root(vcpu, root);
 	}
 	root->used = true;
 	root->low->gfn = gfn;
-	hash_add(lg->sp_hash, &root->low->hash, gfn);
+	hlist_add_head(&root->low->hash, bucket(lg, gfn));
+	hash_add(lg->root_hash, &root->hash, gfn);
 	return root;
 }
 
+/* By a hash of their own: the chains of sp_hash are as long as the guest wants them */
 static struct lg_root *find_root(struct lguest *lg, gfn_t gfn)
 {
-	struct lg_sp *sp;
+	struct lg_root *root;
 
-	hash_for_each_possible(lg->sp_hash, sp, hash, gfn)
-		if (sp->gfn == gfn && sp->level == 4)
-			return sp->root;
+	hash_for_each_possible(lg->root_hash, root, hash, gfn)
+		if (root->low->gfn == gfn)
+			return root;
 	return NULL;
 }
 
@@ -642,22 +722,22 @@ static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, 
 	const u64 *table = p->pte[1] - i;
 	unsigned int j, first = i & ~(AROUND - 1);
 	struct guest_path q;
-	struct page **slot;
+	struct page *page;
 
 	for (j = first; j < first + AROUND; j++) {
 		u64 entry = READ_ONCE(table[j]);
 
 		if (sp->spt[j] || (entry & (G_P | G_A)) != (G_P | G_A))
 			continue;
-		slot = lg_gfn_slot(vcpu->lg, (entry & ADDR_MASK) >> PAGE_SHIFT);
-		if (!slot || !*slot)
+		page = lg_page(vcpu->lg, (entry & ADDR_MASK) >> PAGE_SHIFT);
+		if (!page)
 			continue;
 		/* A supervisor page in the low half would make the root unfit for user mode: not unasked */
 		if (sp->root && !(p->up_user && (entry & G_U)))
 			continue;
 		q.writable = p->up_writable && (entry & G_W);
 		q.nx = p->up_nx || (entry & G_NX);
-		set_entry(vcpu->lg, sp, j, leaf_entry(&q, entry, *slot));
+		set_entry(vcpu->lg, sp, j, leaf_entry(&q, entry, page));
 		lg_count(vcpu, FILLS_AROUND);
 	}
 }
@@ -666,15 +746,15 @@ static void fill_around_split(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned i
 {
 	unsigned int j, first = i & ~(AROUND_SPLIT - 1);
 	gfn_t base = p->gfn - i;
-	struct page **slot;
+	struct page *page;
 
 	for (j = first; j < first + AROUND_SPLIT; j++) {
 		if (sp->spt[j])
 			continue;
-		slot = lg_gfn_slot(vcpu->lg, base + j);
-		if (!slot || !*slot)
+		page = lg_page(vcpu->lg, base + j);
+		if (!page)
 			continue;
-		set_entry(vcpu->lg, sp, j, leaf_entry(p, p->leaf, *slot));
+		set_entry(vcpu->lg, sp, j, leaf_entry(p, p->leaf, page));
 		lg_count(vcpu, FILLS_AROUND);
 	}
 }
@@ -725,13 +805,13 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 	if (old == new && permits(old, error)) {
 		/* A stale TLB entry: ours after a gain, or a global one of the host's at this address */
 		lg_count(vcpu, SPURIOUS);
-		vcpu->sw->invlpg = va;
+		vcpu->sw->invlpg = va | 1;	/* any address of the page, and never 0, which is none */
 		return LG_FILLED;
 	}
 	set_entry(vcpu->lg, sp, i, new);
 	/* A change of an entry that was there may be in the TLB as it was */
 	if (old) {
-		vcpu->sw->invlpg = va;
+		vcpu->sw->invlpg = va | 1;
 		if ((old ^ new) & ADDR_MASK || (old & ~new & _PAGE_RW))
 			mark_stale(vcpu, sp->root);
 	}
@@ -759,7 +839,7 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk)
 {
 	struct guest_path p;
-	struct page **slot;
+	struct page *page;
 	enum lg_fault ret;
 
 	lg_count(vcpu, PAGE_FAULTS);
@@ -785,11 +865,11 @@ enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg
 		return ret;
 
 	set_accessed_dirty(&p, error & X86_PF_WRITE);
-	slot = lg_gfn_slot(vcpu->lg, p.gfn);
-	if (!slot || !*slot)
+	page = lg_page(vcpu->lg, p.gfn);
+	if (!page)
 		return missing(vcpu, p.gfn << PAGE_SHIFT | offset_in_page(va), walk);
 	lg_count(vcpu, FILLS);
-	return fill(vcpu, va, error, &p, *slot);
+	return fill(vcpu, va, error, &p, page);
 }
 
 /**
@@ -821,9 +901,15 @@ int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa)
  */
 int lg_shadow_init(struct lguest *lg)
 {
-	hash_init(lg->sp_hash);
+	/* Some 4 tables a bucket when all are used */
+	lg->sp_hash_bits = clamp(ilog2(lg->sp_max / 4), 5, 16);
+	lg->sp_hash = lg_try(kvcalloc(1U << lg->sp_hash_bits, sizeof(*lg->sp_hash), GFP_KERNEL_ACCOUNT));
+	if (!lg->sp_hash)
+		return -ENOMEM;
+	hash_init(lg->root_hash);
 	INIT_LIST_HEAD(&lg->root_lru);
 	INIT_LIST_HEAD(&lg->sp_cache);
+	INIT_LIST_HEAD(&lg->doomed);
 	lg->kernel = new_sp();
 	if (!lg->kernel)
 		return -ENOMEM;
@@ -833,7 +919,7 @@ int lg_shadow_init(struct lguest *lg)
 	lg->kernel->spt[CEA_SLOT] = lg_cea_entry;
 	lg->kernel->used = 1;
 	if (lg_la57) {
-		lg->user_high = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		lg->user_high = new_table();
 		if (!lg->user_high)
 			return -ENOMEM;
 		lg->user_high[CEA_SLOT] = lg_cea_entry;
@@ -841,28 +927,36 @@ int lg_shadow_init(struct lguest *lg)
 	return 0;
 }
 
-/**
- * lg_shadow_exit - free all tables
- * @lg: no vCPU of it will run again
- */
-void lg_shadow_exit(struct lguest *lg)
+static void free_all_tables(struct lguest *lg)
 {
 	struct lg_sp *sp, *next;
 	unsigned int i;
 
-	if (!lg->kernel)
-		return;
 	zap_range(lg, lg->kernel, -(1ULL << 47), ~0ULL);
 	for (i = 0; i < LG_ROOTS; i++) {
 		if (!lg->roots[i].low)
 			continue;
 		zap_range(lg, lg->roots[i].low, 0, (1ULL << 47) - 1);
 		exit_root(&lg->roots[i]);
-		cond_resched();
 	}
-	list_for_each_entry_safe(sp, next, &lg->sp_cache, free)
+	while (lg_shadow_reap(lg))
+		;
+	list_for_each_entry_safe(sp, next, &lg->sp_cache, list)
 		delete_sp(sp);
 	delete_sp(lg->kernel);
-	if (lg->user_high)
-		free_page((unsigned long)lg->user_high);
+}
+
+/**
+ * lg_shadow_exit - free all tables
+ * @lg: no vCPU of it will run again; whatever lg_shadow_init() has made of it, or a second time
+ */
+void lg_shadow_exit(struct lguest *lg)
+{
+	if (lg->kernel)
+		free_all_tables(lg);
+	lg->kernel = NULL;
+	free_page((unsigned long)lg->user_high);
+	lg->user_high = NULL;
+	kvfree(lg->sp_hash);
+	lg->sp_hash = NULL;
 }

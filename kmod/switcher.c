@@ -107,7 +107,7 @@ void lg_switcher_exit(void)
 
 static u64 *new_table(struct lguest *lg)
 {
-	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	struct page *page = lg_try(alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO));
 
 	if (!page)
 		return NULL;
@@ -127,13 +127,14 @@ static void free_tables(struct lguest *lg)
 
 /**
  * lg_map_switcher - put the guest's slot 256 into its launcher's page table
- * @lg: the guest; lg->mm is the current process's
+ * @lg: the guest, which nobody knows yet
+ * @mm: of the current process
  *
- * Return: 0, -EBUSY (the slot is taken: the process has a guest already), -ENOMEM.
+ * Return: 0; -EBUSY (the slot is taken: the process has a guest already) or -ENOMEM, and then nothing is left.
  */
-int lg_map_switcher(struct lguest *lg)
+int lg_map_switcher(struct lguest *lg, struct mm_struct *mm)
 {
-	pgd_t *pgd = lg->mm->pgd + SLOT;
+	pgd_t *pgd = mm->pgd + SLOT;
 	u64 *table, *upper = NULL;
 	int levels;
 
@@ -151,22 +152,21 @@ int lg_map_switcher(struct lguest *lg)
 			lg->sw_entry = __pa(table) | TABLE_FLAGS;
 		upper = table;
 	}
-	lg->sw_pt = table;
-
 	/*
 	 * The kernel's own view only: with PTI the user view is another page, which never sees this. set_pgd() would
 	 * do that too, but is not for modules; the slot is not used by Linux at all. mm->page_table_lock keeps two
 	 * openers of one process apart.
 	 */
-	spin_lock(&lg->mm->page_table_lock);
+	spin_lock(&mm->page_table_lock);
 	if (pgd_val(*pgd)) {
-		spin_unlock(&lg->mm->page_table_lock);
+		spin_unlock(&mm->page_table_lock);
 		free_tables(lg);
 		return -EBUSY;
 	}
 	WRITE_ONCE(pgd->pgd, lg->sw_entry);
-	spin_unlock(&lg->mm->page_table_lock);
+	spin_unlock(&mm->page_table_lock);
 	lg->pgd_slot = (u64 *)pgd;
+	lg->sw_pt = table;
 	return 0;
 }
 
@@ -177,18 +177,23 @@ static void flush_tlb(void *unused)
 
 /**
  * lg_unmap_switcher - take slot 256 out again and free its tables
- * @lg: a guest that no vCPU runs; its mm may have exited, but its page table is still there (mm_count is held)
+ * @lg: a guest that no vCPU runs; nothing happens when the slot is not mapped
+ * @mm: its process's, which may be going away, but its page table is still there
  *
- * Other threads of the launcher may have the slot in their TLBs, and processors walk ahead of what they run: so
- * all of them flush before the tables are free. Once in a guest's life.
+ * Other threads of the launcher may have the slot in their TLBs, and processors walk ahead of what they run. So CPUs
+ * that have the map loaded flush now, and one that loads it again flushes because the generation has changed: the kernel's own
+ * protocol (switch_mm_irqs_off() sets its bit in the mask, then reads the generation). A CPU that runs others is left alone.
  */
-void lg_unmap_switcher(struct lguest *lg)
+void lg_unmap_switcher(struct lguest *lg, struct mm_struct *mm)
 {
 	if (!lg->pgd_slot)
 		return;
 	WRITE_ONCE(*lg->pgd_slot, 0);
 	lg->pgd_slot = NULL;
-	on_each_cpu(flush_tlb, NULL, 1);
+	lg->sw_pt = NULL;
+	atomic64_inc(&mm->context.tlb_gen);
+	smp_mb__after_atomic();
+	on_each_cpu_mask(mm_cpumask(mm), flush_tlb, NULL, 1);
 	free_tables(lg);
 }
 
@@ -260,7 +265,7 @@ int lg_vcpu_map(struct lg_vcpu *vcpu)
 
 	vcpu->sw_va = (lg_la57 ? SLOT_VA_5 : SLOT_VA_4) + ((u64)vcpu->id << SW_AREA_SHIFT);
 	for (i = 0; i < ARRAY_SIZE(vcpu->pages); i++) {
-		vcpu->pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		vcpu->pages[i] = lg_try(alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO));
 		if (!vcpu->pages[i])
 			return -ENOMEM;
 	}

@@ -329,6 +329,7 @@ static void mmio_exit(struct lg_vcpu *vcpu, struct lguest_run *run, gpa_t gpa, u
 static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 {
 	u64 error = vcpu->sw->error;
+	bool evicted = false;
 	struct lg_walk walk;
 	int err;
 
@@ -351,10 +352,12 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 		return;
 	for (;;) {
 		err = lg_shadow_topup(vcpu->lg);
-		if (err == -ENOSPC)
-			lg_shadow_evict(vcpu);
-		else if (err)
+		/* No memory: the guest's own tables are some, once */
+		if (err == -ENOMEM && evicted)
 			break;
+		if (err)
+			lg_shadow_evict(vcpu);
+		evicted |= err == -ENOMEM;
 		switch (lg_shadow_fault(vcpu, va, error, &walk)) {
 		case LG_FILLED:
 			return;
@@ -575,7 +578,7 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 
 	if (lg->vcpu[id])
 		return -EEXIST;
-	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	vcpu = lg_try(kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT));
 	if (!vcpu)
 		return -ENOMEM;
 	vcpu->lg = lg;
@@ -586,9 +589,9 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	init_waitqueue_head(&vcpu->wq);
 	lg_timer_init(vcpu);
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
-	vcpu->pin_pages = kcalloc(LG_HUGE_PAGES, sizeof(*vcpu->pin_pages), GFP_KERNEL_ACCOUNT);
+	vcpu->pin_pages = lg_try(kcalloc(LG_HUGE_PAGES, sizeof(*vcpu->pin_pages), GFP_KERNEL_ACCOUNT));
 	/* Mapped last, and by a function that maps all or nothing: what is in slot 256 stays there until the guest ends */
-	err = vcpu->pin_pages && fpu_alloc_guest_fpstate(&vcpu->fpu) ? lg_vcpu_map(vcpu) : -ENOMEM;
+	err = vcpu->pin_pages && !lg_fail() && fpu_alloc_guest_fpstate(&vcpu->fpu) ? lg_vcpu_map(vcpu) : -ENOMEM;
 	if (err) {
 		free_vcpu(vcpu);
 		return err;
