@@ -30,53 +30,6 @@ static s64 flush_async(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	return 0;
 }
 
-/* How much from @va on the launcher's page table maps with one entry or not at all; *present when it does map */
-static u64 mapped_span(struct mm_struct *mm, u64 va, bool *present)
-{
-	pgd_t *pgd = pgd_offset(mm, va);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
-
-	*present = false;
-	if (pgd_none(*pgd))
-		return PGDIR_SIZE;
-	p4d = p4d_offset(pgd, va);
-	if (p4d_none(*p4d))
-		return P4D_SIZE;
-	pud = pud_offset(p4d, va);
-	if (pud_none(*pud))
-		return PUD_SIZE;
-	*present = true;
-	if (pud_val(*pud) & _PAGE_PSE)
-		return PUD_SIZE;
-	pmd = pmd_offset(pud, va);
-	*present = !pmd_none(*pmd);
-	return PMD_SIZE;
-}
-
-/*
- * True when the host has kernel mappings in the range: its global TLB entries would hide the guest's. A 2 MiB
- * part that the host uses at all counts as used.
- */
-static bool overlaps_host(struct lg_vcpu *vcpu, u64 start, u64 end)
-{
-	bool present;
-	u64 va, next;
-
-	for (va = start; va < end; va = next) {
-		u64 span = mapped_span(vcpu->lg->mm, va, &present);
-
-		if (present)
-			return true;
-		next = (va | (span - 1)) + 1;
-		if (next <= va)
-			break;
-		cond_resched();
-	}
-	return false;
-}
-
 /* The part of struct lguest_data that INIT reads, in its order */
 struct init_args {
 	u32 abi_version;
@@ -88,16 +41,17 @@ struct init_args {
 	u64 kernel_range[4][2];
 };
 
+/* What the guest says of itself only makes it earlier: the shadow tables look at each address that it uses */
 static void choose_flush_globals(struct lg_vcpu *vcpu, const struct init_args *d)
 {
 	unsigned int i;
 
-	vcpu->flush_globals = false;
-	for (i = 0; i < ARRAY_SIZE(d->kernel_range); i++)
-		if (d->kernel_range[i][1] > d->kernel_range[i][0] &&
-		    overlaps_host(vcpu, d->kernel_range[i][0], d->kernel_range[i][1]))
-			vcpu->flush_globals = true;
-	vcpu->stat[LG_STAT_FLUSH_GLOBALS] = vcpu->flush_globals;
+	for (i = 0; i < ARRAY_SIZE(d->kernel_range); i++) {
+		u64 start = max(d->kernel_range[i][0], (u64)-(1ULL << 47)), end = d->kernel_range[i][1];
+
+		if (end > start && lg_overlaps_host(start, end - 1, false))
+			lg_flush_globals(vcpu);
+	}
 }
 
 static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)

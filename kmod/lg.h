@@ -111,6 +111,7 @@ enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_C
  * @data: the host's address of the page that the guest shares, once INIT was called
  * @pending: interrupt lines raised and not delivered; any CPU sets bits
  * @in_guest: the guest runs, or is about to: whoever changes @pending must send an IPI
+ * @flush_globals: it is, or was, where the host's own global TLB entries are: every entry drops those
  * @asid, @asid_cpu, @asid_epoch: which PCIDs are its, and since when
  */
 struct lg_vcpu {
@@ -263,9 +264,14 @@ void lg_drain_lost(struct lg_vcpu *vcpu);
 void lg_prepare_user(struct lg_vcpu *vcpu);
 int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa);
 
+/* overlap.c */
+bool lg_overlap_init(void);
+bool lg_overlaps_host(u64 first, u64 last, bool large);
+
 /* pcid.c */
 void lg_load_cr3(struct lg_vcpu *vcpu);
 void lg_cr3_loaded(struct lg_vcpu *vcpu);
+void lg_flush_globals(struct lg_vcpu *vcpu);
 
 /* vcpu.c */
 int lg_vcpu_create(struct lguest *lg, u32 id);

@@ -84,6 +84,10 @@ static int __init lg_init(void)
 		pr_err("lguest: not loaded: this host's page tables have no cpu_entry_area where it should be\n");
 		return -ENODEV;
 	}
+	if (!lg_overlap_init()) {
+		pr_err("lguest: not loaded: this host's kernel image is not where it should be\n");
+		return -ENODEV;
+	}
 	err = lg_switcher_init();
 	if (err)
 		return err;

@@ -76,6 +76,18 @@ void lg_load_cr3(struct lg_vcpu *vcpu)
 }
 
 /**
+ * lg_flush_globals - from now on every entry drops all TLB entries, the host's global ones too
+ * @vcpu: uses, or is about to use, an address where the host has its own; not in the guest
+ *
+ * The switcher does it when the guest's page table is loaded: before that, the host's own code would bring them back.
+ */
+void lg_flush_globals(struct lg_vcpu *vcpu)
+{
+	vcpu->flush_globals = true;
+	vcpu->stat[LG_STAT_FLUSH_GLOBALS] = 1;
+}
+
+/**
  * lg_cr3_loaded - the guest was entered: what had to be flushed has been
  * @vcpu: just left the guest
  */

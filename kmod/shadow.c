@@ -774,6 +774,15 @@ static struct page *usable_huge_page(struct lg_vcpu *vcpu, const struct guest_pa
 	return huge ?: page;
 }
 
+/* The guest uses this address, and its neighbours in the same 2 MiB may be filled with it: is it one of the host's? */
+static void look_for_host(struct lg_vcpu *vcpu, u64 va, bool large)
+{
+	u64 first = va & PMD_MASK;
+
+	if (va >> 47 && !vcpu->flush_globals && lg_overlaps_host(first, first + PMD_SIZE - 1, large))
+		lg_flush_globals(vcpu);
+}
+
 static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_path *p, struct page *page)
 {
 	struct lg_sp *sp = va >> 47 ? vcpu->lg->kernel : vcpu->root->low;
@@ -781,6 +790,7 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 	u64 old, new;
 
 	page = usable_huge_page(vcpu, p, page, &last);
+	look_for_host(vcpu, va, last == 2);
 	while (sp->level > last) {
 		/* Below a large page of the guest the shadow tables have no guest table of their own */
 		gfn_t gfn = sp->level > p->level ? p->table[sp->level - 1] : LG_NO_GFN;

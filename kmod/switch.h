@@ -78,6 +78,7 @@
 #define SW_FAULT_RIP	0x170
 #define SW_FAULT_CR2	0x178
 #define SW_VERW		0x180
+#define SW_CR4		0x188
 
 #ifndef __ASSEMBLY__
 #include <linux/types.h>
@@ -94,6 +95,7 @@ struct lg_idtr {
  * vCPU is not in the guest; the switcher while it is.
  * @mode: 0 guest kernel, 1 guest user
  * @no_direct: not 0 while user mode must not be entered or left without the host
+ * @cr4: the host's, when an entry has to drop the host's global TLB entries; else 0
  * @cr3_first: loaded before cr3_enter when both views need their TLB entries flushed
  */
 struct lg_switch {
@@ -110,6 +112,7 @@ struct lg_switch {
 	u64 nmis, mces, dbs;
 	u64 fault_vec, fault_error, fault_rip, fault_cr2;
 	u64 verw_sel;
+	u64 cr4;
 };
 #endif
 #endif

@@ -63,6 +63,7 @@ int lg_switcher_init(void)
 	BUILD_BUG_ON(offsetof(struct lg_switch, mce_pending) != SW_MCE_PENDING);
 	BUILD_BUG_ON(offsetof(struct lg_switch, fault_cr2) != SW_FAULT_CR2);
 	BUILD_BUG_ON(offsetof(struct lg_switch, verw_sel) != SW_VERW);
+	BUILD_BUG_ON(offsetof(struct lg_switch, cr4) != SW_CR4);
 	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
 	BUILD_BUG_ON(offsetof(struct lguest_data, irq_pending) != LGD_IRQ_PENDING);
 	BUILD_BUG_ON(offsetof(struct lguest_data, event_busy) != LGD_EVENT_BUSY);

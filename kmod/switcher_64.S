@@ -441,7 +441,18 @@ SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
 	testq	%rax, %rax
 	jz	2f
 	invlpg	(%rax)
-2:	pushq	SW(SS)
+	/*
+	 * Toggling CR4.PGE drops every TLB entry. Here nothing of the host is used any more that could bring its global ones
+	 * back, but what both page tables have.
+	 */
+2:	movq	SW(CR4), %rax
+	testq	%rax, %rax
+	jz	3f
+	movq	%rax, %rcx
+	xorq	$X86_CR4_PGE, %rcx
+	movq	%rcx, %cr4
+	movq	%rax, %cr4
+3:	pushq	SW(SS)
 	pushq	SW(RSP)
 	pushq	SW(RFLAGS)
 	pushq	SW(CS)
@@ -466,7 +477,12 @@ SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
 .Lenter_iret:
 	iretq
 .Labort:
-	movq	$TRAP_ABORT, SW(TRAPNUM)
+	/* It may have been between the two writes of CR4 */
+	movq	SW(CR4), %rax
+	testq	%rax, %rax
+	jz	1f
+	movq	%rax, %cr4
+1:	movq	$TRAP_ABORT, SW(TRAPNUM)
 	jmp	.Lleave_saved
 
 SYM_INNER_LABEL(lg_switcher_end, SYM_L_GLOBAL)

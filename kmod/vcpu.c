@@ -207,16 +207,6 @@ static struct preempt_ops preempt_ops = { .sched_in = sched_in, .sched_out = sch
 
 /* ---- In and out ---- */
 
-static void flush_global_entries(void)
-{
-	unsigned long cr4;
-
-	/* Toggling CR4.PGE drops every TLB entry, global ones too; interrupts are off and CR4 is as it was afterwards */
-	asm volatile("mov %%cr4, %0" : "=r"(cr4));
-	asm volatile("mov %0, %%cr4" : : "r"(cr4 ^ X86_CR4_PGE) : "memory");
-	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
-}
-
 static void host_gate(u64 vector)
 {
 	struct desc_ptr idt;
@@ -264,8 +254,7 @@ static void enter(struct lg_vcpu *vcpu)
 	bool breakpoints = hw_breakpoint_active();
 	u32 pkru = 0;
 
-	if (vcpu->flush_globals)
-		flush_global_entries();
+	sw->cr4 = vcpu->flush_globals ? native_read_cr4() : 0;
 	if (breakpoints)
 		set_debugreg(0, 7);
 	if (cpu_feature_enabled(X86_FEATURE_OSPKE)) {

@@ -486,7 +486,7 @@ void globals_flushed(struct ctx *c, const struct lguest_stats *stats)
 void globals_kept(struct ctx *c, const struct lguest_stats *stats)
 {
 	if (stats->value[LG_STAT_FLUSH_GLOBALS])
-		fail(c, "global entries were flushed with no overlap declared");
+		fail(c, "global entries were flushed, and the guest is nowhere on the host's addresses");
 }
 
 void one_mmio(struct ctx *c, const struct lguest_stats *stats)

@@ -9,7 +9,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 ko=$1 lgtest=$2
-tests="lose-lost roots-5 roots-300 root-drop busy pair overlap"
+tests="lose-lost roots-5 roots-300 root-drop busy pair overlap overlap-text"
 work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 fails=0

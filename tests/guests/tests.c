@@ -15,7 +15,7 @@
 	.seconds = 1, .flags = H }
 
 const struct test tests[] = {
-	PASS("hello", "hello", 0),
+	PASS("hello", "hello", 0, .finish = globals_kept),
 	PASS("hcall-null", "hcall_null", 0),
 	PASS("hcall-queued", "hcall_queued", 5000, .flags = T_RANDOM, .start = bind_notifies, .finish = counted_queued),
 	PASS("print", "print", 0, .look = look_print),
@@ -44,7 +44,11 @@ const struct test tests[] = {
 	PASS("user-perm", "user_perm", 0),
 	PASS("evict", "evict", 0, .flags = T_RANDOM, .shadow_pages = 128, .finish = evicted, .seconds = 20),
 	PASS("overlap", "overlap", 1, .finish = globals_flushed, .seconds = 30),
-	PASS("overlap-undeclared", "overlap", 0, .finish = globals_kept, .seconds = 30),
+	PASS("overlap-undeclared", "overlap", 0, .finish = globals_flushed, .seconds = 30),
+	PASS("overlap-fixmap", "overlap", 2, .finish = globals_kept),
+	PASS("overlap-code", "overlap_code", 0, .finish = globals_flushed, .seconds = 60),
+	PASS("overlap-code-declared", "overlap_code", 2, .finish = globals_flushed, .seconds = 60),
+	PASS("overlap-text", "overlap_code", 1, .finish = globals_flushed, .seconds = 60),
 	PASS("pt-self", "pt_self", 0),
 
 	PASS("irq", "irq", 0),
