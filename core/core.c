@@ -76,12 +76,22 @@ static void __attribute__((noreturn, format(printf, 2, 3))) fail(uint32_t code, 
 	end(code, text);
 }
 
+/* On the vCPU's thread. The pipe is lguest-run's and does not block: what it does not take is lost, counted, and told when there is room. */
 static void print(struct machine *m, const char *text, uint32_t len)
 {
-	ssize_t n = write(CORE_FD_CONSOLE, text, len);
+	static uint64_t lost;
+	char told[64];
+	ssize_t n;
 
 	(void)m;
-	(void)n;	/* a closed terminal must not end the guest */
+	if (lost) {
+		n = snprintf(told, sizeof(told), "[%llu bytes were lost here]\n", (unsigned long long)lost);
+		if (write(CORE_FD_CONSOLE, told, (size_t)n) == n)
+			lost = 0;
+	}
+	n = write(CORE_FD_CONSOLE, text, len);
+	if (n < (ssize_t)len)
+		lost += len - (n > 0 ? (uint64_t)n : 0);
 }
 
 /* --- the guest --- */

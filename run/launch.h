@@ -7,10 +7,13 @@
 #define LGUEST_RUN_LAUNCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "core/layout.h"
+#include "run/log.h"
+#include "run/restart.h"
 
 /* The kinds of device that lguest-run knows; the order is that of EXIT_ROLE statuses. */
 enum role_kind {
@@ -40,8 +43,10 @@ enum role_kind {
  * @pid: of its process, 0 = none runs; @pidfd: the same
  * @end_at_ms: when it is ended, because the core gave up its connection; 0 = the connection lives
  * @process: how many ran before it
- * @lost_ms: since when the guest is without it, 0 = it is served
- * @strikes: deaths that were its own fault since @first_strike_ms
+ * @lost_ms: since when the guest is without it, 0 = it is served; @served_ms: since when it is, 0 = it is not
+ * @restarts: what its deaths cost; @start_at_ms: not before
+ * @died_ms: when its last process died, whose last I/O it waits for
+ * @log: what it says
  */
 struct role {
 	enum role_kind kind;
@@ -63,12 +68,15 @@ struct role {
 	int drain;
 	pid_t pid;
 	int pidfd;
-	uint64_t first_strike_ms, end_at_ms, lost_ms;
-	unsigned int strikes;
+	uint64_t end_at_ms, lost_ms, served_ms, start_at_ms, died_ms;
+	struct restarts restarts;
+	struct log_source log;
 	uint32_t process;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
 	bool hangs;		/* the core asked, and it did not answer: a stopped process, or a host that is busy, is no reason to give it up */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */
+	bool undrained;		/* that takes so long that the user was told */
+	bool given_up;		/* until the user orders otherwise */
 };
 
 /**
@@ -92,11 +100,15 @@ struct launch {
 	int control;		/* to the core */
 	pid_t core_pid;
 	int core_pidfd;
+	struct log_source core_log, guest_log;	/* the core's own words, and its guest's before it has a console */
 	uint64_t asked_ms, alive_ms;	/* life.c: when the core was last asked, and when it last answered or was not yet to be asked */
 };
 
 /** complain() - one sentence on stderr, "lguest-run: " before it. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** complain_through() - where sentences go from now on, instead of to standard error. */
+void complain_through(void (*take)(const char *text, size_t len));
 
 /** role_type() - virtio device type of a role, as core/device.h names it. */
 const char *role_type(const struct role *r);

@@ -6,12 +6,14 @@
  * It may write struct launch and print. It opens nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -31,6 +33,13 @@ static void patience_over(int sig)
 /* A terminal that nobody reads must not keep us from ending a guest: what it has not taken within this time is lost. */
 #define PATIENCE_US	200000
 
+static void (*through)(const char *text, size_t len);
+
+void complain_through(void (*take)(const char *text, size_t len))
+{
+	through = take;
+}
+
 static void say(const char *fmt, va_list ap, const char *hint)
 {
 	const struct itimerval limit = { .it_value.tv_usec = PATIENCE_US, .it_interval.tv_usec = PATIENCE_US };
@@ -41,6 +50,10 @@ static void say(const char *fmt, va_list ap, const char *hint)
 
 	n = more < 0 || (size_t)more >= room - n ? room - 1 : n + (size_t)more;
 	n += (size_t)sprintf(sentence + n, "%s\n", hint);
+	if (through) {
+		through(sentence + 12, n - 13);	/* without the name and the end of the line */
+		return;
+	}
 	sigaction(SIGALRM, &alarm, NULL);
 	setitimer(ITIMER_REAL, &limit, NULL);
 	if (write(STDERR_FILENO, sentence, n) < 0)
@@ -448,9 +461,17 @@ static int load_config(struct launch *l, const char *path)
 {
 	char line[CONFIG_LINE_MAX];
 	unsigned int number = 0;
-	FILE *f = fopen(path, "re");
-	int err = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = 0;
+	struct stat st;
+	FILE *f;
 
+	/* A FIFO would hold us until somebody writes it. */
+	if (fd >= 0 && !fstat(fd, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		complain("the configuration %s is not a file: name a regular one", path);
+		close(fd);
+		return EXIT_FILE;
+	}
+	f = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!f) {
 		complain("cannot open the configuration %s: %m%s", path, text_remedy(errno));
 		return EXIT_FILE;

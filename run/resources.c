@@ -200,7 +200,7 @@ static int open_console(struct role *r)
 	r->resources = 2;
 	if (r->resource[0] >= 0 && r->resource[1] >= 0)
 		return 0;
-	complain("cannot open the console %s: %m%s", r->path, text_remedy(errno));
+	complain("cannot open the console %s: %m%s", r->path, errno == ENXIO ? " (nobody reads this FIFO: start its reader first)" : text_remedy(errno));
 	return stdio ? EXIT_HOST : EXIT_FILE;
 }
 

@@ -7,38 +7,68 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/exit.h"
 #include "run/launch.h"
 #include "run/text.h"
 
+#define LOG_PATIENCE_MS	200	/* a terminal that nobody reads must not keep us from ending a guest */
+#define FDS_NEEDED	256u
+
+static void say(const char *text, size_t len)
+{
+	log_line("lguest-run", text, len);
+}
+
+static void end_log(void)
+{
+	log_end(LOG_PATIENCE_MS);
+}
+
 static int open_log(const struct launch *l)
 {
-	int fd;
+	int err;
 
 	if (!l->log)
 		return 0;
-	fd = open(l->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
-		complain("cannot write the log %s: %m%s", l->log, text_remedy(errno));
+	err = log_file(l->log);
+	if (err) {
+		errno = -err;
+		complain("cannot write the log %s: %m%s", l->log, err == -ENXIO ? " (it is a FIFO that nobody reads)" : text_remedy(-err));
 		return EXIT_FILE;
 	}
-	close(fd);
+	complain_through(say);
 	return 0;
+}
+
+/* A child's words and ours on one way: from here on nothing that is said holds this program up. */
+static void begin_log(void)
+{
+	log_begin();
+	complain_through(say);
 }
 
 /* A lock tells a living owner from a file that a killed one left. No link is followed: the folder may be anyone's. */
 static int write_pidfile(const struct launch *l)
 {
+	struct stat st;
 	int fd;
 
 	if (!l->pidfile)
 		return 0;
-	fd = open(l->pidfile, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = open(l->pidfile, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	if (fd >= 0 ? fstat(fd, &st) || !S_ISREG(st.st_mode) : errno == ENXIO) {
+		complain("the pidfile %s is not a file: name a regular one, or one that is not there yet", l->pidfile);
+		return EXIT_FILE;
+	}
 	if (fd < 0) {
 		complain("cannot write the pidfile %s: %m%s", l->pidfile, text_remedy(errno));
 		return EXIT_FILE;
@@ -60,16 +90,59 @@ static void remove_pidfile(const struct launch *l)
 		unlink(l->pidfile);
 }
 
-/* Descriptors 0 to 2 must be taken, or a file of ours would land there and be written to as if it were a terminal. */
+/*
+ * Descriptors 0 to 2 must be taken, or a file of ours would land there and be written to as if it were a terminal. They stay
+ * open in what we start, so not close-on-exec.
+ */
 static void fill_standard_fds(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+}
+
+/*
+ * Whoever started us may ignore or block any signal, and exec keeps that: an ignored SIGCHLD, and no child's end is ever told; a blocked SIGALRM,
+ * and a stalled terminal is waited for. Only SIGHUP is the user's to ignore (nohup). A write that nobody takes, or that passes a
+ * limit of file size, is an error and not a death.
+ */
+static void take_defaults(void)
+{
+	struct sigaction hup;
+	sigset_t none;
+	bool nohup = !sigaction(SIGHUP, NULL, &hup) && hup.sa_handler == SIG_IGN;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGHUP || !nohup)
+			signal(sig, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The limit of descriptors is raised as far as it may be: a guest of 16 devices needs some 250. */
+static int raise_limits(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return 0;
+	if (l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
+	if (l.rlim_cur < FDS_NEEDED && !setrlimit(RLIMIT_NOFILE, &(struct rlimit){ FDS_NEEDED, FDS_NEEDED }))
+		return 0;
+	if (l.rlim_cur >= FDS_NEEDED)
+		return 0;
+	complain("too few open descriptors are allowed: %llu, and a guest needs %u (raise it: ulimit -n %u)", (unsigned long long)l.rlim_cur,
+		 FDS_NEEDED, FDS_NEEDED);
+	return EXIT_HOST;
 }
 
 int main(int argc, char **argv)
@@ -78,6 +151,9 @@ int main(int argc, char **argv)
 	int status;
 
 	fill_standard_fds();
+	take_defaults();
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* another process of this user is not to take its descriptors */
+	atexit(end_log);
 	status = options_parse(&l, argc, argv);
 	if (status)
 		return status < 0 ? 0 : status;
@@ -86,6 +162,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	status = open_log(&l);
+	if (!status)
+		status = raise_limits();
 	if (!status)
 		status = resources_open(&l);
 	if (!status)
@@ -97,6 +175,7 @@ int main(int argc, char **argv)
 		remove_pidfile(&l);
 		return 0;
 	}
+	begin_log();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	status = supervise(&l);

@@ -32,6 +32,12 @@
 /* What lguest-console keeps there: 64 KiB and two counts. */
 #define CARRY_SIZE		(68u << 10)
 
+/* What each may say at once, in bytes, and then in a second: a whole boot of Linux is some 50 KiB. */
+#define ROLE_BURST		(32u << 10)
+#define ROLE_RATE		1024u
+#define GUEST_BURST		(256u << 10)
+#define GUEST_RATE		8192u
+
 #define ARGS_MAX	(12 + 2 * GUEST_DEVICES)
 #define FDS_MAX		(8 + GUEST_DEVICES)
 
@@ -61,6 +67,8 @@ static void __attribute__((noreturn)) become(const struct launch *l, const struc
 	static char *const no_environment[] = { NULL };
 	sigset_t none;
 
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_HOST);
@@ -192,7 +200,7 @@ int spawn_role(struct launch *l, struct role *r)
 	if (r->kind == ROLE_FOREIGN)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) || pipe2(drain, O_CLOEXEC) ||
-	    !pair(sock, &r->socket) || !pair(drain, &r->drain)) {
+	    !pair(sock, &r->socket) || !pair(drain, &r->drain) || log_pipe(&r->log, r->name, ROLE_BURST, ROLE_RATE)) {
 		complain("no descriptors left for %s: %m", r->name);
 		return EXIT_HOST;
 	}
@@ -202,6 +210,9 @@ int spawn_role(struct launch *l, struct role *r)
 	arg(&p, title);
 	arg(&p, "--fd=3");
 	arg(&p, "--drain-fd=5");
+	give(&p, l->null_fd, STDIN_FILENO);
+	give(&p, l->null_fd, STDOUT_FILENO);
+	give(&p, r->log.theirs, STDERR_FILENO);
 	role_args[r->kind](r, &p);
 	give(&p, sock[1], ROLE_FD_SOCKET);
 	give(&p, drain[1], ROLE_FD_DRAIN);
@@ -250,7 +261,8 @@ int spawn_core(struct launch *l)
 	struct process p = { .program = "lguest-core", .huge = true };
 	int control[2], err;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) || !pair(control, &l->control)) {
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) || !pair(control, &l->control) ||
+	    log_pipe(&l->core_log, "core", ROLE_BURST, ROLE_RATE) || log_pipe(&l->guest_log, "guest", GUEST_BURST, GUEST_RATE)) {
 		complain("no descriptors left for the core: %m");
 		return EXIT_HOST;
 	}
@@ -262,7 +274,8 @@ int spawn_core(struct launch *l)
 	arg(&p, "--cmdline");
 	arg(&p, core_cmdline(l, cmdline, sizeof(cmdline)));
 	give(&p, l->null_fd, STDIN_FILENO);
-	give(&p, STDERR_FILENO, CORE_FD_CONSOLE);
+	give(&p, l->guest_log.theirs, CORE_FD_CONSOLE);
+	give(&p, l->core_log.theirs, CORE_FD_LOG);
 	give(&p, control[1], CORE_FD_CONTROL);
 	give(&p, l->lguest_fd, CORE_FD_LGUEST);
 	give(&p, l->kernel_fd, CORE_FD_KERNEL);

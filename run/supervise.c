@@ -3,8 +3,9 @@
  * supervise.c: lguest-run after the start: wait, start a dead role again, end everything (launch.h).
  *
  * A role that dies gets a fresh process with the same descriptors, once the last I/O of the old one is over (its
- * drain pipe hangs up), and the core is sent the new connection. A role that dies of itself again and again
- * is given up: its device tells the driver NEEDS_RESET, and the guest lives on. When the core dies, the guest is over.
+ * drain pipe hangs up), and the core is sent the new connection. Every death costs (restart.h): pauses grow, and a role that serves
+ * too little between its deaths is given up: its device tells the driver NEEDS_RESET, and the guest lives on; SIGUSR1 takes that back. When
+ * the core dies, the guest is over.
  *
  * It may: poll its descriptors, start roles, kill its children. It trusts no message more than its size and type.
  */
@@ -24,8 +25,7 @@
 #include "core/exit.h"
 #include "run/launch.h"
 
-#define STRIKES_MAX	5	/* deaths within STRIKES_MS that are not somebody's SIGKILL: it will not get better */
-#define STRIKES_MS	30000
+#define UNDRAINED_MS	60000	/* for the last I/O of a dead process: then the user and the driver are told, and it is waited on */
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
 #define REAP_MS		5000	/* for killed processes to be gone: the core gives back all of guest memory first */
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
@@ -103,6 +103,9 @@ static void core_ended(struct watch *w, const struct control_msg *msg)
 
 	if (code == EXIT_ROLE && !w->running)
 		code += (int)w->l->role[msg->device].kind;
+	/* Such a status might be taken for one of lguest-run's own: who said it is told. */
+	if (w->running && code >= EXIT_USAGE && !msg->text[0])
+		finish(w, code, "the guest powered off with status %d", code);
 	finish(w, code, "%s", msg->text);
 }
 
@@ -111,6 +114,12 @@ static void without(struct role *r)
 {
 	if (!r->lost_ms)
 		r->lost_ms = now_ms();
+}
+
+static void serves(struct role *r)
+{
+	r->served_ms = now_ms();
+	r->lost_ms = 0;
 }
 
 /*
@@ -137,7 +146,7 @@ static void device_back(struct role *r, uint32_t process)
 		return;
 	if (r->lost_ms)
 		complain("%s is back after %llu ms", r->name, (unsigned long long)(now_ms() - r->lost_ms));
-	r->lost_ms = 0;
+	serves(r);
 }
 
 /* Return: was there a message? */
@@ -156,6 +165,8 @@ static bool core_message(struct watch *w)
 	switch (msg.type) {
 	case CONTROL_RUNNING:
 		w->running = true;
+		for (unsigned int i = 0; i < w->l->roles; i++)
+			serves(&w->l->role[i]);
 		/* fall through */
 	case CONTROL_ALIVE:
 		w->l->alive_ms = now_ms();
@@ -175,7 +186,10 @@ static bool core_message(struct watch *w)
 	return true;
 }
 
-/* How a child ended. Of a role that a signal killed, its minder (policy/enter.c) says so with 128 + signal. */
+/*
+ * How a child ended. Of a role that a signal killed, its minder (policy/enter.c) says so with 128 + signal; a role that ends itself with such a
+ * status is not believed there.
+ */
 static void reap(pid_t pid, siginfo_t *info)
 {
 	*info = (siginfo_t){ 0 };
@@ -207,10 +221,47 @@ static void core_died(struct watch *w)
 
 /* --- roles --- */
 
-static void give_up(struct watch *w, struct role *r)
+static void give_up(struct watch *w, struct role *r, const char *why)
 {
-	complain("%s died %d times within %d s: the guest goes on without it", r->name, STRIKES_MAX, STRIKES_MS / 1000);
+	complain("%s %s: the guest goes on without it (kill -USR1 %d: try it again)", r->name, why, (int)getpid());
+	r->given_up = true;
+	r->wanted = false;
 	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), -1);
+}
+
+/* Count the end of a role's process. Return: will there be another one? */
+static bool count_death(struct watch *w, struct role *r, bool own_fault)
+{
+	static char often[64];
+	uint64_t now = now_ms(), served = r->served_ms ? (r->lost_ms ? r->lost_ms : now) - r->served_ms : 0;
+	int pause = restart_pause(&r->restarts, now, served, own_fault);
+
+	r->served_ms = 0;
+	r->died_ms = now;
+	without(r);
+	if (pause < 0) {
+		if (r->restarts.strikes >= RESTART_STRIKES)
+			snprintf(often, sizeof(often), "died %d times within %d s", RESTART_STRIKES, RESTART_STRIKES_MS / 1000);
+		else
+			snprintf(often, sizeof(often), "died %d times and hardly served in between", RESTART_DEBT_MAX + 1);
+		give_up(w, r, often);
+		return false;
+	}
+	r->start_at_ms = now + (uint64_t)pause;
+	r->wanted = true;
+	r->undrained = false;
+	return true;
+}
+
+/* Return: what is said of the next start. */
+static const char *when(const struct role *r)
+{
+	static char text[48];
+
+	if (r->start_at_ms <= r->died_ms)
+		return "starting it again";
+	snprintf(text, sizeof(text), "starting it again in %llu ms", (unsigned long long)(r->start_at_ms - r->died_ms));
+	return text;
 }
 
 static void restart(struct watch *w, struct role *r)
@@ -219,40 +270,45 @@ static void restart(struct watch *w, struct role *r)
 	close_fd(&r->drain);
 	r->process++;
 	if (spawn_role(w->l, r)) {
-		give_up(w, r);
+		close_fd(&r->socket);
+		close_fd(&r->drain);
+		if (count_death(w, r, false))
+			complain("%s could not be started: %s", r->name, when(r));
 		return;
 	}
 	send_core(w, CONTROL_CONNECT, (uint32_t)(r - w->l->role), r->socket);
 	close_fd(&r->socket);
 }
 
+/* The user's order: whatever was given up gets another chance. */
+static void take_back(struct watch *w)
+{
+	for (unsigned int i = 0; i < w->l->roles; i++) {
+		struct role *r = &w->l->role[i];
+
+		if (!r->given_up)
+			continue;
+		complain("%s is tried again, as you wish", r->name);
+		r->given_up = r->undrained = false;
+		r->restarts = (struct restarts){ 0 };
+		r->start_at_ms = r->died_ms = now_ms();
+		r->wanted = true;
+	}
+}
+
 static void describe_death(const struct role *r, const siginfo_t *info)
 {
 	if (info->si_code == CLD_EXITED)
-		complain("%s ended with status %d: starting it again", r->name, info->si_status);
+		complain("%s ended with status %d: %s", r->name, info->si_status, when(r));
 	else if (info->si_status == SIGSYS)
-		complain("%s made a system call that its filter forbids, and was killed: starting it again", r->name);
+		complain("%s made a system call that its filter forbids, and was killed: %s", r->name, when(r));
 	else
-		complain("%s was killed by signal %d (%s): starting it again", r->name, info->si_status,
-			 strsignal(info->si_status));
-}
-
-/* Count a death. Return: was it one too many? */
-static bool strike(struct role *r)
-{
-	uint64_t now = now_ms();
-
-	if (!r->strikes || now - r->first_strike_ms > STRIKES_MS) {
-		r->strikes = 0;
-		r->first_strike_ms = now;
-	}
-	return ++r->strikes >= STRIKES_MAX;
+		complain("%s was killed by signal %d (%s): %s", r->name, info->si_status, strsignal(info->si_status), when(r));
 }
 
 static void role_died(struct watch *w, struct role *r)
 {
 	siginfo_t info;
-	bool own_fault;
 
 	reap(r->pid, &info);
 	r->pid = 0;
@@ -270,14 +326,40 @@ static void role_died(struct watch *w, struct role *r)
 		finish(w, EXIT_ROLE + (int)r->kind, "%s could not be started", r->name);
 		return;
 	}
-	own_fault = r->blamed || info.si_code == CLD_EXITED || info.si_status != SIGKILL;
-	if (own_fault && strike(r)) {
-		give_up(w, r);
+	if (count_death(w, r, r->blamed || info.si_code == CLD_EXITED || info.si_status != SIGKILL))
+		describe_death(r, &info);
+}
+
+/* Its last process is dead, and the kernel still works for it. Nothing may be started beside that; the driver is told when it takes long. */
+static void look_at_drain(struct watch *w, struct role *r, uint64_t now)
+{
+	if (r->undrained || now - r->died_ms < UNDRAINED_MS)
 		return;
+	r->undrained = true;
+	complain("%s: the last I/O of its dead process is not over after %d s: the guest's driver is told; it is started again when it is over",
+		 r->name, UNDRAINED_MS / 1000);
+	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), -1);
+}
+
+/* Return: milliseconds until something is due for a role that waits to be started, -1: nothing is. */
+static int look_at_waiting(struct watch *w, uint64_t now)
+{
+	int next = -1, ms;
+
+	for (unsigned int i = 0; i < w->l->roles; i++) {
+		struct role *r = &w->l->role[i];
+
+		if (!r->wanted)
+			continue;
+		if (now >= r->start_at_ms && r->drain < 0)
+			restart(w, r);	/* there was no process to wait for */
+		else if (now >= r->start_at_ms)
+			look_at_drain(w, r, now);
+		ms = now < r->start_at_ms ? (int)(r->start_at_ms - now) : r->undrained ? -1 : 1000;
+		if (ms >= 0 && (next < 0 || ms < next))
+			next = ms;
 	}
-	describe_death(r, &info);
-	without(r);
-	r->wanted = true;
+	return next;
 }
 
 /* --- the loop --- */
@@ -298,6 +380,8 @@ static void signalled(struct watch *w)
 		return;
 	if (info.ssi_signo == SIGWINCH)
 		pass_window_size(w->l);
+	else if (info.ssi_signo == SIGUSR1)
+		take_back(w);
 	else
 		finish(w, 128 + (int)info.ssi_signo, "ended by signal %u (%s)", info.ssi_signo, strsignal((int)info.ssi_signo));
 }
@@ -361,31 +445,92 @@ static void reap_adopted(const struct launch *l)
 	}
 }
 
+/* --- what is said --- */
+
+static struct log_source *source(struct launch *l, unsigned int i)
+{
+	return i == 0 ? &l->core_log : i == 1 ? &l->guest_log : &l->role[i - 2].log;
+}
+
+static unsigned int sources(const struct launch *l)
+{
+	return 2 + l->roles;
+}
+
+static void read_logs(struct launch *l)
+{
+	uint64_t now = now_ms();
+
+	for (unsigned int i = 0; i < sources(l); i++)
+		log_read(source(l, i), now);
+	log_write();
+}
+
+/* Return: milliseconds until an unfinished line is to be written, -1: there is none. */
+static int unfinished(struct launch *l)
+{
+	uint64_t now = now_ms();
+	int next = -1;
+
+	for (unsigned int i = 0; i < sources(l); i++)
+		next = sooner(next, log_due(source(l, i), now));
+	return next;
+}
+
+/* Where turn() looks for what in its set. */
+enum { AT_SIGNALS, AT_CONTROL, AT_CORE, AT_LOG, AT_CORE_LOG, AT_GUEST_LOG, AT_ROLES };
+enum { AT_PID, AT_DRAIN, AT_ROLE_LOG, ROLE_FDS };
+
+static struct pollfd wait_on(int fd, bool wanted, short events)
+{
+	return (struct pollfd){ .fd = wanted && fd > 0 ? fd : -1, .events = events };
+}
+
+static unsigned int poll_set(const struct watch *w, struct pollfd *p)
+{
+	const struct launch *l = w->l;
+	uint64_t now = now_ms();
+
+	p[AT_SIGNALS] = wait_on(w->signals, true, POLLIN);
+	p[AT_CONTROL] = wait_on(l->control, true, POLLIN);
+	p[AT_CORE] = wait_on(l->core_pidfd, true, POLLIN);
+	p[AT_LOG] = wait_on(log_stuck(), true, POLLOUT);
+	p[AT_CORE_LOG] = wait_on(l->core_log.fd, true, POLLIN);
+	p[AT_GUEST_LOG] = wait_on(l->guest_log.fd, true, POLLIN);
+	for (unsigned int i = 0; i < l->roles; i++) {
+		const struct role *r = &l->role[i];
+		struct pollfd *at = &p[AT_ROLES + ROLE_FDS * i];
+
+		at[AT_PID] = wait_on(r->pidfd, r->pid, POLLIN);
+		at[AT_DRAIN] = wait_on(r->drain, r->wanted && now >= r->start_at_ms, 0);
+		at[AT_ROLE_LOG] = wait_on(r->log.fd, true, POLLIN);
+	}
+	return AT_ROLES + ROLE_FDS * l->roles;
+}
+
 static void turn(struct watch *w)
 {
 	struct launch *l = w->l;
-	struct pollfd p[3 + 2 * GUEST_DEVICES] = {
-		{ .fd = w->signals, .events = POLLIN }, { .fd = l->control, .events = POLLIN },
-		{ .fd = l->core_pidfd, .events = POLLIN },
-	};
+	struct pollfd p[AT_ROLES + ROLE_FDS * GUEST_DEVICES];
+	unsigned int n = poll_set(w, p);
+	int ms = sooner(sooner(end_hung(l), watch_core(w)), sooner(look_at_waiting(w, now_ms()), unfinished(l)));
 
-	for (unsigned int i = 0; i < l->roles; i++) {
-		p[3 + 2 * i] = (struct pollfd){ .fd = l->role[i].pid ? l->role[i].pidfd : -1, .events = POLLIN };
-		p[4 + 2 * i] = (struct pollfd){ .fd = l->role[i].wanted ? l->role[i].drain : -1 };
-	}
-	if (poll(p, 3 + 2 * l->roles, sooner(end_hung(l), watch_core(w))) < 0)
+	if (poll(p, n, ms) < 0)
 		return;
-	if (p[0].revents)
+	read_logs(l);	/* what a process said comes before what is said of its end */
+	if (p[AT_SIGNALS].revents)
 		signalled(w);
-	if (p[1].revents)
+	if (p[AT_CONTROL].revents)
 		core_message(w);
-	if (p[2].revents && l->core_pid)
+	if (p[AT_CORE].revents && l->core_pid)
 		core_died(w);
 	reap_adopted(l);
 	for (unsigned int i = 0; i < l->roles && !w->over; i++) {
-		if (p[3 + 2 * i].revents)
+		const struct pollfd *at = &p[AT_ROLES + ROLE_FDS * i];
+
+		if (at[AT_PID].revents)
 			role_died(w, &l->role[i]);
-		if (p[4 + 2 * i].revents)
+		if (at[AT_DRAIN].revents)
 			restart(w, &l->role[i]);
 	}
 }
@@ -455,6 +600,8 @@ static void end_all(struct launch *l)
 	until = now_ms() + DRAIN_MS;
 	for (unsigned int i = 0; i < l->roles; i++)
 		wait_drain(&l->role[i], until);
+	for (unsigned int i = 0; i < sources(l); i++)
+		log_last(source(l, i), now_ms());
 }
 
 static int take_signals(void)
@@ -467,6 +614,7 @@ static int take_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGUSR1);
 	/* nohup(1): a guest that shall outlive its terminal. A blocked signal would come even though it is ignored. */
 	if (!sigaction(SIGHUP, NULL, &hup) && hup.sa_handler != SIG_IGN)
 		sigaddset(&set, SIGHUP);

@@ -6,6 +6,7 @@ cd "$(dirname "$0")" || exit 1
 PATH=$PWD:$PATH
 err=/tmp/err out=/tmp/out
 mkdir -p /tmp
+own='^[0-9TZ:.-]* *lguest-run: '	# its sentences; once the guest is started, with their time
 
 ok() { echo "ok $*"; }
 not_ok() { echo "not ok $*"; tail -n 40 $err $out 2>/dev/null | tr -d '\r' | sed 's/^/# /'; }

@@ -9,7 +9,7 @@ K="--kernel probe --console none"
 
 # verdict STATUS WANTED TEXT NAME: the status, and one line on standard error, which has TEXT
 verdict() {
-	if [ "$1" = "$2" ] && grep -q "^lguest-run: .*$3" $err && [ "$(wc -l <$err)" = 1 ]; then ok "$4"
+	if [ "$1" = "$2" ] && grep -q "$own.*$3" $err && [ "$(wc -l <$err)" = 1 ]; then ok "$4"
 	else echo "# status $1, wanted $2 and one line with '$3'"; not_ok "$4"; fi
 }
 wrong() { want=$1 text=$2 name=$3; shift 3; lguest-run "$@" >$out 2>$err </dev/null; verdict $? $want "$text" "$name"; }

@@ -14,7 +14,7 @@ say() { if [ "$1" = 0 ]; then echo "ok recovery: $2"; else echo "not ok recovery
 # The process of a role: the one with its name whose parent, the minder, has it too
 role() { ps -o pid,ppid,args | awk -v n="guest:$1 " 'index($0 " ", n) { name[$1] = 1; parent[$1] = $2 } END { for (p in name) if (name[parent[p]]) print p }'; }
 
-backs() { grep -c "^lguest-run: $1 is back" $err; }
+backs() { grep -c "^[0-9TZ:.-]* lguest-run: $1 is back" $err; }
 
 # await SECONDS TEXT FILE
 await() {
@@ -111,7 +111,7 @@ done
 # recoveries LINES WHAT: how long the guest was without each, in these lines of lguest-run
 recoveries() {
 	for r in block0 net0 console0; do
-		sed -n "$1 s/^lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r $2" '{ a[NR] = $1 }
+		sed -n "$1 s/^[0-9TZ:.-]* lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r $2" '{ a[NR] = $1 }
 			END { if (NR) print "# recovery of " r ": median " a[int((NR + 1) / 2)] " ms, worst " a[NR] " ms, of " NR }'
 	done
 }

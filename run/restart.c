@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/*L:153
+ * restart.c: the price of a death (restart.h). It may compute.
+ */
+#include "run/restart.h"
+
+static bool strike(struct restarts *r, uint64_t now)
+{
+	if (!r->strikes || now - r->first_strike_ms > RESTART_STRIKES_MS) {
+		r->strikes = 0;
+		r->first_strike_ms = now;
+	}
+	return ++r->strikes >= RESTART_STRIKES;
+}
+
+/* Over hours even a role that serves a little between its deaths may not die often. Return: is the store empty? */
+static bool overdrawn(struct restarts *r, uint64_t now)
+{
+	uint64_t back = (now - r->spent_ms) / RESTART_STORE_MS;
+
+	if (!r->spent)
+		r->spent_ms = now;
+	else
+		r->spent_ms += back * RESTART_STORE_MS;
+	r->spent = back < r->spent ? r->spent - (unsigned int)back : 0;
+	if (r->spent >= RESTART_STORE)
+		return true;
+	r->spent++;
+	return false;
+}
+
+int restart_pause(struct restarts *r, uint64_t now, uint64_t served, bool own_fault)
+{
+	uint64_t paid = served / RESTART_PAYS_MS;
+	int pause = 0;
+
+	r->debt = paid < r->debt ? r->debt - (unsigned int)paid : 0;
+	if (own_fault && strike(r, now))
+		return -1;
+	if (++r->debt > RESTART_DEBT_MAX)
+		return -1;
+	if (r->debt > 1)
+		pause = RESTART_PAUSE_MS << (r->debt - 2);
+	if (overdrawn(r, now) && pause < RESTART_STORE_MS)
+		pause = RESTART_STORE_MS;
+	return pause < RESTART_PAUSE_MAX_MS ? pause : RESTART_PAUSE_MAX_MS;
+}
