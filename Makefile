@@ -10,7 +10,7 @@ PKG_CONFIG ?= pkg-config
 prefix ?= /usr/local
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
-CPPFLAGS_ALL := -D_GNU_SOURCE -Ikmod/include/uapi -I.
+CPPFLAGS_ALL := -D_GNU_SOURCE -Ikmod/include/uapi -I. -Ibuild/include
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -fPIE
@@ -20,6 +20,12 @@ LDFLAGS_ALL := $(LDFLAGS_$(V)) $(LDFLAGS)
 
 PROGRAMS :=
 .DEFAULT_GOAL := all
+
+# One version for programs, module and manual pages: the file VERSION.
+VERSION_H := build/include/version.h
+$(VERSION_H): VERSION
+	@mkdir -p $(@D)
+	@printf '#define LGUEST_VERSION "%s"\n' "$$(cat VERSION)" > $@
 
 # A program is named once, with its objects and libraries:
 #   $(eval $(call program,lguest-core,core/core.o core/memory.o,-pthread))
@@ -34,18 +40,33 @@ include policy/build.mk ipc/build.mk devices/build.mk core/build.mk run/build.mk
 include kmod/build.mk guest/build.mk
 include tests/build.mk
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c | $(VERSION_H)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 -include $(shell [ -d $(B) ] && find $(B) -name '*.d')
 
-.PHONY: all programs help clean
+.PHONY: all programs dist lint hooks help clean
 all: programs ## build every program and the module
 programs: $(PROGRAMS)
 
 clean: ## remove what was built (caches outside the tree stay)
 	rm -rf build
 
+dist: ## build/lguest-VERSION.tar.xz from the last commit
+	@scripts/dist build
+
+lint: $(VERSION_H) ## clang-tidy, cppcheck, shellcheck, mandoc (sparse: make check-module)
+	@scripts/lint
+
+hooks: ## a commit-msg hook for this checkout: subject below 72 characters, and a body
+	@ln -sf "$(CURDIR)/scripts/hooks/commit-msg" "$$(git rev-parse --git-path hooks)/commit-msg"
+
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' ' \
+		$$1 ~ /^bench/ { m = m line($$1, $$2); next } \
+		$$1 ~ /^(check|lint|mission|recovery|launch|linux|fuzz)/ { c = c line($$1, $$2); next } \
+		$$1 ~ /^(run|all|guest|module|install|uninstall|module-install|help)$$/ { u = u line($$1, $$2); next } \
+		{ d = d line($$1, $$2) } \
+		function line(name, what) { return sprintf("  %-16s %s\n", name, what) } \
+		END { printf "Build and use\n%s\nCheck\n%s\nMeasure\n%s\nDevelop\n%s", u, c, m, d }'

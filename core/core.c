@@ -27,6 +27,7 @@
 #include "core/loader.h"
 #include "core/vcpu.h"
 #include "policy/policy.h"
+#include "version.h"
 
 /* What the command line said; lguest-run writes it, so it is checked for mistakes, not for malice. */
 struct options {
@@ -423,7 +424,7 @@ static void parse(int argc, char **argv, struct options *o)
 	static const struct option longopts[] = {
 		{ "memory", required_argument, NULL, 'm' }, { "cmdline", required_argument, NULL, 'c' },
 		{ "initrd", no_argument, NULL, 'i' }, { "device", required_argument, NULL, 'd' },
-		{ "print-policy", no_argument, NULL, 'p' }, { 0 },
+		{ "print-policy", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' }, { 0 },
 	};
 	int opt;
 
@@ -435,6 +436,7 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'i': o->initrd = true; break;
 		case 'd': add_device(o, optarg); break;
 		case 'p': exit(policy_print(&policy_core, stdout) ? 1 : 0);
+		case 'v': exit(puts("lguest-core " LGUEST_VERSION) < 0);
 		default: fail(EXIT_USAGE, "lguest-core: unknown option");
 		}
 	}

@@ -21,6 +21,7 @@
 
 #include "devices/backend_internal.h"
 #include "policy/policy.h"
+#include "version.h"
 
 enum { EXIT_HUNG_UP = 0, EXIT_RESOURCE = 1, EXIT_USAGE = 2, EXIT_PROTOCOL = 3, EXIT_LEFT = 4 };
 enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_HELP, OPT_VERSION };
@@ -147,7 +148,7 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		help(be->ops);
 		return 1;
 	case OPT_VERSION:
-		printf("%s 1.0\n", be->ops->name);
+		printf("%s " LGUEST_VERSION "\n", be->ops->name);
 		return 1;
 	case '?':
 		fprintf(stderr, "Try '%s --help'.\n", be->ops->name);

@@ -127,3 +127,6 @@ module_init(lg_init);
 module_exit(lg_exit);
 MODULE_DESCRIPTION("lguest: run 64-bit Linux guests without VT-x or SVM");
 MODULE_LICENSE("GPL");
+#ifdef LGUEST_VERSION
+MODULE_VERSION(LGUEST_VERSION);
+#endif

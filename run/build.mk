@@ -34,7 +34,7 @@ JSON_FILES := $(wildcard devices/*/50-lguest-*.json)
 install: launch-programs ## programs, manual pages, udev rule, limits, descriptions (prefix=/usr/local DESTDIR=)
 	install -d $(INSTALL_BIN) $(INSTALL_MAN) $(INSTALL_JSON)
 	install -m 755 $(LAUNCH_PROGRAMS) $(INSTALL_BIN)
-	install -m 644 $(MAN_PAGES) $(INSTALL_MAN)
+	for f in $(MAN_PAGES); do sed "s,@VERSION@,$$(cat VERSION)," $$f > $(INSTALL_MAN)/$${f##*/} && chmod 644 $(INSTALL_MAN)/$${f##*/} || exit 1; done
 	for f in $(JSON_FILES); do sed 's,@bindir@,$(prefix)/bin,' $$f > $(INSTALL_JSON)/$${f##*/} && chmod 644 $(INSTALL_JSON)/$${f##*/} || exit 1; done
 	install -D -m 644 run/install/70-lguest.rules $(INSTALL_UDEV)
 	install -D -m 644 run/install/lguest.conf $(INSTALL_LIMITS)

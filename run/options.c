@@ -20,6 +20,7 @@
 #include "core/exit.h"
 #include "run/launch.h"
 #include "run/text.h"
+#include "version.h"
 
 #define MEMORY_DEFAULT	(256ull << 20)
 
@@ -335,7 +336,7 @@ static const struct plain_option plain_options[] = {
 
 static int unknown_option(const char *name)
 {
-	const char *words[DEVICE_OPTIONS + PLAIN_OPTIONS + 2], *near;
+	const char *words[DEVICE_OPTIONS + PLAIN_OPTIONS + 3], *near;
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < PLAIN_OPTIONS; i++)
@@ -343,6 +344,7 @@ static int unknown_option(const char *name)
 	for (unsigned int i = 0; i < DEVICE_OPTIONS; i++)
 		words[n++] = device_options[i].name;
 	words[n++] = "help";
+	words[n++] = "version";
 	words[n] = NULL;
 	near = text_nearest(name, words);
 	return near ? wrong("there is no option --%s: did you mean --%s?", name, near) : wrong("there is no option --%s", name);
@@ -507,7 +509,7 @@ static void help(void)
 	     "  window=SIZE         memory shared with its process, which sees nothing else of the guest\n"
 	     "  dma=direct          let its process see all of the guest's memory instead\n\n"
 	     "Three times ctrl-C within a second ends the guest. The exit status is the guest's own, or, from 100 on,\n"
-	     "says what went wrong: see lguest-run(1).");
+	     "says what went wrong: see lguest-run(1). --version prints the version.");
 }
 
 /* A console is there unless it was said otherwise. */
@@ -544,6 +546,10 @@ int options_parse(struct launch *l, int argc, char **argv)
 
 		if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
 			help();
+			return -1;
+		}
+		if (!strcmp(name, "--version")) {
+			puts("lguest-run " LGUEST_VERSION);
 			return -1;
 		}
 		if (!strncmp(name, "--help=", 7))

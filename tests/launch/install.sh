@@ -24,6 +24,8 @@ installed() {
 		[ $p = core ] && option=--print-policy || option=--help	# what each answers without a guest
 		"$to$prefix/bin/lguest-$p" $option >/dev/null 2>"$log"
 		check $? "$prefix: lguest-$p is there"
+		[ "$("$to$prefix/bin/lguest-$p" --version 2>"$log")" = "lguest-$p $(cat VERSION)" ]
+		check $? "$prefix: lguest-$p --version is the file VERSION's"
 	done
 	for page in docs/man/*.1; do
 		page=$to$prefix/share/man/man1/${page##*/}
@@ -31,6 +33,8 @@ installed() {
 		if ! command -v man >/dev/null; then [ -s "$page" ] && ok "$name # SKIP no man here" || not_ok "$name"; continue; fi
 		LC_ALL=C.UTF-8 man --warnings -l "$page" 2>"$log" >/dev/null && [ ! -s "$log" ]
 		check $? "$name"
+		grep -q "lguest $(cat VERSION)" "$page" 2>"$log"
+		check $? "$prefix: ${page##*/} has the version"
 	done
 	n=0
 	for f in "$to$prefix"/share/qemu/vhost-user/50-lguest-*.json; do
@@ -57,6 +61,8 @@ installed /usr/local /etc
 installed /usr /usr/lib
 make module-install DESTDIR="$root/m"
 check $? "make module-install"
+[ "$(modinfo -F version kmod/lg.ko)" = "$(cat VERSION)" ]
+check $? "lg.ko says the file VERSION's version"
 release=$(modinfo -F vermagic kmod/lg.ko | cut -d' ' -f1)
 cmp kmod/lg.ko "$root/m/lib/modules/$release/updates/lg.ko" 2>"$log"
 check $? "lg.ko is in the folder of its kernel, $release"
