@@ -10,7 +10,7 @@ set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
 packages=systemd-sysv,dbus,login,iproute2,iputils-ping,e2fsprogs,wget,busybox
-key=$(cat "$0" | sha256sum | cut -c1-12)
+key=$(sha256sum <"$0" | cut -c1-12)
 image=$CACHE/debian-$key.squashfs
 
 [ -s "$image" ] && { echo "$image"; exit 0; }
@@ -36,7 +36,7 @@ ln -sf /usr/lib/systemd/system/console-getty.service "$root/etc/systemd/system/g
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
 	rm -f "$root/etc/systemd/system/"*".wants/$unit"
 done
-rm -rf "$root/var/cache/apt/"* "$root/var/lib/apt/lists/"* "$root/dev/"* "$root/usr/share/doc/"* "$root/usr/share/locale/"*
+rm -rf "${root:?}/var/cache/apt/"* "${root:?}/var/lib/apt/lists/"* "${root:?}/dev/"* "${root:?}/usr/share/doc/"* "${root:?}/usr/share/locale/"*
 mksquashfs "$root" "$tmp/image" -quiet -no-progress -comp gzip -no-xattrs >&2
 mv "$tmp/image" "$image"
 echo "$image"

@@ -24,11 +24,12 @@ packages_of() {
 	bochs)	 echo g++ make patch xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ patch ;;
 	bench)	 echo fio qemu-utils qemu-system-common ;;
+	lint)	 echo clang-tidy cppcheck shellcheck mandoc ;;
 	interop) echo mmdebstrap e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;
 	*)	 return 1 ;;
 	esac
 }
-ALL='build host kmod guest devices bochs fuzz interop bench'
+ALL='build host kmod guest devices bochs fuzz interop bench lint'
 
 die() { echo "deps: $*" >&2; exit 1; }
 

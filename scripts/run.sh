@@ -66,7 +66,8 @@ in_the_test_host() {
 	local files=(--file "kmod/lg.ko:/lg.ko" --file "$vmlinux:/guest/vmlinux" --file "$work/initramfs:/guest/initramfs") p
 	for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=(--file "$B/$p:/bin/lguest/$p"); done
 	[ -n "$command" ] || cmdline="$cmdline $address"
-	local load="modprobe tun; insmod /lg.ko" run="/bin/lguest/lguest-run $(options /guest | tr '\n' ' ') --cmdline '$cmdline'"
+	local load="modprobe tun; insmod /lg.ko" run
+	run="/bin/lguest/lguest-run $(options /guest | tr '\n' ' ') --cmdline '$cmdline'"
 	say "this machine has no /dev/lguest: starting the emulated host"
 	if [ -n "$command" ]; then
 		exec tests/host/run --mem $((memory * 2 + 512)) "${files[@]}" --timeout "${TIMEOUT:-300}" -- \

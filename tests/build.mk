@@ -12,3 +12,10 @@ CHECKS += journey
 $(R)/journey.tap:
 	@mkdir -p $(@D)
 	scripts/journey --check > $@ || [ -s $@ ]
+
+# What the linters say, one line for each
+CHECKS += lint
+.PHONY: $(R)/lint.tap
+$(R)/lint.tap: $(VERSION_H)
+	@mkdir -p $(@D)
+	scripts/lint > $@ || grep -q "^not ok" $@

@@ -7,7 +7,7 @@
 #
 #	seeded.sh LG.KO LGTEST
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 ko=$1 lgtest=$2
 tests="lose-lost roots-5 roots-300 root-drop busy pair overlap overlap-text"
 work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)

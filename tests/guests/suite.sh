@@ -5,7 +5,7 @@
 # again and again, unload, and what the kernel's log says. TAP on standard output. It judges nothing else.
 #
 #	suite.sh [--short] [--repeat N]		N times for the hostile tests (default 0: only within --all)
-cd "$(dirname "$0")"
+cd "$(dirname "$0")" || exit 1
 short= repeat=0
 while [ $# -gt 0 ]; do
 	case $1 in

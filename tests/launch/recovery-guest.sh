@@ -5,7 +5,7 @@
 # What was found is printed when the console's lines have ended.
 PATH=/bin
 export LD_LIBRARY_PATH=/fio
-cd /tmp
+cd /tmp || exit 1
 stty -echo
 dmesg -n 1
 ip link set eth0 up

@@ -10,7 +10,7 @@
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
 #	host.sh kills N		lguest-core killed N times, at random instants of boot and load
-cd "$(dirname "$0")"
+cd "$(dirname "$0")" || exit 1
 failed=0
 say() { if [ "$1" = 0 ]; then echo "ok linux: $2"; else echo "not ok linux: $2"; failed=1; fi; }
 

@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 for series; do
 	copy=$work/$series
 	mkdir "$copy"
-	git ls-files kmod | sed 's,^kmod/,,' | (cd kmod && cpio --quiet -pdm "$copy")
+	find kmod -name '*.[chS]' ! -name '*.mod.c' -o -name Kbuild | sed 's,^kmod/,,' | (cd kmod && cpio --quiet -pdm "$copy")
 	make -C "$(tests/host/headers.sh "$series")" M="$copy" W=1 C=2 modules >"$work/log" 2>&1
 	status=$?
 	if [ $status = 0 ] && ! grep -iE 'warning|error' "$work/log" >&2; then echo "ok module: $series, W=1 and sparse"
