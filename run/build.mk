@@ -1,5 +1,5 @@
 # lguest-run starts and watches everything; `make run` and installing.
-RUN_OBJS := run/options.o run/text.o run/explain.o run/resources.o run/log.o run/restart.o run/spawn.o run/life.o run/supervise.o run/terminal.o
+RUN_OBJS := run/options.o run/text.o run/cmdline.o run/explain.o run/resources.o run/log.o run/restart.o run/spawn.o run/life.o run/supervise.o run/terminal.o
 
 $(eval $(call program,lguest-run,run/run.o $(RUN_OBJS) devices/net/tap_owner.o))
 

@@ -116,6 +116,12 @@ const char *role_type(const struct role *r);
 /** options_parse() - the command line (and the files it names). Return: 0, or an exit status after complain(). -1: exit 0. */
 int options_parse(struct launch *l, int argc, char **argv);
 
+/** cmdline_build() - the command line that lguest-core is given, cut at @size. Return: its whole length. */
+size_t cmdline_build(const struct launch *l, char *buf, size_t size);
+
+/** cmdline_check() - has the kernel room for it and for what the core adds? Return: 0, or an exit status after complain(). */
+int cmdline_check(const struct launch *l);
+
 /** resources_open() - open all that the command line names. Return: 0, or an exit status after complain(). */
 int resources_open(struct launch *l);
 

@@ -24,6 +24,13 @@
 
 #define MEMORY_DEFAULT	(256ull << 20)
 
+/*
+ * A guest's kernel gives a window out in sets of this size (IO_TLB_SEGSIZE slots of swiotlb): what is left behind the last whole set it
+ * would take for a whole one too, and so hand out memory behind the window.
+ */
+#define WINDOW_SET	(256ull << 10)
+#define WINDOW_MAX	(256ull << 20)
+
 static char sentence[8192];	/* two paths and some words */
 
 static void patience_over(int sig)
@@ -95,31 +102,40 @@ static const char *const key_name[KEYS] = { "ro", "direct", "serial", "mac", "un
 
 /**
  * struct device_option - an option that adds a device
- * @keys: which keys it takes, @window: default size of its window
+ * @keys: which keys it takes, @window: default size of its window, @least: the least that its driver gets on with
  * @needs_path: its first word is an object
  */
 struct device_option {
 	const char *name;
 	enum role_kind kind;
 	unsigned int keys;
-	uint64_t window;
+	uint64_t window, least;
 	bool needs_path;
 	const char *help;
 };
 
+/*
+ * The least windows. A block driver asks for 1280 KiB at once, in segments each of which may need the better half of a set; a request
+ * that does not fit would be tried again for ever. Console and net drivers fill their rings with buffers of a page each,
+ * 256 of them, and what they send must find room beside these.
+ */
+#define LEAST_BLOCK	(3ull << 20)
+#define LEAST_NET	(2ull << 20)
+#define LEAST_CONSOLE	(1280ull << 10)
+#define LEAST_RNG	WINDOW_SET
+
 static const struct device_option device_options[] = {
-	{ "block", ROLE_BLOCK, KEYS_ALWAYS | KEY(RO) | KEY(DIRECT) | KEY(SERIAL), 8 << 20, true,
+	{ "block", ROLE_BLOCK, KEYS_ALWAYS | KEY(RO) | KEY(DIRECT) | KEY(SERIAL), 8 << 20, LEAST_BLOCK, true,
 	  "[ro:]IMAGE[,ro][,direct][,serial=TEXT]   a disk: an image file or a block device;\n"
 	  "                       ro = read-only, direct = past the host's page cache" },
-	{ "net", ROLE_NET, KEYS_ALWAYS | KEY(MAC) | KEY(UNOWNED), 4 << 20, true,
+	{ "net", ROLE_NET, KEYS_ALWAYS | KEY(MAC) | KEY(UNOWNED), 4 << 20, LEAST_NET, true,
 	  "TAP[,mac=ADDRESS][,unowned]   a network card on an existing tap interface;\n"
 	  "                       unowned = also one that any user of this host may attach to" },
-	/* Linux fills two queues with pages: 256 each, as many as they have entries. */
-	{ "console", ROLE_CONSOLE, KEYS_ALWAYS, 4 << 20, true,
+	{ "console", ROLE_CONSOLE, KEYS_ALWAYS, 4 << 20, LEAST_CONSOLE, true,
 	  "stdio|none|FILE   the guest's console: this terminal (the default), nothing,\n"
 	  "                       or a file or device that it is written to" },
-	{ "rng", ROLE_RNG, KEYS_ALWAYS, 256 << 10, false, "                  a source of random numbers" },
-	{ "vhost-user", ROLE_FOREIGN, KEYS_ALWAYS | KEY(SOCKET) | KEY(TYPE), 8 << 20, false,
+	{ "rng", ROLE_RNG, KEYS_ALWAYS, 256 << 10, LEAST_RNG, false, "                  a source of random numbers" },
+	{ "vhost-user", ROLE_FOREIGN, KEYS_ALWAYS | KEY(SOCKET) | KEY(TYPE), 8 << 20, 0, false,
 	  "socket=PATH,type=block|net|console|rng|fs   a device served by another program" },
 };
 #define DEVICE_OPTIONS (sizeof(device_options) / sizeof(device_options[0]))
@@ -146,9 +162,33 @@ static int unknown_key(const struct device_option *o, const char *key)
 
 static int set_window(const struct device_option *o, struct role *r, const char *value)
 {
-	if (!text_size(value, 1 << 20, &r->window) || r->window < 64 << 10 || r->window > 256 << 20 || r->window % GUEST_PAGE)
-		return wrong("--%s: window=%s is not a size from 64K to 256M", o->name, value);
+	if (!text_size(value, 1 << 20, &r->window) || !r->window)
+		return wrong("--%s: window=%s is not a size like 8M", o->name, value);
 	return 0;
+}
+
+/* What the driver of its type needs; of a file system's, as of a disk's. */
+static uint64_t least_window(const struct device_option *o, const struct role *r)
+{
+	static const struct { const char *type; uint64_t least; } least[] = {
+		{ "net", LEAST_NET }, { "console", LEAST_CONSOLE }, { "rng", LEAST_RNG },
+	};
+
+	for (unsigned int i = 0; !o->least && i < sizeof(least) / sizeof(least[0]); i++)
+		if (!strcmp(r->type, least[i].type))
+			return least[i].least;
+	return o->least ? o->least : LEAST_BLOCK;
+}
+
+/* When all keys are known: type= may come behind window=. */
+static int check_window(const struct device_option *o, const struct role *r)
+{
+	uint64_t least = least_window(o, r);
+
+	if (!r->window || (r->window >= least && r->window <= WINDOW_MAX && !(r->window % WINDOW_SET)))
+		return 0;
+	return wrong("--%s: window=%lluK is not a multiple of 256K from %lluK to 256M, which its driver in the guest needs", o->name,
+		     (unsigned long long)(r->window >> 10), (unsigned long long)(least >> 10));
 }
 
 static int set_dma(const struct device_option *o, struct role *r, const char *value)
@@ -242,6 +282,9 @@ static int add_device(struct launch *l, const struct device_option *o, char *tex
 	}
 	if (o->kind == ROLE_FOREIGN && (!r->path || !r->type))
 		return wrong("--vhost-user needs both socket=PATH and type=...");
+	err = check_window(o, r);
+	if (err)
+		return err;
 	name_role(l, r);
 	l->roles++;
 	return 0;
@@ -429,13 +472,40 @@ static char *trim(char *s)
 	return s;
 }
 
-/* "name value" or "name = value"; '#' begins a comment. */
+/* '#' begins a comment at the start of a line and behind a blank, but not within double quotes. */
+static void cut_comment(char *line)
+{
+	bool quoted = false;
+
+	for (char *c = line; *c; c++) {
+		quoted ^= *c == '"';
+		if (*c == '#' && !quoted && (c == line || c[-1] == ' ' || c[-1] == '\t')) {
+			*c = '\0';
+			return;
+		}
+	}
+}
+
+/* Quotes around the whole of a value are the file's; others are the value's own, as in a command line with key="a b". */
+static char *unquote(char *value)
+{
+	char *close = *value == '"' ? strchr(value + 1, '"') : NULL;
+
+	if (!close || close[1])
+		return value;
+	*close = '\0';
+	return value + 1;
+}
+
+/* "name value" or "name = value". */
 static int config_line(struct launch *l, const char *file, unsigned int number, char *line)
 {
-	char *name = trim(line), *value;
+	char *name, *value;
 	int err;
 
-	if (!*name || *name == '#')
+	cut_comment(line);
+	name = trim(line);
+	if (!*name)
 		return 0;
 	value = name + strcspn(name, " \t=");
 	if (*value) {
@@ -443,6 +513,9 @@ static int config_line(struct launch *l, const char *file, unsigned int number, 
 		value = trim(value);
 		if (*value == '=')
 			value = trim(value + 1);
+		if (*value == '"' && !strchr(value + 1, '"'))
+			return wrong("%s line %u: the quote before %s is not closed", file, number, value + 1);
+		value = unquote(value);
 	}
 	if (!strcmp(name, "config"))
 		return wrong("%s line %u: a configuration file cannot name another", file, number);
@@ -457,6 +530,12 @@ static int config_line(struct launch *l, const char *file, unsigned int number, 
 	if (err)
 		complain("that was line %u of %s", number, file);
 	return err;
+}
+
+/* Editors of other systems begin a file so (a byte order mark, in UTF-8). */
+static char *skip_mark(char *line, unsigned int number)
+{
+	return number == 1 && !strncmp(line, "\xef\xbb\xbf", 3) ? line + 3 : line;
 }
 
 static int load_config(struct launch *l, const char *path)
@@ -483,7 +562,7 @@ static int load_config(struct launch *l, const char *path)
 		if (!strchr(line, '\n') && !feof(f))
 			err = wrong("%s line %u has more than %d characters", path, number, CONFIG_LINE_MAX - 2);
 		else
-			err = config_line(l, path, number, line);
+			err = config_line(l, path, number, skip_mark(line, number));
 	}
 	if (!err && ferror(f)) {
 		complain("cannot read the configuration %s: %m%s", path, text_remedy(errno));
@@ -521,6 +600,23 @@ static int default_console(struct launch *l)
 		if (l->role[i].kind == ROLE_CONSOLE)
 			return 0;
 	return add_device(l, find_device("console"), stdio);
+}
+
+/* A terminal has one keyboard: two consoles on it would each get some of what is typed. */
+static int check_consoles(const struct launch *l)
+{
+	unsigned int stdio = 0, none = 0, all = 0;
+
+	for (unsigned int i = 0; i < l->roles; i++) {
+		if (l->role[i].kind != ROLE_CONSOLE)
+			continue;
+		all++;
+		stdio += !strcmp(l->role[i].path, "stdio");
+		none += !strcmp(l->role[i].path, "none");
+	}
+	if (stdio > 1)
+		return wrong("--console stdio is given %u times: a terminal can have one console; give the others a file each", stdio);
+	return none && all > 1 ? wrong("--console none is given beside another --console: leave one of them out") : 0;
 }
 
 static void drop_no_console(struct launch *l)
@@ -569,6 +665,8 @@ int options_parse(struct launch *l, int argc, char **argv)
 	if (!l->kernel)
 		return wrong("no kernel: --kernel FILE is needed");
 	err = default_console(l);
+	if (!err)
+		err = check_consoles(l);
 	drop_no_console(l);
-	return err;
+	return err ? err : cmdline_check(l);
 }

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <linux/fs.h>
 #include <linux/if_tun.h>
 
 #include "core/exit.h"
@@ -84,15 +85,19 @@ static const char *image_remedy(const struct role *r, int error)
 	return text_remedy(error);
 }
 
-/* O_EXCL: not a disk that this host has mounted, which two writers would destroy. O_NONBLOCK: a FIFO must not hold us; the role clears it. */
+/*
+ * O_EXCL: not a disk that this host has mounted, which two writers would destroy. Files do not mind it, and to ask first what the name
+ * means would be to ask about another file than the one that is opened. O_NONBLOCK: a FIFO must not hold us; the role clears it.
+ */
 static int image_flags(const struct role *r)
 {
-	int flags = O_NONBLOCK | (r->read_only ? O_RDONLY : O_RDWR) | (r->direct_io ? O_DIRECT : 0);
-	struct stat st;
+	return O_NONBLOCK | (r->read_only ? O_RDONLY : O_RDWR | O_EXCL) | (r->direct_io ? O_DIRECT : 0);
+}
 
-	if (!r->read_only && !stat(r->path, &st) && S_ISBLK(st.st_mode))
-		flags |= O_EXCL;
-	return flags;
+static int in_use(const struct role *r)
+{
+	complain("the image %s is in use by another guest or program: end it, or use a copy", r->path);
+	return EXIT_HOST;
 }
 
 /*
@@ -100,14 +105,34 @@ static int image_flags(const struct role *r)
  * outlives a role that dies, and ends with the last process that holds it. The role takes the other kind (fcntl), which is
  * QEMU's too: asked for here, since it starts later, and --check starts none.
  */
-static bool lock_image(const struct role *r)
+static int lock_image(const struct role *r)
 {
 	struct flock other = { .l_type = r->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
-	if (flock(r->resource[0], (r->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
-		return false;
-	/* A file system that has no such locks: then the role says so. */
-	return fcntl(r->resource[0], F_OFD_GETLK, &other) || other.l_type == F_UNLCK;
+	if (!flock(r->resource[0], (r->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) && !fcntl(r->resource[0], F_OFD_GETLK, &other))
+		return other.l_type == F_UNLCK ? 0 : in_use(r);
+	if (errno == EWOULDBLOCK)
+		return in_use(r);
+	complain("the image %s cannot be locked: %m (does its file system, or its server, know locks? use a copy elsewhere)", r->path);
+	return EXIT_HOST;
+}
+
+/* A disk needs a sector; a file can be made longer, a device has what it is bound to. */
+static int check_size(const struct role *r, const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	if (S_ISBLK(st->st_mode) && ioctl(r->resource[0], BLKGETSIZE64, &size)) {
+		complain("the size of %s cannot be read: %m", r->path);
+		return EXIT_FILE;
+	}
+	if (size >= SECTOR)
+		return 0;
+	if (S_ISBLK(st->st_mode))
+		complain("the block device %s is empty: bind it to something first (losetup, or put a medium in)", r->path);
+	else
+		complain("the image %s is smaller than one sector: make it as large as the disk shall be (truncate -s 1G %s)", r->path, r->path);
+	return EXIT_FILE;
 }
 
 static int open_image(struct role *r)
@@ -126,14 +151,8 @@ static int open_image(struct role *r)
 		complain("the image %s is neither a file nor a block device: name one of these", r->path);
 		return EXIT_FILE;
 	}
-	if (S_ISREG(st.st_mode) && st.st_size < SECTOR) {
-		complain("the image %s is smaller than one sector: make it as large as the disk shall be (truncate -s 1G %s)", r->path, r->path);
-		return EXIT_FILE;
-	}
-	if (lock_image(r))
-		return 0;
-	complain("the image %s is in use by another guest or program: end it, or use a copy", r->path);
-	return EXIT_HOST;
+	err = check_size(r, &st);
+	return err ? err : lock_image(r);
 }
 
 static int tap_failed(const struct role *r)

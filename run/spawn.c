@@ -61,6 +61,20 @@ static void give(struct process *p, int from, int to)
 	p->fd[p->fds++].to = to;
 }
 
+/*
+ * Locked memory is counted against this limit: as high as we may, in what we start. The core's is the guest's memory, and it says
+ * so when that is too much; a role's is its ring, which newer kernels (seen on 6.18) count for all processes of its user together.
+ */
+static void raise_memlock(void)
+{
+	struct rlimit want = { RLIM_INFINITY, RLIM_INFINITY }, have;
+
+	if (!setrlimit(RLIMIT_MEMLOCK, &want) || getrlimit(RLIMIT_MEMLOCK, &have))
+		return;
+	have.rlim_cur = have.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &have);
+}
+
 /* In the child. What we were started with, and forgot, is closed at exec like everything of ours. */
 static void __attribute__((noreturn)) become(const struct launch *l, const struct process *p, pid_t parent)
 {
@@ -72,6 +86,7 @@ static void __attribute__((noreturn)) become(const struct launch *l, const struc
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_HOST);
+	raise_memlock();
 	if (!p->huge)
 		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	setsid();
@@ -226,35 +241,6 @@ int spawn_role(struct launch *l, struct role *r)
 
 /* --- the core --- */
 
-/* Locked memory is counted against this limit: as high as we may. The core says so when it is not enough. */
-static void raise_memlock(void)
-{
-	struct rlimit want = { RLIM_INFINITY, RLIM_INFINITY }, have;
-
-	if (!setrlimit(RLIMIT_MEMLOCK, &want) || getrlimit(RLIMIT_MEMLOCK, &have))
-		return;
-	have.rlim_cur = have.rlim_max;
-	setrlimit(RLIMIT_MEMLOCK, &have);
-}
-
-static bool has_device(const struct launch *l, const char *type)
-{
-	for (unsigned int i = 0; i < l->roles; i++)
-		if (!strcmp(role_type(&l->role[i]), type))
-			return true;
-	return false;
-}
-
-/* What the user did not say himself and the devices make plain: where the console is, and the root file system. */
-static const char *core_cmdline(const struct launch *l, char *buf, size_t size)
-{
-	bool console = has_device(l, "console") && !strstr(l->cmdline, "console=");
-	bool root = has_device(l, "block") && !l->initrd && !strstr(l->cmdline, "root=");
-
-	snprintf(buf, size, "%s%s%s", console ? "console=hvc0 " : "", root ? "root=/dev/vda ro " : "", l->cmdline);
-	return buf;
-}
-
 int spawn_core(struct launch *l)
 {
 	char title[96], memory[24], device[GUEST_DEVICES][40], cmdline[GUEST_CMDLINE_MAX + 64];
@@ -272,7 +258,8 @@ int spawn_core(struct launch *l)
 	arg(&p, "--memory");
 	arg(&p, memory);
 	arg(&p, "--cmdline");
-	arg(&p, core_cmdline(l, cmdline, sizeof(cmdline)));
+	cmdline_build(l, cmdline, sizeof(cmdline));
+	arg(&p, cmdline);
 	give(&p, l->null_fd, STDIN_FILENO);
 	give(&p, l->guest_log.theirs, CORE_FD_CONSOLE);
 	give(&p, l->core_log.theirs, CORE_FD_LOG);
@@ -291,7 +278,6 @@ int spawn_core(struct launch *l)
 		arg(&p, device[i]);
 		give(&p, r->socket, CORE_FD_DEVICE + (int)i);
 	}
-	raise_memlock();
 	err = start(l, &p, &l->core_pid, &l->core_pidfd);
 	close(control[1]);
 	/* The guest's memory is pinned for as long as anybody holds this: that is to be the core alone */

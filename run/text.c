@@ -67,6 +67,25 @@ bool text_is_mac(const char *text)
 	return true;
 }
 
+bool text_has_parameter(const char *cmdline, const char *name)
+{
+	size_t len = strlen(name);
+	bool quoted = false;
+
+	for (const char *word = cmdline; *word; word++) {
+		word += strspn(word, " \t\n");
+		if (!strncmp(word, "--", 2) && strchr(" \t\n", word[2]))	/* strchr() finds the end too */
+			return false;
+		if (!strncmp(word, name, len) && word[len] == '=')
+			return true;
+		for (; *word && (quoted || !strchr(" \t\n", *word)); word++)
+			quoted ^= *word == '"';
+		if (!*word)
+			return false;
+	}
+	return false;
+}
+
 const char *text_remedy(int error)
 {
 	switch (error) {

@@ -33,6 +33,13 @@ bool text_is_mac(const char *text);
  */
 const char *text_nearest(const char *typed, const char *const *words);
 
+/**
+ * text_has_parameter() - does a kernel's command line set this parameter?
+ * @cmdline: words, in double quotes where they have blanks; what is behind a "--" is for init
+ * @name: without '=': "root" is in "root=/dev/vda", not in "overlayroot=tmpfs"
+ */
+bool text_has_parameter(const char *cmdline, const char *name);
+
 /** text_remedy() - what a user can do about a file that cannot be opened: " (check the name)", or "" for errors that say it all. */
 const char *text_remedy(int error);
 

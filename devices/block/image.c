@@ -50,16 +50,13 @@ static int lock_image(struct blk *blk)
 
 static int open_image(struct blk *blk)
 {
-	int flags = (blk->want_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	struct stat st;
+	/* O_EXCL on a block device means: not while it is mounted or part of something. Files do not mind it. */
+	int flags = (blk->want_read_only ? O_RDONLY : O_RDWR | O_EXCL) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 	if (blk->given_fd >= 0) {
 		blk->image.fd = blk->given_fd;
 		return 0;
 	}
-	/* O_EXCL on a block device means: not while it is mounted or part of something. */
-	if (!stat(blk->path, &st) && S_ISBLK(st.st_mode) && !blk->want_read_only)
-		flags |= O_EXCL;
 	blk->image.fd = open(blk->path, flags | (blk->want_direct ? O_DIRECT : 0));
 	if (blk->image.fd >= 0)
 		return 0;

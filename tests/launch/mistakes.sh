@@ -49,7 +49,8 @@ values() {
 	value block 100 "'ro' takes no value" --block img,ro=1
 	value block 100 "'serial' needs a value: serial=" --block img,serial
 	value block 100 'serial=.* has more than 20 characters' --block img,serial=123456789012345678901
-	value block 100 'window=1K is not a size from 64K to 256M' --block img,window=1K
+	value block 100 'window=1K is not a multiple of 256K from 3072K to 256M' --block img,window=1K
+	value block 100 'window=x is not a size like 8M' --block img,window=x
 	value block 100 'dma=none is neither window nor direct' --block img,dma=none
 	value net 100 '--net names nothing: --net TAP' --net ''
 	value net 105 'there is no tap tap9: ip tuntap add tap9 mode tap user NAME makes one' --net tap9
@@ -58,7 +59,9 @@ values() {
 	value net 100 'mac=01:00:00:00:00:01 is not an address like 52:54' --net tap0,mac=01:00:00:00:00:01
 	value net 100 "'unowned' takes no value" --net tap0,unowned=1
 	value console 100 '--console names nothing: --console stdio|none|FILE' --console ''
-	value console 101 'cannot open the console /nowhere/x: No such file or directory (check the name)' --console /nowhere/x
+	value console 100 '--console none is given beside another --console: leave one of them out' --console file
+	wrong 101 'cannot open the console /nowhere/x: No such file or directory (check the name)' 'a console that cannot be' --kernel probe --console /nowhere/x
+	wrong 100 'a terminal can have one console' 'two consoles on one terminal' --kernel probe --console stdio --console stdio
 	value console 100 "no key 'speed'" --console stdio,speed=9600
 	value rng 100 "no key 'fast'" --rng=fast
 	value vhost-user 100 'needs both socket=PATH and type=' --vhost-user type=block
@@ -104,7 +107,11 @@ disks() {
 		wrong 105 'the image img2 is in use by another guest or program: end it, or use a copy' "an image that another program has locked $check" $K --block img2 $check
 	done
 	kill $other; wait $other
-	modprobe loop && losetup /dev/loop0 img2 && mkswap /dev/loop0 >/dev/null && swapon /dev/loop0
+	modprobe loop
+	for check in '' --check; do
+		wrong 101 'the block device /dev/loop0 is empty: bind it to something first' "a loop device that is bound to nothing $check" $K --block /dev/loop0 $check
+	done
+	losetup /dev/loop0 img2 && mkswap /dev/loop0 >/dev/null && swapon /dev/loop0
 	check $? "there is a disk that the host uses"
 	wrong 105 'cannot open the image /dev/loop0 for writing: .* (this host has mounted it' 'a disk that the host uses' $K --block /dev/loop0
 	lguest-run $K --block ro:/dev/loop0 --check >$out 2>$err && [ ! -s $err ]

@@ -26,5 +26,5 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -c -o $@ $<
 
-$(eval $(call unit,core,$(CORE_OBJS) run/options.o run/text.o $(IPC_FRONTEND),-pthread))
+$(eval $(call unit,core,$(CORE_OBJS) run/options.o run/text.o run/cmdline.o $(IPC_FRONTEND),-pthread))
 include tests/unit/devices.mk

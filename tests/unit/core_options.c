@@ -20,7 +20,7 @@ static char said[2048];
 /* Parse a line, words parted by '|', and keep what was said on stderr. */
 static int parse(struct launch *l, const char *line)
 {
-	static char copy[1024];		/* the options go on pointing into it */
+	static char copy[4096];		/* the options go on pointing into it */
 	char *argv[64] = { (char *)"lguest-run" }, *word;
 	int argc = 1, status, saved = dup(STDERR_FILENO), file = memfd_create("said", 0);
 	ssize_t n;
@@ -111,9 +111,8 @@ Test(core_options, mistakes_are_named)
 	refused("--kernel|k|--block|ro:", "names nothing");
 	refused("--kernel|k|--net|tap0,mac=1:2:3:4:5:6", "not an address");
 	refused("--kernel|k|--net|tap0,mac=53:54:00:12:34:56", "not an address");
-	refused("--kernel|k|--block|img,window=60K", "not a size");
-	refused("--kernel|k|--block|img,window=65K", "not a size");	/* no whole pages */
-	refused("--kernel|k|--block|img,window=257M", "not a size");
+	refused("--kernel|k|--block|img,window=0", "not a size");
+	refused("--kernel|k|--block|img,window=many", "not a size");
 	refused("--kernel|k|--block|img,dma=dircet", "neither window nor direct");
 	refused("--kernel|k|--vhost-user|socket=/s", "needs both");
 	refused("--kernel|k|--vhost-user|socket=/s,type=gpu", "is not one of");
@@ -125,6 +124,82 @@ Test(core_options, mistakes_are_named)
 	refused("--kernel|k|--cpus|2", "one CPU");
 	refused("--kernel|k|--name|a/b", "without '/'");
 	refused("--kernel|k|--check=1", "takes no value");
+}
+
+/* From 4 KiB to 256 MiB and beyond, in odd steps: whole sets of swiotlb slots, and as many as the driver needs, or one sentence. */
+Test(core_options, windows_that_work)
+{
+	static const struct { const char *device; uint64_t least_kib; } row[] = {
+		{ "--block|i,window=", 3072 }, { "--net|t,window=", 2048 }, { "--console|f,window=", 1280 }, { "--rng=window=", 256 },
+		{ "--vhost-user|socket=/s,type=fs,window=", 3072 }, { "--vhost-user|socket=/s,type=net,window=", 2048 },
+		{ "--vhost-user|type=rng,socket=/s,window=", 256 },
+	};
+	static struct launch l;
+	char line[128];
+	unsigned int taken = 0;
+
+	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		for (uint64_t kib = 4; kib <= 300 << 10; kib += kib < 4096 ? 4 : 52 * (kib / 1024)) {
+			bool right = kib >= row[i].least_kib && kib <= 256 << 10 && !(kib % 256);
+
+			snprintf(line, sizeof(line), "--kernel|k|--console|none|%s%lluK", row[i].device, (unsigned long long)kib);
+			if (strstr(line, "|f,"))
+				snprintf(line, sizeof(line), "--kernel|k|%s%lluK", row[i].device, (unsigned long long)kib);
+			if (!right) {
+				refused(line, "is not a multiple of 256K from ");
+				continue;
+			}
+			cr_assert_eq(parse(&l, line), 0, "%s: %s", line, said);
+			cr_expect_eq(l.role[0].window, kib << 10, "%s", line);
+			taken++;
+		}
+	}
+	cr_expect_gt(taken, 40);
+	refused("--kernel|k|--vhost-user|window=64K,socket=/s,type=rng", "multiple of 256K from 256K to 256M");
+	cr_expect_eq(parse(&l, "--kernel|k|--block|i,window=64K,dma=direct"), 0, "no window at all");
+}
+
+Test(core_options, one_console_for_a_terminal)
+{
+	static struct launch l;
+
+	refused("--kernel|k|--console|stdio|--console|stdio", "a terminal can have one console");
+	refused("--kernel|k|--console|stdio|--console|none", "--console none is given beside another");
+	cr_expect_eq(parse(&l, "--kernel|k|--console|stdio|--console|f"), 0, "%s", said);
+	cr_expect_eq(l.roles, 2);
+}
+
+static const char *built(const char *line)
+{
+	static struct launch l;
+	static char buf[4096];
+
+	cr_assert_eq(parse(&l, line), 0, "%s: %s", line, said);
+	cmdline_build(&l, buf, sizeof(buf));
+	return buf;
+}
+
+/* overlayroot= and nfsroot= are no root=, nor is netconsole= a console; what is behind "--" is for init. */
+Test(core_options, words_of_the_command_line)
+{
+	cr_expect_str_eq(built("--kernel|k|--block|i|--cmdline|overlayroot=tmpfs quiet"), "console=hvc0 root=/dev/vda ro overlayroot=tmpfs quiet");
+	cr_expect_str_eq(built("--kernel|k|--block|i|--cmdline|nfsroot=1.2.3.4:/ netconsole=@/"),
+			 "console=hvc0 root=/dev/vda ro nfsroot=1.2.3.4:/ netconsole=@/");
+	cr_expect_str_eq(built("--kernel|k|--block|i|--cmdline|quiet root=/dev/vdb console=ttyS0"), "quiet root=/dev/vdb console=ttyS0");
+	cr_expect_str_eq(built("--kernel|k|--block|i|--cmdline|init=/x -- root=/dev/vdb"), "console=hvc0 root=/dev/vda ro init=/x -- root=/dev/vdb");
+	cr_expect_str_eq(built("--kernel|k|--block|i|--cmdline|dyndbg=\"file x root=y\" --x"),
+			 "console=hvc0 root=/dev/vda ro dyndbg=\"file x root=y\" --x");
+	cr_expect_str_eq(built("--kernel|k|--block|i|--initrd|j|--cmdline|q"), "console=hvc0 q");
+}
+
+Test(core_options, room_for_what_devices_need)
+{
+	static char line[3000] = "--kernel|k|--console|none|--rng|--cmdline|";
+
+	memset(line + strlen(line), 'x', 1900);
+	cr_expect(strlen(built(line)) == 1900);
+	memset(line + strlen(line), 'x', 100);
+	refused(line, "with what its 1 devices need has up to 2");
 }
 
 Test(core_options, there_is_a_limit_of_devices)
@@ -163,6 +238,20 @@ Test(core_options, configuration_file)
 	cr_expect_str_eq(l.role[0].path, "a.img");
 	cr_expect_eq(l.role[1].kind, ROLE_RNG);
 	cr_expect_str_eq(l.role[2].path, "b");
+	/* as other systems' editors and people write it */
+	write_config(path, "\xef\xbb\xbfkernel = \"vmlinux\"\r\nmemory 64M # small\ncmdline = \"root=/dev/vda1 ro quiet\"\t# quoted\nblock a#1.img\n");
+	cr_assert_eq(parse(&l, line), 0, "%s", said);
+	cr_expect_str_eq(l.kernel, "vmlinux");
+	cr_expect_str_eq(l.cmdline, "root=/dev/vda1 ro quiet");
+	cr_expect_eq(l.memory, 64ull << 20);
+	cr_expect_str_eq(l.role[0].path, "a#1.img");
+	write_config(path, "kernel k\ncmdline a=\"b # c\" d=\"e\"\n");
+	cr_assert_eq(parse(&l, line), 0, "%s", said);
+	cr_expect_str_eq(l.cmdline, "a=\"b # c\" d=\"e\"");
+	write_config(path, "kernel k\ncmdline \"root=/dev/vda1 ro\n");
+	cr_expect_eq(parse(&l, line), EXIT_USAGE);
+	cr_expect_not_null(strstr(said, "line 2: the quote before root=/dev/vda1 ro is not closed") ? said :
+			   strstr(said, "is not closed"), "%s", said);
 	write_config(path, "kernel vmlinux\nblokc x\n");
 	cr_expect_eq(parse(&l, line), EXIT_USAGE);
 	cr_expect_not_null(strstr(said, "line 2 of /tmp/core-options-"), "%s", said);

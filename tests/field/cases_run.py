@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+"""lguest-run: what --check must find, and say."""
+import errno
+import os
+import subprocess
+
+import fe
+from run import Loop
+
+def ask(*args, env=None, console=("--console", "none")):
+    """lguest-run --check, with a plain file as its module's device. Return: (status, what it said)."""
+    open("module", "wb").close()
+    r = subprocess.run([fe.program("lguest-run"), "--kernel", fe.program("probe"), *console, "--check", *args],
+                       stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=20,
+                       env={**os.environ, "LD_PRELOAD": fe.program("field-errors.so"), "FIELD_MODULE": "module", **(env or {})})
+    return r.returncode, r.stderr.decode()
+
+
+def refuses(status, text, *args, **kw):
+    got, said = ask(*args, **kw)
+    assert got == status and text in said and said.count("\n") == 1, (got, said)
+
+
+def accepts(*args, **kw):
+    got, said = ask(*args, **kw)
+    assert got == 0 and not said, (got, said)
+
+
+def image(name="a.img", size=1 << 20):
+    with open(name, "wb") as f:
+        f.truncate(size)
+    return name
+
+
+def case_empty_loop_device():
+    """--check: a loop device that is bound to nothing is no disk (A19)"""
+    with Loop(image("held.img"), 0) as name:
+        busy = name                                     # only to learn a number that is free once it is gone
+    refuses(101, "is empty: bind it to something first", "--block", busy)
+
+
+def case_long_command_line():
+    """--check: a command line that is too long with what its devices need (A19)"""
+    accepts("--cmdline", "x" * 1900, "--rng")
+    refuses(100, "2 devices need has up to", "--cmdline", "x" * 1960, "--rng", "--rng")
+
+
+def case_locks_that_fail():
+    """a lock that cannot be had is told from one that somebody has (B16)"""
+    for code in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+        refuses(105, "cannot be locked: " + os.strerror(code), "--block", image(), env={"FIELD_FLOCK": str(int(code))})
+    refuses(105, "is in use by another guest", "--block", image(), env={"FIELD_FLOCK": str(int(errno.EWOULDBLOCK))})
+
+
+def case_exclusive_whatever_it_is():
+    """an image is opened exclusively without being asked first what it is (24)"""
+    accepts("--block", image(), env={"FIELD_OPENS": os.path.abspath("flags")})
+    with open("flags", encoding="ascii") as f:
+        assert f.read().split() == ["EXCL"]
