@@ -7,8 +7,8 @@
  * things: run the vCPU (a thread), serve device registers, talk vhost-user, and exchange struct control_msg
  * with lguest-run. It may not open, create, execute, or reach a device's resource.
  *
- * The guest can make it do wrong, and so it is the one role that is as trusted as the guest itself: what it
- * can reach is guest RAM, the windows and /dev/lguest's ioctls on its own guest.
+ * Assume that the guest controls this process: it is trusted no more than the guest. All that it can reach is guest
+ * RAM, the windows and /dev/lguest's ioctls on its own guest.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -267,8 +267,8 @@ const char *device_open(struct device *d, int fd)
 /* --- recovery --- */
 
 /*
- * Where the dead process stopped: with an in-flight record the new one knows; without, it is what it gave back,
- * used->idx, and requests that it had taken and not given back are taken again.
+ * Where the next process starts. With an in-flight record it finds out by itself. Without one it starts at used->idx:
+ * requests that were popped but not returned are popped again.
  */
 static void set_base(struct device *d, unsigned int index)
 {

@@ -3,7 +3,7 @@
  * elf.c: the guest kernel's ELF64 file, from the first byte to the last segment (loader.h).
  *
  * The file may have been made to attack us and may change while we read it: headers are copied once, sums
- * are checked for overflow, loops are bounded by MAX_SEGMENTS and MAX_NOTES, and every destination goes through
+ * are checked for overflow, loops are bounded by MAX_SEGMENTS and MAX_NOTE_BYTES, and every destination goes through
  * guest_ptr(). Sections, symbols and relocations are not looked at.
  *
  * It may read the one descriptor and write guest RAM.

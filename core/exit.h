@@ -11,7 +11,7 @@ enum lguest_exit_status {
 	EXIT_USAGE = 100,		/* the command line or the configuration file */
 	EXIT_FILE = 101,		/* a file cannot be opened or read */
 	EXIT_KERNEL = 102,		/* not a guest kernel, or a malformed one */
-	EXIT_MEMORY = 103,		/* too little memory for this kernel, or the host has not so much */
+	EXIT_MEMORY = 103,		/* too little memory for this kernel, or the host does not have that much */
 	EXIT_DEVICE = 104,		/* /dev/lguest: missing, forbidden, another version, refused host */
 	EXIT_HOST = 105,		/* another resource of the host: tap, terminal, processes, descriptors */
 	EXIT_SANDBOX = 106,		/* the sandbox cannot be put on */

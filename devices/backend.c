@@ -12,7 +12,7 @@
 
 #include "devices/backend_internal.h"
 
-/* A guest can break its queue again and again; the log of a role is as long as this (vmm.md 6.2, C2). */
+/* A guest can break its queue again and again; the log of a role is as long as this. */
 #define LOG_LINES_MAX 16u
 
 /* So that a storm of completions cannot starve the queues. */

@@ -19,7 +19,8 @@
  * and the ring operations of the loop itself, which each manifest lists beside those of its device:
  * READ WRITE RECVMSG SENDMSG CLOSE POLL_ADD ASYNC_CANCEL. Kick, call and memory descriptors arrive after the
  * seal, so operations name plain descriptors (IOSQE_FIXED_FILE is allowed, not required).
- * Where the host forbids io_uring the loop runs on ppoll, recvmsg, sendmsg, read, write, close and
+ * Where the host forbids io_uring the loop runs on ppoll, recvmsg, sendmsg, read, pread, write and close, behind
+ * the longer filter of @role_poll.
  *
  * A device may: pop and push its queues, queue operations, watch descriptors. It may not: block, allocate
  * after open(), call exit(), or make any system call of its own that its manifest does not name.

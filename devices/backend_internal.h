@@ -76,15 +76,15 @@ struct backend {
 	struct backend_watch control;
 	int over; /* the connection is: -errno */
 
-	uint64_t file_limit; /* set by the device before the sandbox, as are the ring's registered files: */
-	int fixed[24];
+	uint64_t file_limit; /* bytes; set by the device before the sandbox */
+	int fixed[24]; /* the ring's registered files, set by the device before the sandbox */
 	unsigned int fixed_n;
 	struct io_uring ring;
 	bool has_ring;
-	unsigned int part; /* entries that are worth a submission of their own, 0 = none are, as for the next @whole_turns: */
-	unsigned int whole_turns;
+	unsigned int part; /* submit early when this many entries are queued; 0: never */
+	unsigned int whole_turns; /* turns for which @part stays 0 */
 	struct backend_op *ready, **ready_tail; /* complete, not yet dispatched */
-	struct backend_watch *watches; /* of the poll engine, as are: */
+	struct backend_watch *watches; /* the poll engine's, as are the next two */
 	struct backend_io *ios;
 	struct backend_timer *timers;
 

@@ -4,7 +4,7 @@
  * that a sealed role needs io_uring_enter and nothing else of that kind.
  *
  * It may: make the ring before the seal, submit and reap. It may not: use a descriptor that the loop or the device
- * did not name. Kernel facts are noted where they decide something (vhost-user.md section 4).
+ * did not name. Kernel facts are noted where they decide something.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #define ENTRIES 256u
 #define COMPLETIONS 4096u
 
-/* Batches that go whole after one whose first part was answered at once. */
+/* After a first part that completed at once, submit this many batches undivided. */
 #define WHOLE_TURNS 32u
 
 bool backend_has_ring(const struct backend *be)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:100
  * /dev/lguest: one open file is one guest. Every request is an ioctl with a struct of fixed size, copied in whole, whose
- * reserved fields must be zero; only the process that made the guest may make them. What a request does is
- * elsewhere; here it is only let in or not.
+ * reserved fields must be zero; only the process that made the guest may make them. This file
+ * admits or refuses requests; each subject's own file carries them out.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>

@@ -540,7 +540,8 @@ static struct lg_root *find_root(struct lguest *lg, gfn_t gfn)
  * @vcpu: the vCPU
  * @cr3: guest-physical address of the top table; the low 12 bits are ignored
  *
- * May sleep when the root is not cached. A root where the guest has no memory is found out by the first fault.
+ * May sleep when the root is not cached. A root outside guest memory is accepted here; the first
+ * fault through it kills the guest.
  * Return: 0 or -ENOMEM.
  */
 int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The layout that switcher.S and the C code share: where the pages of a vCPU's switcher area are, and where each
+ * The layout that switcher_64.S and the C code share: where the pages of a vCPU's switcher area are, and where each
  * field of struct lg_switch is. Numbers here are checked against the struct by switcher.c at compile time.
  * It may hold constants and that one struct; nothing else of the module belongs here.
  */

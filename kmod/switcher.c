@@ -206,7 +206,7 @@ static void map_page(struct lg_vcpu *vcpu, unsigned int off, struct page *page, 
 }
 
 /**
- * lg_switcher_addr - where a label of switcher.S is for a vCPU
+ * lg_switcher_addr - where a label of switcher_64.S is for a vCPU
  * @vcpu: the vCPU
  * @label: in the module's own copy
  */

@@ -31,7 +31,8 @@ static DEFINE_PER_CPU(struct lg_vcpu *, last_vcpu);
  * @lg: the guest
  * @fmt: one sentence that says what, for the person who started it
  *
- * The first reason counts. Returns: the caller goes on, harmlessly, to the next check of lg->dead. Any context.
+ * Only the first reason is kept. It does return: the caller carries on until the next test of lg->dead. Callable from any
+ * context.
  */
 void kill_guest(struct lguest *lg, const char *fmt, ...)
 {

@@ -319,7 +319,8 @@ static void role_died(struct watch *w, struct role *r)
 		finish(w, EXIT_LEFT, "left");
 		return;
 	}
-	/* Before the guest runs, a role that ends has said why. Hung up on, it is the core that has a last word. */
+	/* Before the guest runs, a failing role has printed its reason. Status 0 means that the core hung up: the reason follows in its
+	 * CONTROL_END. */
 	if (!w->running && info.si_code == CLD_EXITED && !info.si_status)
 		return;
 	if (!w->running) {

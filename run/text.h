@@ -29,7 +29,8 @@ bool text_is_mac(const char *text);
  * @typed: not one of @words
  * @words: NULL-terminated
  *
- * Return: a word that begins so, or one that at most half of the letters typed keep apart, else NULL.
+ * Return: the first word that starts with what was typed; else the closest one, if its edit distance is at most half
+ * the typed length; else NULL.
  */
 const char *text_nearest(const char *typed, const char *const *words);
 

@@ -16,7 +16,7 @@
 #define NET_HDR_LEGACY 10u
 #define NET_ETH 14u
 #define NET_COPY 256u	/* frames up to this are copied whole: cheaper than describing their pieces to the kernel */
-#define NET_TX_PASS 64u	/* frames sent in one pass: a whole ring of them would have the driver wait, and then us for it */
+#define NET_TX_PASS 64u	/* frames sent in one pass: with a full ring driver and role take turns, with 64 they overlap (docs/performance.md) */
 #define NET_FRAME (NET_HDR + 65536u)
 #define NET_RX_SLOTS 64u
 #define NET_MERGE 64u	/* most buffers that one received frame is spread over */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tap_owner.h: who may attach to a tap, a right that the kernel leaves to everybody when the tap is persistent and has neither
- * owner nor group. May be called by: devices/net, core/ (lguest-run), before any sandbox. May call: nothing of ours.
+ * tap_owner.h: does a tap have an owner? The kernel lets any user attach to a persistent tap that has neither owner nor group.
+ * May be called by: devices/net, run/, before any sandbox. May call: nothing of ours.
  */
 #ifndef LGUEST_NET_TAP_OWNER_H
 #define LGUEST_NET_TAP_OWNER_H

@@ -3,7 +3,7 @@
  * block_requests.c: what lguest-block answers, asked by the native front end of tests/bench over its real socket.
  *
  * Each test starts the real program, sandbox and all, once on each engine (io_uring, plain system calls). Rows B1 to B7
- * of the list of other projects' bugs (vmm.md 6.2) are tests here. BLOCK_BIN names the program.
+ * of the list of other projects' bugs (docs/known-bugs.md) are tests here. BLOCK_BIN names the program.
  */
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -267,7 +267,7 @@ struct lguest_regs {
 };
 
 /* Why LGUEST_RUN returned */
-#define LGUEST_EXIT_SIGNAL	1	/* a signal, or what else the way to user space does (rseq), is due; run again after it */
+#define LGUEST_EXIT_SIGNAL	1	/* a signal or other return-to-user work (rseq) is pending: call LGUEST_RUN again */
 #define LGUEST_EXIT_MMIO	2	/* access to guest-physical memory that no region has */
 #define LGUEST_EXIT_NOTIFY	3	/* LHCALL_NOTIFY that no ioeventfd took */
 #define LGUEST_EXIT_SHUTDOWN	4	/* LHCALL_SHUTDOWN: code = LGUEST_SHUTDOWN_*, status, text */
