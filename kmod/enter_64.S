@@ -2,8 +2,8 @@
 /*S:150
  * The host's side of the crossing, in the module's own text: what a C function must preserve goes to the host's stack.
  * void lg_enter(u64 address, u64 *host_return): go to lg_switcher_enter at its address in the area; returns when the guest
- * has left, with interrupts off. The switcher jumps to what is put in *host_return with this stack pointer, and nothing
- * else as it was.
+ * has left, with interrupts off. The switcher comes back (by a far return) to what is put in *host_return, with this stack pointer, and
+ * nothing else as it was. No RET may stand before UNTRAIN_RET and its like have run.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -33,8 +33,12 @@ SYM_FUNC_START(lg_enter)
 	movq	%rax, (%rsi)
 	JMP_NOSPEC rdi
 .Lhost_return:
+	ENDBR
 	UNTRAIN_RET
 	CLEAR_BRANCH_HISTORY
+	/* What an administrator chose for guests alone, too */
+	ALTERNATIVE_2 "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT, "", X86_FEATURE_ENTRY_IBPB
+	CLEAR_BRANCH_HISTORY_VMEXIT
 	popq	%r15
 	popq	%r14
 	popq	%r13

@@ -106,9 +106,14 @@ void lg_return_to_user(struct lg_vcpu *vcpu)
 {
 	struct lg_switch *sw = vcpu->sw;
 	struct lguest_data *data = vcpu->data;
-	u64 gs = READ_ONCE(data->user_gsbase);
 	struct lguest_frame f;
+	u64 gs;
 
+	if (!data) {
+		kill_guest(vcpu->lg, "return to user mode before LHCALL_LGUEST_INIT");
+		return;
+	}
+	gs = READ_ONCE(data->user_gsbase);
 	memcpy(&f, &data->frame, sizeof(f));
 	barrier();	/* what is checked below is the copy */
 	lg_count(vcpu, SLOW_RETURNS);

@@ -14,8 +14,9 @@
 #define SW_IDT_OFF	0x4000
 #define SW_SWITCH_OFF	0x5000
 #define SW_DATA_OFF	0x6000
-#define SW_STACK_OFF	0x7000
-#define SW_STACK_TOP	0x8000
+/* Nothing is mapped below the stack: what runs over must not come out in the page that the guest shares */
+#define SW_STACK_OFF	0x8000
+#define SW_STACK_TOP	0x9000
 
 /* trapnum past the 256 vectors */
 #define TRAP_HCALL	256	/* SYSCALL in guest kernel mode */
@@ -25,6 +26,9 @@
 #define TRAP_ABORT	260	/* NMI or #MC in a window: the guest's state is as it was */
 #define TRAP_IRET	261	/* IRETQ to the guest faulted */
 #define TRAP_BUG	262	/* a fault inside the switcher */
+
+/* return_to_user before INIT: not canonical, so no SYSCALL comes from there. (0 does: from the last two bytes of the address space) */
+#define SW_NO_RETURN	(~0ULL >> 1)
 
 /* Flags that a user-mode return may set as they are: CF PF AF ZF SF DF OF AC ID; TF and RF go through C */
 #define SW_USER_FLAGS	0x240cd5

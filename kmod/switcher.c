@@ -42,6 +42,35 @@ static void choose_sites(void)
 	}
 }
 
+/* Each number that the assembler uses, against the structs */
+static void check_layout(void)
+{
+#define SW_AT(field, name) BUILD_BUG_ON(offsetof(struct lg_switch, field) != SW_##name)
+#define LGD_AT(field, name) BUILD_BUG_ON(offsetof(struct lguest_data, field) != LGD_##name)
+	SW_AT(r15, R15); SW_AT(r14, R14); SW_AT(r13, R13); SW_AT(r12, R12); SW_AT(rbp, RBP); SW_AT(rbx, RBX);
+	SW_AT(r11, R11); SW_AT(r10, R10); SW_AT(r9, R9); SW_AT(r8, R8); SW_AT(rax, RAX); SW_AT(rcx, RCX);
+	SW_AT(rdx, RDX); SW_AT(rsi, RSI); SW_AT(rdi, RDI); SW_AT(trapnum, TRAPNUM); SW_AT(error, ERROR);
+	SW_AT(rip, RIP); SW_AT(cs, CS); SW_AT(rflags, RFLAGS); SW_AT(rsp, RSP); SW_AT(ss, SS); SW_AT(gsbase, GSBASE);
+	SW_AT(cr3_enter, CR3_ENTER); SW_AT(cr3_first, CR3_FIRST); SW_AT(invlpg, INVLPG); SW_AT(cr3[0], CR3_KERNEL);
+	SW_AT(cr3[1], CR3_USER); SW_AT(kernel_gsbase, KERNEL_GS); SW_AT(syscall_entry, SYSCALL);
+	SW_AT(return_to_user, RETURN); SW_AT(host_rsp, HOST_RSP); SW_AT(host_gsbase, HOST_GS);
+	SW_AT(host_cr3, HOST_CR3); SW_AT(host_return, HOST_RETURN); SW_AT(host_idtr, HOST_IDTR);
+	SW_AT(guest_idtr, GUEST_IDTR); SW_AT(mode, MODE); SW_AT(no_direct, NO_DIRECT);
+	SW_AT(nmi_pending, NMI_PENDING); SW_AT(mce_pending, MCE_PENDING); SW_AT(nmis, NMIS); SW_AT(mces, MCES);
+	SW_AT(dbs, DBS); SW_AT(fault_vec, FAULT_VEC); SW_AT(fault_error, FAULT_ERROR); SW_AT(fault_rip, FAULT_RIP);
+	SW_AT(fault_cr2, FAULT_CR2); SW_AT(verw_sel, VERW); SW_AT(cr4, CR4);
+	LGD_AT(irq_enabled, IRQ_ENABLED); LGD_AT(irq_pending, IRQ_PENDING); LGD_AT(event_busy, EVENT_BUSY);
+	LGD_AT(lost_count, LOST_COUNT); LGD_AT(cr2, CR2); LGD_AT(sp0, SP0); LGD_AT(user_gsbase, USER_GSBASE);
+	LGD_AT(frame.rip, FRAME_RIP); LGD_AT(frame.rflags, FRAME_RFLAGS); LGD_AT(frame.rsp, FRAME_RSP);
+	LGD_AT(frame.rcx, FRAME_RCX); LGD_AT(frame.r11, FRAME_R11); LGD_AT(frame.error, FRAME_ERROR);
+	LGD_AT(frame.vector, FRAME_VECTOR); LGD_AT(frame.cs, FRAME_CS); LGD_AT(frame.ss, FRAME_SS);
+	LGD_AT(frame.flags, FRAME_FLAGS);
+	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
+	BUILD_BUG_ON(sizeof(struct lguest_data) > PAGE_SIZE);
+#undef SW_AT
+#undef LGD_AT
+}
+
 /**
  * lg_switcher_init - copy the switcher's text, and fit it to the processor
  *
@@ -51,32 +80,7 @@ int lg_switcher_init(void)
 {
 	unsigned int i;
 
-	BUILD_BUG_ON(offsetof(struct lg_switch, trapnum) != SW_TRAPNUM);
-	BUILD_BUG_ON(offsetof(struct lg_switch, gsbase) != SW_GSBASE);
-	BUILD_BUG_ON(offsetof(struct lg_switch, cr3) != SW_CR3_KERNEL);
-	BUILD_BUG_ON(offsetof(struct lg_switch, kernel_gsbase) != SW_KERNEL_GS);
-	BUILD_BUG_ON(offsetof(struct lg_switch, return_to_user) != SW_RETURN);
-	BUILD_BUG_ON(offsetof(struct lg_switch, host_return) != SW_HOST_RETURN);
-	BUILD_BUG_ON(offsetof(struct lg_switch, guest_idtr) != SW_GUEST_IDTR);
-	BUILD_BUG_ON(offsetof(struct lg_switch, mode) != SW_MODE);
-	BUILD_BUG_ON(offsetof(struct lg_switch, no_direct) != SW_NO_DIRECT);
-	BUILD_BUG_ON(offsetof(struct lg_switch, mce_pending) != SW_MCE_PENDING);
-	BUILD_BUG_ON(offsetof(struct lg_switch, fault_cr2) != SW_FAULT_CR2);
-	BUILD_BUG_ON(offsetof(struct lg_switch, verw_sel) != SW_VERW);
-	BUILD_BUG_ON(offsetof(struct lg_switch, cr4) != SW_CR4);
-	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
-	BUILD_BUG_ON(offsetof(struct lguest_data, irq_pending) != LGD_IRQ_PENDING);
-	BUILD_BUG_ON(offsetof(struct lguest_data, event_busy) != LGD_EVENT_BUSY);
-	BUILD_BUG_ON(offsetof(struct lguest_data, lost_count) != LGD_LOST_COUNT);
-	BUILD_BUG_ON(offsetof(struct lguest_data, cr2) != LGD_CR2);
-	BUILD_BUG_ON(offsetof(struct lguest_data, sp0) != LGD_SP0);
-	BUILD_BUG_ON(offsetof(struct lguest_data, user_gsbase) != LGD_USER_GSBASE);
-	BUILD_BUG_ON(offsetof(struct lguest_data, frame.rip) != LGD_FRAME_RIP);
-	BUILD_BUG_ON(offsetof(struct lguest_data, frame.r11) != LGD_FRAME_R11);
-	BUILD_BUG_ON(offsetof(struct lguest_data, frame.cs) != LGD_FRAME_CS);
-	BUILD_BUG_ON(offsetof(struct lguest_data, frame.flags) != LGD_FRAME_FLAGS);
-	BUILD_BUG_ON(sizeof(struct lguest_data) > PAGE_SIZE);
-
+	check_layout();
 	if (WARN_ON(lg_switcher_end - lg_switcher_start > SW_TEXT_PAGES * PAGE_SIZE))
 		return -E2BIG;
 	for (i = 0; i < SW_TEXT_PAGES; i++) {
@@ -274,6 +278,7 @@ int lg_vcpu_map(struct lg_vcpu *vcpu)
 	vcpu->sw = page_address(vcpu->pages[1]);
 	vcpu->sw->guest_idtr = (struct lg_idtr) { .size = 4095, .address = vcpu->sw_va + SW_IDT_OFF };
 	vcpu->sw->verw_sel = __KERNEL_DS;
+	vcpu->sw->return_to_user = SW_NO_RETURN;
 	for (i = 0; i < SW_TEXT_PAGES; i++)
 		map_page(vcpu, i * PAGE_SIZE, text_page[i], TEXT_FLAGS);
 	map_page(vcpu, SW_IDT_OFF, vcpu->pages[0], RO_FLAGS);

@@ -8,13 +8,16 @@
  * Rules for this file, since none of the host is mapped while the guest's page table is in use:
  *  - every address is RIP-relative and inside the area; no CALL, no RET, no per-CPU access;
  *  - interrupts are off from the first instruction to the last, but NMI, #MC and #DB can come at any of them;
- *  - a register may be changed only when its guest value is saved or is defined to be lost.
+ *  - a register may be changed only when its guest value is saved or is defined to be lost;
+ *  - whatever the processor reaches through a gate, SYSCALL or an indirect jump begins with ENDBR64: on a host with kernel IBT
+ *    it is a fault if it does not, and the fault's own stub is one of these places.
  * docs/switcher.md walks through every window and says why each interrupt and fault in it is safe.
  */
 #include <linux/linkage.h>
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
+#include <asm/segment.h>
 #include <linux/lguest.h>
 #include "switch.h"
 
@@ -51,13 +54,14 @@ SYM_DATA_START(lg_switcher_start)
 .Lstart:
 
 /*
- * One stub for each vector, 16 bytes each. Vectors without an error code get a 0, so that all frames look alike.
+ * One stub for each vector, 16 bytes each, which is what the longest takes (.org refuses more). Vectors without an error code get a 0, so that all frames look alike.
  * NMI, #MC, #DB and #DF have stubs of their own below; theirs here are never reached.
  */
 SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 .Lvector = 0
 	.rept 256
-	.balign 16
+	.org	lg_idt_stubs - .Lstart + .Lvector * 16, 0xcc
+	endbr64
 	.if .Lvector != 8 && .Lvector != 17 && .Lvector != 21 && .Lvector != 29 && .Lvector != 30 && (.Lvector < 10 || .Lvector > 14)
 	pushq	$0
 	.endif
@@ -113,6 +117,9 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	movq	%rax, %cr3
 	movq	SW(HOST_RSP), %rsp
 	lidt	SW(HOST_IDTR)
+	/* An interrupt from CPL 3 left SS null, which Linux takes for impossible inside a system call: see process_64.c there */
+	movl	$__KERNEL_DS, %eax
+	movl	%eax, %ss
 	/* What the guest had in its registers must not steer the host's speculation */
 	xorl	%eax, %eax
 	xorl	%ebx, %ebx
@@ -137,49 +144,32 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	shrq	$32, %rdx
 	wrmsr
 .Lno_ibrs:
-	/* RSB_VMEXIT_LITE needs one entry only, but is rare: it gets all of them */
+	/* RSB_VMEXIT_LITE needs one entry only, but is rare: it gets all 32 of them */
 	UNLESS X86_FEATURE_RSB_VMEXIT, .Lno_rsb_vmexit
 	jmp	.Lrsb
 .Lno_rsb_vmexit:
 	UNLESS X86_FEATURE_RSB_VMEXIT_LITE, .Lno_rsb
-.Lrsb:	movl	$16, %ecx
-.Lfill_rsb:
+.Lrsb:
+	.rept	32
 	call	1f
 	int3
-1:	call	2f
-	int3
-2:	addq	$16, %rsp
-	decl	%ecx
-	jnz	.Lfill_rsb
+1:
+	.endr
+	addq	$256, %rsp
 	lfence
 .Lno_rsb:
-	movq	SW(HOST_RETURN), %rax
 	/*
-	 * A retpoline of our own (the host's thunk is not within reach of a RIP-relative jump), but where RET is
-	 * what the guest can train (AMD), LFENCE; JMP.
+	 * A far return, since no processor predicts those: UNTRAIN_RET and its like come only behind it, and until they have run, a
+	 * RET or an indirect jump here would go, for a while, where the guest has taught it to. It does not unblock NMIs.
 	 */
-	UNLESS X86_FEATURE_UNRET, .Lno_unret
-	jmp	.Llfence
-.Lno_unret:
-	UNLESS X86_FEATURE_SRSO, .Lno_srso
-	jmp	.Llfence
-.Lno_srso:
-	UNLESS X86_FEATURE_RETPOLINE_LFENCE, .Lretpoline
-.Llfence:
-	lfence
-	jmp	*%rax
-.Lretpoline:
-	call	2f
-1:	pause
-	lfence
-	jmp	1b
-2:	movq	%rax, (%rsp)
-	ret
-	int3
+	pushq	$__KERNEL_CS
+	pushq	SW(HOST_RETURN)
+	lretq
 
 /*
- * A fault while the switcher itself ran. The one that can be caused is IRETQ refusing what it is given; the host
- * checks for that first, so it is a bug there, and only the guest pays. Any other is a bug here: tell C.
+ * A fault while the switcher itself ran. The one that a guest can cause is IRETQ refusing what it is given (an interrupt may come
+ * when RIP is one past the last canonical address): that is the guest's #GP, and what it wanted to go on with is kept. Any other is a bug
+ * here: tell C. The processor has pushed its frame to the switcher's stack, below the frame that IRETQ refused.
  */
 .Lswitcher_fault:
 	pushq	%rax
@@ -188,7 +178,7 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	je	.Liret_fault
 	leaq	.Luser_iret(%rip), %rax
 	cmpq	%rax, 24(%rsp)
-	je	.Liret_fault
+	je	.Luser_iret_fault
 	movq	8(%rsp), %rax
 	movq	%rax, SW(FAULT_VEC)
 	movq	16(%rsp), %rax
@@ -202,6 +192,12 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 .Liret_fault:
 	movq	$TRAP_IRET, SW(TRAPNUM)
 	jmp	.Lleave_saved
+.Luser_iret_fault:
+	popq	%rax
+	SAVE_GPRS
+	movq	$TRAP_IRET, SW(TRAPNUM)
+	movq	40(%rsp), %rsp
+	jmp	.Lleave_frame
 
 /*S:120
  * NMI. From the guest: leave, and C calls the host's NMI entry with NMIs still blocked (nothing on the way
@@ -242,6 +238,7 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 .endm
 
 SYM_INNER_LABEL(lg_nmi_stub, SYM_L_GLOBAL)
+	endbr64
 	cld
 	CLAC_ON_SMAP
 	testb	$3, 8(%rsp)
@@ -253,6 +250,7 @@ SYM_INNER_LABEL(lg_nmi_stub, SYM_L_GLOBAL)
 	NOTE_AND_RETURN SW_NMI_PENDING, SW_NMIS
 
 SYM_INNER_LABEL(lg_mce_stub, SYM_L_GLOBAL)
+	endbr64
 	cld
 	CLAC_ON_SMAP
 	testb	$3, 8(%rsp)
@@ -268,6 +266,7 @@ SYM_INNER_LABEL(lg_mce_stub, SYM_L_GLOBAL)
  * guest's stack pointer and GS: it has an IST stack for that, touches nothing, and goes on.
  */
 SYM_INNER_LABEL(lg_db_stub, SYM_L_GLOBAL)
+	endbr64
 	testb	$3, 8(%rsp)
 	jz	.Ldb_switcher
 	pushq	$0
@@ -278,6 +277,9 @@ SYM_INNER_LABEL(lg_db_stub, SYM_L_GLOBAL)
 	iretq
 
 SYM_INNER_LABEL(lg_df_stub, SYM_L_GLOBAL)
+	endbr64
+	cld
+	CLAC_ON_SMAP
 	pushq	$8
 	jmp	.Lswitcher_fault
 
@@ -286,6 +288,7 @@ SYM_INNER_LABEL(lg_df_stub, SYM_L_GLOBAL)
  * ours. A system call goes straight on to the guest kernel, a return straight back, and all else is for the host.
  */
 SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
+	endbr64
 	movq	%rsp, SW(RSP)
 	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
 	cmpl	$0, SW(MODE)
@@ -327,12 +330,13 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 
 /*
  * The page that the guest shares is its own to change at any time: each field is read once, and checked in the
- * register it will be used from. rcx, r11 and rsp are free; all others are the user's already.
+ * register it will be used from. rcx, r11 and rsp are free; all others are the user's already. NO_DIRECT is the first look: before
+ * INIT there is no such page.
  */
 .Lreturn_to_user:
-	cmpl	$0, LGD(IRQ_PENDING)
-	jne	.Lslow_return
 	cmpl	$0, SW(NO_DIRECT)
+	jne	.Lslow_return
+	cmpl	$0, LGD(IRQ_PENDING)
 	jne	.Lslow_return
 	cmpl	$(LGUEST_USER_DS << 16 | LGUEST_USER_CS), LGD(FRAME_CS)
 	jne	.Lslow_return
@@ -408,6 +412,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 
 /* SYSCALL in compatibility mode (AMD): not a way into this guest; C makes it #UD */
 SYM_INNER_LABEL(lg_cstar, SYM_L_GLOBAL)
+	endbr64
 	movq	%rsp, SW(RSP)
 	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
 	movq	%rcx, SW(RIP)
@@ -423,6 +428,7 @@ SYM_INNER_LABEL(lg_cstar, SYM_L_GLOBAL)
  * until IRETQ has gone it sends us to .Labort, where nothing of the guest's state has changed yet.
  */
 SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
+	endbr64
 	movq	%rsp, SW(HOST_RSP)
 	rdgsbase %rax
 	movq	%rax, SW(HOST_GS)

@@ -409,12 +409,13 @@ static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run, u64 cr2)
 		lg_deliver_event(vcpu, X86_TRAP_UD, 0);
 		return;
 	case TRAP_IRET:
-		kill_guest(vcpu->lg, "the processor cannot go on at %#llx (flags %#llx, cs %#llx, ss %#llx)",
-			   sw->rip, sw->rflags, sw->cs, sw->ss);
+		/* What IRETQ refuses is what the guest wanted to go on with: its own fault */
+		lg_deliver_event(vcpu, X86_TRAP_GP, 0);
 		return;
 	case TRAP_BUG:
-		WARN(1, "lguest: vector %llu (error %#llx) in the switcher at %#llx, cr2 %#llx\n", sw->fault_vec,
-		     sw->fault_error, sw->fault_rip - vcpu->sw_va, sw->fault_cr2);
+		/* The host is as it was; a WARN would let who finds such a fault panic hosts that panic on warnings */
+		pr_err_ratelimited("lguest: BUG: vector %llu (error %#llx) in the switcher at %#llx, cr2 %#llx\n",
+				   sw->fault_vec, sw->fault_error, sw->fault_rip - vcpu->sw_va, sw->fault_cr2);
 		kill_guest(vcpu->lg, "fault in the switcher");
 		return;
 	case X86_TRAP_DB:

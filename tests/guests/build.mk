@@ -48,7 +48,7 @@ $(B)/lgtest: $(LGTEST_OBJS)
 GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
 GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
 CHECKS += guests guests-hosts guests-nmi
-.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile))
+.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt))
 
 $(R)/guests.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
@@ -79,6 +79,11 @@ $(R)/guests-bochs.tap: module $(B)/lgtest
 $(R)/guests-seeded.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	tests/guests/seeded.sh kmod/lg.ko $(B)/lgtest > $@ || grep -q "^not ok" $@
+
+# Hosts with kernel IBT (6.12 and later), under Bochs's models that have it; IBT_KERNELS: which
+$(R)/guests-ibt.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/ibt.sh $(B)/lgtest $(IBT_KERNELS) > $@ || grep -q "^not ok" $@
 
 # Each hostile guest 1,000 times in a row, in one host
 $(R)/guests-hostile.tap: module $(B)/lgtest

@@ -103,6 +103,7 @@ const struct test tests[] = {
 	DIE("early-print-across", "early", 5, "not in guest memory"),
 	DIE("early-root-beyond", "early", 6, "not in guest memory"),
 	DIE("early-slot256", "early", 7, "exception 14"),
+	DIE("early-wrap", "early", 9, "before LHCALL_LGUEST_INIT"),
 	TIME("early-spin", "early", 8),
 	DIE("init-beyond", "bad_init", 0, "LHCALL_LGUEST_INIT"),
 	DIE("init-behind-ram", "bad_init", 1, "LHCALL_LGUEST_INIT"),

@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# ibt.sh LGTEST [KERNEL...]: hosts with kernel IBT, where the processor refuses to go on at CPL 0 anywhere but at an ENDBR64. The suite on
+# each kernel (default 6.12) under Bochs's models that have it, then modules with one ENDBR64 of the switcher taken out: the tests or
+# the host must fail. Prints TAP. A run whose host has IBT off fails: it would show nothing.
+set -u
+cd "$(dirname "$0")/../.."
+lgtest=$1; shift
+kernels=${*:-6.12}
+models=${IBT_MODELS:-sapphire_rapids tigerlake}
+short_tests="hello hcall-null irq-user exceptions"
+work=$(mktemp -d /var/tmp/lguest-ibt.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+fails=0
+
+ok() { # ok STATUS NAME
+	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; tail -n 30 "$work/log" | sed 's/^/# /'; fails=$((fails + 1)); fi
+}
+
+# build KERNEL [LABEL]: a copy of the module, without the ENDBR64 behind LABEL; prints its folder
+build() {
+	rm -rf "$work/src"
+	mkdir -p "$work/src/kmod"
+	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
+	if [ -n "${2-}" ]; then
+		awk -v label="$2" 'index($0, label) { armed = 1 } armed && /endbr64/ { armed = 0; next } { print }' \
+			kmod/switcher_64.S >"$work/src/kmod/switcher_64.S"
+		[ "$(diff kmod/switcher_64.S "$work/src/kmod/switcher_64.S" | grep -c '^<')" = 1 ] || return 1
+	fi
+	make -s -C "$(tests/host/headers.sh "$1")" M="$work/src/kmod" modules >"$work/log" 2>&1
+}
+
+# host KERNEL MODEL COMMAND
+host() {
+	tests/host/run --emulator bochs --kernel "$1" --pti off --cpu "$2" --timeout 4000 --dmesg-clean \
+		--file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" --file tests/guests/suite.sh:/suite.sh -- \
+		"grep -qw ibt /proc/cpuinfo && echo 'ok kernel IBT is on'; $3"
+}
+
+for kernel in $kernels; do
+	for model in $models; do
+		where="$kernel on $model"
+		build "$kernel"
+		ok $? "$where: the module builds"
+		host "$kernel" "$model" "sh /suite.sh --short" >"$work/log" 2>&1
+		echo "status $?" >>"$work/log"
+		sed -nE "s/^(not )?ok ([0-9]+ )?(.*)/\1ok $where: \3/p" "$work/log"
+		grep -q '^not ok' "$work/log" && fails=$((fails + 1))
+		grep -q '^ok kernel IBT is on' "$work/log"
+		ok $? "$where: kernel IBT is on"
+		grep -q '^status 0$' "$work/log"
+		ok $? "$where: the host lives and its log is clean"
+	done
+	for label in 'lg_idt_stubs, SYM_L' 'lg_syscall, SYM_L' 'lg_switcher_enter, SYM_L'; do
+		where="$kernel, no ENDBR64 at ${label%,*}"
+		build "$kernel" "$label"
+		ok $? "$where: is put in and builds"
+		host "$kernel" sapphire_rapids "insmod /lg.ko && /lgtest --short $short_tests" >"$work/log" 2>&1
+		[ $? != 0 ] && grep -q '^ok kernel IBT is on' "$work/log"
+		ok $? "$where: found"
+	done
+done
+exit $((fails != 0))
