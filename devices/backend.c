@@ -355,6 +355,18 @@ void backend_init(struct backend *be, const struct backend_ops *ops, void *dev)
 	}
 }
 
+static void report_end(struct backend *be)
+{
+	const struct vu_session *s = &be->session;
+
+	if (s->why_request == VU_SET_VRING_NUM)
+		backend_log(be, "connection dropped: message %u %s; give the front end rings of at most %u entries (QEMU: queue-size=%u)",
+			    s->why_request, s->why ? s->why : "could not be answered", s->queue_size, s->queue_size);
+	else
+		backend_log(be, "connection dropped: message %u %s; check the front end's version", s->why_request,
+			    s->why ? s->why : "could not be answered");
+}
+
 int backend_serve(struct backend *be, int fd)
 {
 	struct vu_session *s = &be->session;
@@ -366,8 +378,7 @@ int backend_serve(struct backend *be, int fd)
 	while (!be->over)
 		turn(be);
 	if (be->over != -ECONNRESET && be->over != -ECANCELED)
-		backend_log(be, "connection dropped: message %u %s; check the front end's version", s->why_request,
-			    s->why ? s->why : "could not be answered");
+		report_end(be);
 	vu_session_close(s);
 	be->engine->wait(be, false); /* the log line, if any */
 	return be->over;

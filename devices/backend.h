@@ -33,6 +33,9 @@
 
 #include "ipc/virtqueue.h"
 
+/* From open(): the options contradict one another (exit status 2); any other error is a resource that is missing (1). */
+#define BACKEND_USAGE (-4096)
+
 struct io_uring_sqe;
 struct policy_role;
 struct backend;
@@ -104,7 +107,7 @@ struct backend_watch {
  *
  * @option: one option from the command line; @arg as getopt gives it. Return 0 or -EINVAL after backend_fail().
  * @open: open resources and put them at their numbers (policy_place_fd()); may lower what the device offers with
- *	backend_limit(). Return 0 or a negative errno after backend_fail(). Runs before the sandbox.
+ *	backend_limit(). Return 0, a negative errno or BACKEND_USAGE after backend_fail(). Runs before the sandbox.
  * @start: in the sandbox, ring ready, before the first message: set up watches and buffers. Optional.
  * @features_acked: the driver's choice (SET_FEATURES), before queues start. Optional.
  * @get_config: fill the whole config space (@config_size bytes, zeroed before).
@@ -172,6 +175,24 @@ bool backend_running(const struct backend *be, const struct vq *q);
  * Before the seal only (it writes to stderr).
  */
 void backend_fail(struct backend *be, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * backend_log() - the same once sealed: a line for the log, without waiting
+ * @be: the role
+ * @fmt: printf format, no newline; "lguest-block: " goes before it
+ *
+ * A role's log ends after 16 lines, and a line that comes while another is on its way is lost.
+ */
+void backend_log(struct backend *be, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * backend_listen() - listen on a Unix socket
+ * @be: the role
+ * @path: where. A socket that a killed process of the same user left there is replaced, nothing else is; ours goes when the program ends
+ *
+ * Before the sandbox only. Return: descriptor, or -1 after backend_fail().
+ */
+int backend_listen(struct backend *be, const char *path);
 
 /**
  * backend_number() - read the value of an option that is a number

@@ -99,9 +99,16 @@ int backend_serve(struct backend *be, int fd);
 void backend_kicked(struct backend_queue *bq);
 void backend_complete(struct backend *be, struct backend_op *op, int32_t res);
 void backend_withdraw(struct backend *be, struct backend_op *op);
-void backend_log(struct backend *be, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* backend_ring.c: make the ring, disabled; 0 or -errno (-EPERM, -ENOSYS: the host forbids it) */
+/*
+ * backend_ring.c: make the ring, disabled; 0 or -errno (-EPERM, -ENOSYS: the host forbids it, -ENOMEM: the limit of locked memory).
+ * The probe makes one of the same size and gives it back.
+ */
 int backend_ring_open(struct backend *be);
+int backend_ring_probe(void);
+
+/* backend_listen.c: remove the socket files that are still ours; let signals that end this process do so first, or not any more */
+void backend_unlisten(void);
+void backend_tidy(bool on);
 
 #endif

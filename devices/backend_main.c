@@ -14,8 +14,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +28,7 @@ enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DR
 
 #define MAX_OPTIONS 32u
 #define PAGE 4096u
+#define NOBODY 65534	/* whom root's roles run as (policy/enter.c) */
 #define PARKED_FD 64 /* beyond the table of policy.h */
 
 static const struct option common_options[] = {
@@ -180,42 +181,6 @@ static int parse(struct backend *be, struct command *cmd, int argc, char **argv)
 	return 0;
 }
 
-/* A socket that nobody listens on any more is left over from a killed process: only such a one is removed. */
-static void remove_stale(const struct sockaddr_un *a)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return;
-	if (connect(fd, (const struct sockaddr *)a, sizeof(*a)) && errno == ECONNREFUSED)
-		unlink(a->sun_path);
-	close(fd);
-}
-
-static int listen_at(struct backend *be, const char *path)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(a.sun_path)) {
-		backend_fail(be, "socket path '%s' is longer than %zu bytes; use a shorter one", path,
-			     sizeof(a.sun_path) - 1);
-		return -1;
-	}
-	memcpy(a.sun_path, path, strlen(path));
-	remove_stale(&a);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* Who may connect may drive the device: the file is the user's own. */
-	umask(0077);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1)) {
-		backend_fail(be, "cannot listen on '%s': %s; is another back end running there?", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 /* The convention's --fd is a connection, virtiofsd's a listening socket: take either. */
 static int find_socket(struct backend *be, struct command *cmd)
 {
@@ -223,7 +188,7 @@ static int find_socket(struct backend *be, struct command *cmd)
 	int listening = 0;
 
 	if (cmd->socket_path) {
-		cmd->listener = listen_at(be, cmd->socket_path);
+		cmd->listener = backend_listen(be, cmd->socket_path);
 		if (cmd->listener >= 0)
 			cmd->listener = policy_place_fd(cmd->listener, PARKED_FD - 1);
 		return cmd->listener < 0 ? -1 : 0;
@@ -257,26 +222,54 @@ static int make_inflight(struct backend *be)
 }
 
 /*
+ * Newer kernels (seen on 6.18) count a ring against the limit of locked memory of its user. Root is not counted, but the user that
+ * the role will be is: so that one is asked, in a child, where there is a limit. What other rings of that user leave is known when the ring is made.
+ */
+static int probe_ring(void)
+{
+	struct rlimit limit;
+	int err = backend_ring_probe(), status;
+	pid_t pid;
+
+	if (err || geteuid() || getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return err;
+	pid = fork();
+	if (!pid)
+		_exit(setresuid(NOBODY, NOBODY, NOBODY) ? 0 : -backend_ring_probe());
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? -WEXITSTATUS(status) : 0;
+}
+
+/* Why there is no ring, with the limit by its name. */
+static const char *ring_error(int err)
+{
+	static char text[160];
+	struct rlimit limit;
+
+	if (err != -ENOMEM || getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return strerror(-err);
+	snprintf(text, sizeof(text), "%s: the limit of locked memory, ulimit -l, is %llu KiB for all rings of its user", strerror(-err),
+		 (unsigned long long)limit.rlim_cur >> 10);
+	return text;
+}
+
+/*
  * Whether the host allows a ring is found out before the sandbox, since the manifest depends on it. The ring
  * itself is made inside: it belongs to the process that will use it.
  */
 static const struct policy_role *choose_engine(struct backend *be, const struct command *cmd)
 {
-	struct io_uring_params p = { 0 };
-	struct io_uring probe;
-	int err = cmd->no_ring ? -EPERM : io_uring_queue_init_params(2, &probe, &p);
+	int err = cmd->no_ring ? -EPERM : probe_ring();
 
 	if (!err) {
-		io_uring_queue_exit(&probe);
 		be->engine = &backend_engine_ring;
 		return be->ops->role;
 	}
 	if (!be->ops->role_poll) {
-		backend_fail(be, "this host refuses io_uring (%s), which the device needs; see kernel.io_uring_disabled",
-			     strerror(-err));
+		backend_fail(be, "this host refuses io_uring (%s), which the device needs; %s", ring_error(err),
+			     err == -ENOMEM ? "raise that limit" : "see kernel.io_uring_disabled");
 		return NULL;
 	}
-	backend_fail(be, "runs without io_uring (%s)", cmd->no_ring ? "--no-io-uring" : strerror(-err));
+	backend_fail(be, "runs without io_uring (%s)", cmd->no_ring ? "--no-io-uring" : ring_error(err));
 	be->engine = &backend_engine_poll;
 	return be->ops->role_poll;
 }
@@ -290,7 +283,9 @@ static int make_ring(struct backend *be, const struct policy_role *role)
 	if (!err)
 		err = policy_ring_restrict(role, POLICY_FD_RING);
 	if (err < 0)
-		backend_fail(be, "cannot make its io_uring: %s; try --no-io-uring", strerror(-err));
+		backend_fail(be, "cannot make its io_uring: %s; %s%s", ring_error(err),
+			     err == -ENOMEM ? "raise that limit" : "see kernel.io_uring_disabled",
+			     be->ops->role_poll ? ", or use --no-io-uring" : "");
 	return err;
 }
 
@@ -364,6 +359,7 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 	if (cmd->drain < 0 && backend_fixed_file(be, POLICY_FD_DRAIN) < 0)
 		return EXIT_RESOURCE;
 	for (;;) {
+		backend_tidy(true);
 		conn = accept4(cmd->listener, NULL, NULL, SOCK_CLOEXEC);
 		if (conn < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
@@ -371,6 +367,7 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 			return EXIT_RESOURCE;
 		if (cmd->drain < 0 && (drain = make_drain()) < 0)
 			return EXIT_RESOURCE;
+		backend_tidy(false);	/* the child is not to do so */
 		pid = policy_spawn(role, opt, &layers);
 		if (pid < 0) {
 			backend_fail(be, "cannot make its sandbox: %s", strerror((int)-pid));
@@ -378,6 +375,7 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 		}
 		if (!pid)
 			_exit(serve(be, role, layers));
+		backend_tidy(true);
 		close(POLICY_FD_CONTROL);
 		if (drain >= 0)
 			close(POLICY_FD_DRAIN);
@@ -424,12 +422,16 @@ int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev
 		return EXIT_RESOURCE;
 	r = ops->open(&be);
 	if (r)
-		return r == -EINVAL ? EXIT_USAGE : EXIT_RESOURCE;
+		return r == BACKEND_USAGE ? EXIT_USAGE : EXIT_RESOURCE;
 	if (make_inflight(&be) || find_socket(&be, &cmd))
 		return EXIT_RESOURCE;
 	if (cmd.drain >= 0 && (policy_place_fd(cmd.drain, POLICY_FD_DRAIN) < 0 ||
 			       backend_fixed_file(&be, POLICY_FD_DRAIN) < 0))
 		return EXIT_RESOURCE;
 	opt.file_size = be.file_limit;
-	return cmd.listener >= 0 ? accept_loop(&be, &cmd, role, &opt) : serve_one(&be, &cmd, role, &opt);
+	if (cmd.listener < 0)
+		return serve_one(&be, &cmd, role, &opt);
+	r = accept_loop(&be, &cmd, role, &opt);
+	backend_unlisten();
+	return r;
 }

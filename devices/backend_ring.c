@@ -24,7 +24,7 @@ bool backend_has_ring(const struct backend *be)
 	return be->has_ring;
 }
 
-int backend_ring_open(struct backend *be)
+static int make(struct io_uring *ring)
 {
 	/* One thread submits and wants completions when it waits, not as interrupts of its work (6.1 and later). */
 	struct io_uring_params p = {
@@ -32,7 +32,23 @@ int backend_ring_open(struct backend *be)
 			 IORING_SETUP_DEFER_TASKRUN,
 		.cq_entries = COMPLETIONS,
 	};
-	int err = io_uring_queue_init_params(ENTRIES, &be->ring, &p);
+
+	return io_uring_queue_init_params(ENTRIES, ring, &p);
+}
+
+int backend_ring_probe(void)
+{
+	struct io_uring ring;
+	int err = make(&ring);
+
+	if (!err)
+		io_uring_queue_exit(&ring);
+	return err;
+}
+
+int backend_ring_open(struct backend *be)
+{
+	int err = make(&be->ring);
 
 	if (err)
 		return err;

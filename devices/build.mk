@@ -2,7 +2,7 @@
 # devices, made from the folders: whoever needs the list asks for it here. DEVICE_ROLES has their manifests (a device may have two).
 DEVICES := $(patsubst devices/%/build.mk,%,$(wildcard devices/*/build.mk))
 DEVICE_ROLES = $(filter-out core minder,$(POLICY_ROLES))
-BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_poll.o devices/backend_main.o devices/backend_setup.o \
+BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_poll.o devices/backend_main.o devices/backend_listen.o devices/backend_setup.o \
 	$(VIRTQUEUE) $(IPC_BACKEND) $(POLICY_OBJS)
 BACKEND_LIBS := -luring $(POLICY_LIBS)
 

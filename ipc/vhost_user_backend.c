@@ -51,6 +51,18 @@ static void close_fd(struct vu_session *s, int *fd)
 	*fd = -1;
 }
 
+static void stop(struct vu_session *s, struct vu_vring *v);
+
+/*
+ * A front end that resets its driver may say no more than ENABLE 0 (Cloud Hypervisor did) before it sets everything up anew: a
+ * ring that is disabled is stopped by the first message that changes what it was started with.
+ */
+static void stop_disabled(struct vu_session *s, struct vu_vring *v)
+{
+	if (v && v->running && !vu_session_enabled(s, v))
+		stop(s, v);
+}
+
 /* --- features --- */
 
 static int get_features(struct vu_session *s, struct vu_msg *m)
@@ -65,6 +77,8 @@ static int set_features(struct vu_session *s, struct vu_msg *m)
 
 	if (f & ~s->offer)
 		return refuse(s, -EINVAL, "acks a feature that was not offered");
+	for (unsigned int i = 0; f != s->acked && i < s->queues; i++)
+		stop_disabled(s, &s->vring[i]);
 	/* A ring keeps the layout it was started with: EVENT_IDX under a running one would move avail_event. */
 	if (state(s) == VU_IN_RUNNING && (f ^ s->acked) & ~VU_F_PROTOCOL_FEATURES)
 		return refuse(s, -EBUSY, "changes features while rings run");
@@ -262,6 +276,7 @@ static int set_vring_num(struct vu_session *s, struct vu_msg *m)
 	struct vu_vring *v = ring(s, m->u.state.index);
 	uint32_t n = m->u.state.num;
 
+	stop_disabled(s, v);
 	if (!v || v->running)
 		return refuse(s, -EINVAL, "names no ring, or a running one");
 	if (!n || n > s->queue_size || n & (n - 1))
@@ -274,6 +289,7 @@ static int set_vring_base(struct vu_session *s, struct vu_msg *m)
 {
 	struct vu_vring *v = ring(s, m->u.state.index);
 
+	stop_disabled(s, v);
 	if (!v || v->running || m->u.state.num > UINT16_MAX)
 		return refuse(s, -EINVAL, "names no ring, a running one, or a bad index");
 	v->base = (uint16_t)m->u.state.num;
@@ -285,6 +301,7 @@ static int set_vring_addr(struct vu_session *s, struct vu_msg *m)
 	const struct vu_vring_addr *a = &m->u.addr;
 	struct vu_vring *v = ring(s, a->index);
 
+	stop_disabled(s, v);
 	if (!v || v->running || a->flags)
 		return refuse(s, -EINVAL, "names no ring, a running one, or asks for logging");
 	v->desc = a->desc;

@@ -91,7 +91,7 @@ static int block_open(struct backend *be)
 	blk->be = be;
 	if (!blk->path == (blk->given_fd < 0)) {
 		backend_fail(be, "one of --blk-file=PATH and --blk-fd=N must be given");
-		return -EINVAL;
+		return BACKEND_USAGE;
 	}
 	err = blk_image_open(blk);
 	if (err)

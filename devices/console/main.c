@@ -9,9 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -146,21 +144,10 @@ static int open_file(struct backend *be, struct console *con)
 
 static int open_unix(struct backend *be, struct console *con)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = backend_listen(be, con->unix_path);
 
-	if (strlen(con->unix_path) >= sizeof(a.sun_path)) {
-		backend_fail(be, "socket path '%s' is too long; use a shorter one", con->unix_path);
+	if (fd < 0)
 		return -1;
-	}
-	memcpy(a.sun_path, con->unix_path, strlen(con->unix_path));
-	/* Who connects is at the guest's keyboard: the file is the user's own. */
-	umask(0077);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1)) {
-		backend_fail(be, "cannot listen on '%s': %s; remove it if it is a leftover", con->unix_path,
-			     strerror(errno));
-		return -1;
-	}
 	con->listen.fd = place(be, fd, POLICY_FD_LISTEN, con->unix_path);
 	return con->listen.fd < 0 ? -1 : 0;
 }
@@ -173,7 +160,7 @@ static int console_open(struct backend *be)
 	con->be = be;
 	if (con->stdio + con->pty + !!con->file + !!con->unix_path != 1) {
 		backend_fail(be, "exactly one of --stdio, --pty, --file=PATH and --unix=PATH must be given");
-		return -EINVAL;
+		return BACKEND_USAGE;
 	}
 	if (con->stdio)
 		r = open_stdio(be, con);

@@ -119,11 +119,11 @@ static int check_options(struct net *net)
 {
 	if (!net->tap_name == !net->tap_fds) {
 		backend_fail(net->be, "one of --tap=NAME and --tap-fd=N must be given");
-		return -EINVAL;
+		return BACKEND_USAGE;
 	}
 	if (net->lock_mac && !net->mac_given) {
 		backend_fail(net->be, "--lock-mac needs the address to lock to: give --mac as well");
-		return -EINVAL;
+		return BACKEND_USAGE;
 	}
 	if (net->tap_fds)
 		net->pairs = net->tap_fds;

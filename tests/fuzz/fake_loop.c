@@ -127,6 +127,8 @@ void backend_close(struct backend *be, int fd) { (void)be; (void)fd; }
 void backend_leave(struct backend *be) { (void)be; fake.left = true; }
 void backend_config_changed(struct backend *be) { (void)be; fake.config_changed = true; }
 void backend_fail(struct backend *be, const char *fmt, ...) { (void)be; (void)fmt; }
+void backend_log(struct backend *be, const char *fmt, ...) { (void)be; (void)fmt; fake.logged++; }
+int backend_listen(struct backend *be, const char *path) { (void)be; (void)path; return 10; }
 void backend_file_limit(struct backend *be, uint64_t bytes) { (void)be; (void)bytes; }
 int backend_fixed_file(struct backend *be, int fd) { (void)be; return fd; }
 int policy_place_fd(int fd, int slot) { (void)fd; return slot; }

@@ -59,7 +59,7 @@ struct fake {
 	bool left, config_changed;
 	struct fake_plan plan;
 	uint64_t limit_features;
-	unsigned int watches;
+	unsigned int watches, logged;
 	/* large: not cleared as a whole for each input */
 	struct vq vq[FAKE_QUEUES];
 	struct fake_op pending[FAKE_PENDING];

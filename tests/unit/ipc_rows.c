@@ -27,6 +27,41 @@ Test(ipc_rows, R11_ring_changed_while_running)
 	ipc_rig_free(r);
 }
 
+/* A front end whose driver was reset says ENABLE 0, and then all anew (field case A10): other features, another size, another place. */
+Test(ipc_rows, disabled_ring_set_up_anew)
+{
+	static const uint32_t first[] = { VU_SET_VRING_NUM, VU_SET_VRING_BASE, VU_SET_VRING_ADDR, VU_SET_FEATURES };
+
+	for (unsigned int i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		struct ipc_rig *r = ipc_rig_new();
+		unsigned int before;
+
+		negotiate(r);
+		cr_assert_eq(add_memory(r), 0);
+		start_ring(r, 0);
+		start_ring(r, 1);
+		before = open_fds();
+		cr_assert_eq(say_state(r, VU_SET_VRING_ENABLE, 0, 0), 0);
+		cr_assert(r->s.vring[0].running, "disabled is not stopped");
+		if (first[i] == VU_SET_FEATURES) {
+			cr_assert_eq(say_u64(r, VU_SET_FEATURES, RIG_FEATURES), 0, "the same again changes nothing");
+			cr_assert(r->s.vring[0].running);
+			cr_assert_eq(say_state(r, VU_SET_VRING_ENABLE, 1, 0), 0);
+			cr_assert_eq(say_u64(r, VU_SET_FEATURES, RIG_FEATURES & ~(1ull << 29)), 0);
+			cr_assert_eq(r->stops, 2);
+		} else {
+			cr_assert_eq(first[i] == VU_SET_VRING_ADDR ? set_addr(r, 0) : say_state(r, first[i], 0, 32), 0);
+			cr_assert_eq(r->stops, 1);
+			cr_assert(r->s.vring[1].running, "the other one goes on");
+		}
+		cr_assert_not(r->s.vring[0].running);
+		start_ring(r, 0);
+		cr_assert_eq(r->starts, 3);
+		cr_assert_eq(open_fds(), before - (first[i] == VU_SET_FEATURES), "kick descriptors are not left open");
+		ipc_rig_free(r);
+	}
+}
+
 Test(ipc_rows, R12_ring_index_out_of_range)
 {
 	static const uint32_t bad[] = { 4, 5, 16, 127, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff };
