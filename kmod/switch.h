@@ -30,8 +30,8 @@
 /* return_to_user before INIT: not canonical, so no SYSCALL comes from there. (0 does: from the last two bytes of the address space) */
 #define SW_NO_RETURN	(~0ULL >> 1)
 
-/* Flags that a user-mode return may set as they are: CF PF AF ZF SF DF OF AC ID; TF and RF go through C */
-#define SW_USER_FLAGS	0x240cd5
+/* Flags that a user-mode return may set as they are: CF PF AF ZF SF DF OF NT AC ID; TF and RF go through C */
+#define SW_USER_FLAGS	0x244cd5
 
 #define SW_R15		0x00
 #define SW_R14		0x08

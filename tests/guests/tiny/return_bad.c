@@ -86,8 +86,8 @@ void guest_main(u64 arg, u64 seed)
 		r.full = i & 1 ? LG_FRAME_FULL : 0;
 		r.rflags = (chance >> 5) & ~0x40100UL;	/* not TF and AC: they trap, see user_flags.c */
 		chance = user_go(&r);
-		CHECK_EQ(chance & ~0x210cd7UL, 0x200);	/* IF on; IOPL, NT, VM, VIF, VIP and the rest off */
-		CHECK_EQ(chance & 0x200cd5UL, r.rflags & 0x200cd5);
+		CHECK_EQ(chance & ~0x214cd7UL, 0x200);	/* IF on; IOPL, VM, VIF, VIP and the rest off */
+		CHECK_EQ(chance & 0x204cd5UL, r.rflags & 0x204cd5);
 	}
 	/* Stack pointers: the return is fine, the first push is user mode's fault. */
 	user_regs(&r, touch_stack, 0);

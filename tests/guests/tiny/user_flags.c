@@ -40,6 +40,14 @@ USER static void nested_task(u64 arg)
 	user_syscall(0, 3);
 }
 
+/* NT stays through a system call and through an exception, as SYSRET and IRETQ keep it; the result is what is left of it. */
+USER __attribute__((naked)) static void keeps_nested(u64 arg)
+{
+	(void)arg;
+	asm volatile("pushf; orl $0x4000, (%rsp); popf; mov $77, %eax; mov $5, %edi; syscall\n\t"
+		     "pushf; pop %rbx; int3; pushf; pop %rdi; and %rbx, %rdi; and $0x4000, %edi; mov $0, %eax; syscall");
+}
+
 USER static void iret_nested(u64 arg)
 {
 	(void)arg;
@@ -54,6 +62,11 @@ static bool count_steps(struct regs *r)
 		return false;
 	steps++;
 	return true;
+}
+
+static bool go_on(struct regs *r)
+{
+	return r->user && r->vector == 3;
 }
 
 static u64 flags_now(void)
@@ -116,6 +129,9 @@ void guest_main(u64 arg, u64 seed)
 		CHECK(fault.rflags & 0x40000);
 	}
 	CHECK_EQ(user_call(nested_task, 0), 3);
+	on_exception = go_on;
+	CHECK_EQ(user_call(keeps_nested, 0), 0x4000);
+	on_exception = NULL;
 	CHECK_EQ(user_call(iret_nested, 0), USER_FAULTED);
 	CHECK_EQ(fault.vector, 13);
 }
