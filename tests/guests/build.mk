@@ -49,6 +49,7 @@ GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
 GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
 CHECKS += guests guests-hosts guests-nmi
 .PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt))
+.PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
 
 $(R)/guests.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
@@ -84,6 +85,11 @@ $(R)/guests-seeded.tap: module $(B)/lgtest
 $(R)/guests-ibt.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	tests/guests/ibt.sh $(B)/lgtest $(IBT_KERNELS) > $@ || grep -q "^not ok" $@
+
+# Every allocation of every request fails once, in a module of its own
+$(R)/guests-fail-at.tap: $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/fail-at.sh $(B)/lgtest > $@
 
 # Each hostile guest 1,000 times in a row, in one host
 $(R)/guests-hostile.tap: module $(B)/lgtest

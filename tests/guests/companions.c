@@ -483,6 +483,12 @@ void globals_flushed(struct ctx *c, const struct lguest_stats *stats)
 		fail(c, "%llu page faults for nothing: global entries were not flushed", (unsigned long long)stats->value[LG_STAT_SPURIOUS]);
 }
 
+void few_asids(struct ctx *c, const struct lguest_stats *stats)
+{
+	if (stats->value[LG_STAT_ASIDS] > 20)
+		fail(c, "%llu groups of PCIDs were taken", (unsigned long long)stats->value[LG_STAT_ASIDS]);
+}
+
 void globals_kept(struct ctx *c, const struct lguest_stats *stats)
 {
 	if (stats->value[LG_STAT_FLUSH_GLOBALS])

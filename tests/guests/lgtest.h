@@ -49,6 +49,8 @@ struct test {
 	void (*finish)(struct ctx *c, const struct lguest_stats *stats);
 	/* Sees a PRINT or a SHUTDOWN; true: it is as it should be, nothing else is asked. */
 	bool (*look)(struct ctx *c, const struct lguest_run *run);
+	/* Takes the guest's notifies instead of serve_notify(). */
+	void (*serve)(struct ctx *c, const struct lguest_run *run);
 	/* Runs instead of a guest, with no guest made. */
 	void (*special)(struct ctx *c);
 };
@@ -58,6 +60,7 @@ struct test {
 #define T_BENCH		16	/* not in --all: it measures */
 #define T_HUGE		32	/* the second region on 2 MiB pages of the host's */
 #define T_TWO_CPUS	8	/* skipped on a host with one */
+#define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1 */
 
 extern const struct test tests[];
 extern const size_t ntests;
@@ -80,6 +83,7 @@ void end_with(int parent);
 
 /* lgtest.c: what special tests put together themselves. Failing calls end the process with a sentence. */
 void make_guest(struct ctx *c);
+void make_guest_on(struct ctx *c, int fd);
 void run_guest(struct ctx *c);
 /* A process that runs @image as a test of its own would; it ends with status 0 when the guest passed. */
 int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu);
@@ -97,6 +101,7 @@ void few_exits(struct ctx *c, const struct lguest_stats *stats);
 void evicted(struct ctx *c, const struct lguest_stats *stats);
 void huge_filled(struct ctx *c, const struct lguest_stats *stats);
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats);
+void few_asids(struct ctx *c, const struct lguest_stats *stats);
 void globals_kept(struct ctx *c, const struct lguest_stats *stats);
 void one_mmio(struct ctx *c, const struct lguest_stats *stats);
 bool look_print(struct ctx *c, const struct lguest_run *run);
@@ -110,5 +115,17 @@ void test_pair(struct ctx *c);
 void test_unplug(struct ctx *c);
 void test_memory_back(struct ctx *c);
 void test_not_started(struct ctx *c);
+
+/* owner.c: what a guest holds of its process, and for how long */
+void test_create_race(struct ctx *c);
+void test_create_once(struct ctx *c);
+void test_gone_exit(struct ctx *c);
+void test_gone_exec(struct ctx *c);
+void test_user_limit(struct ctx *c);
+void test_huge_cost(struct ctx *c);
+void test_memory_kinds(struct ctx *c);
+void test_region_size(struct ctx *c);
+void test_poison(struct ctx *c);
+void test_fail_at(struct ctx *c);
 
 #endif

@@ -170,8 +170,17 @@ void test_api(struct ctx *c)
 	/* A guest of zeros, at rip 0: its page table maps nothing. */
 	run.vcpu = 0;
 	refused(c, "RUN with no registers set", ioctl(fd, LGUEST_RUN, &run), EINVAL);
+	regs.reserved[1] = 1;
+	refused(c, "GET_REGS with a reserved field", ioctl(fd, LGUEST_GET_REGS, &regs), EINVAL);
+	regs.reserved[1] = 0;
 	if (ioctl(fd, LGUEST_SET_REGS, &regs))
 		fail(c, "SET_REGS of zeros: %s", strerror(errno));
+	run.flags = 1;
+	refused(c, "RUN with a flag", ioctl(fd, LGUEST_RUN, &run), EINVAL);
+	run.flags = 0;
+	run.reserved = 1;
+	refused(c, "RUN with a reserved field", ioctl(fd, LGUEST_RUN, &run), EINVAL);
+	run.reserved = 0;
 	if (run_to_end(fd, &run) || run.reason != LGUEST_EXIT_DEAD || !strlen(run.text))
 		fail(c, "a guest with no registers: reason %u", run.reason);
 	if (ioctl(fd, LGUEST_KILL, &kill) || run_to_end(fd, &run) || run.reason != LGUEST_EXIT_DEAD || !strcmp(run.text, kill.text))

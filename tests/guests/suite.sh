@@ -25,7 +25,7 @@ again() { insmod ./lg.ko && ./lgtest hello | grep -q '^ok' && rmmod lg; }
 clean() {
 	! dmesg -r 2>/dev/null | grep -E '^<[0-4]>|WARNING|BUG|stall' | grep -vE "$known"
 }
-known='Could not switch to high resolution mode|hrtimer: interrupt took|loading out-of-tree module|module verification failed|traps: |segfault at|Disabling IRQ|process .lgtest. is using'
+known='Memory failure: 0x|Could not switch to high resolution mode|hrtimer: interrupt took|loading out-of-tree module|module verification failed|traps: |segfault at|Disabling IRQ|process .lgtest. is using'
 dmesg -c >/dev/null 2>&1
 
 say loads "module: loads"

@@ -12,6 +12,8 @@
 #define RAM_TABLES	4			/* tables of 512 entries for RAM_SIZE */
 #define RAM2_PA		0x40000000		/* a second region, not mapped at start; 2 MiB-aligned in the host's memory */
 #define RAM2_SIZE	0x800000
+#define TOUCH_PA	0x60000000		/* tiny/touch.c: regions from here on, */
+#define TOUCH_STEP	0x200000		/* so far apart */
 #define MMIO_PA		0x20000000		/* no region has it */
 #define NOTIFY_PA	0x30000000		/* LHCALL_NOTIFY's addresses start here */
 #define MMIO_REG(n)	(MMIO_PA + 8 * (n))	/* registers that lgtest keeps: a store is read back, inverted */
@@ -33,6 +35,7 @@
 #define HOST_VALUE	0x70	/* bound to an ioeventfd for the value 7 only */
 #define HOST_UNBIND	0x78	/* take the binding of HOST_COUNT or HOST_VALUE (the value) away */
 #define HOST_OTHER	0x80	/* nothing is bound here: counted by lgtest as an exit */
+#define HOST_POISON	0x88	/* the first page of RAM2 is lost, as by a memory error */
 #define IN(line, us)	((line) | (unsigned long)(us) << 8)
 #define PING_LINE	9
 #define USER_BASE	0x400000		/* .user in user mode */

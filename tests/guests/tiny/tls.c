@@ -26,6 +26,8 @@ void guest_main(u64 arg, u64 seed)
 		}
 		hcall(LHCALL_LOAD_GS, 0, 0, 0, 0);
 	}
+	/* 16-bit data: as SS it would show bits of the host's stack pointer (espfix). */
+	CHECK_EQ(hcall(LHCALL_LOAD_TLS, DATA(4096UL) & ~(1UL << 54), 0, 0, 0), (u64)-22L);
 	/* Without the accessed bit: a processor would write it into the host's read-only table. */
 	hcall(LHCALL_LOAD_TLS, DATA(4096UL) & ~(1UL << 40), 0, 0, 0);
 	user_call(load_fs, 12 * 8 + 3);
