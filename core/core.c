@@ -29,13 +29,15 @@
 #include "policy/policy.h"
 #include "version.h"
 
+POLICY_DECLARE(core);
+
 /* What the command line said; lguest-run writes it, so it is checked for mistakes, not for malice. */
 struct options {
 	uint64_t memory;
 	const char *cmdline;
 	bool initrd;
 	unsigned int devices;
-	struct { const struct device_type *type; uint64_t window; bool own; } device[GUEST_DEVICES];
+	struct { struct device_type type; uint64_t window; bool own; } device[GUEST_DEVICES];
 };
 
 static struct machine machine = { .lguest = CORE_FD_LGUEST };
@@ -149,9 +151,18 @@ static void make_memory(const struct options *o)
 		add_memory(&machine.memory.region[i]);
 }
 
+/* How many devices before number @i are of its kind: they are counted apart, as lguest-run does. */
+static unsigned int same_before(const struct options *o, unsigned int i)
+{
+	unsigned int n = 0;
+
+	for (unsigned int k = 0; k < i; k++)
+		n += !strcmp(o->device[k].type.name, o->device[i].type.name);
+	return n;
+}
+
 static void make_devices(const struct options *o)
 {
-	unsigned int same[GUEST_DEVICES] = { 0 };
 	const char *error;
 
 	machine.devices = o->devices;
@@ -160,11 +171,11 @@ static void make_devices(const struct options *o)
 
 		pthread_mutex_init(&d->lock, NULL);
 		d->index = i;
-		d->type = o->device[i].type;
+		d->type = &o->device[i].type;
 		d->own = o->device[i].own;
 		d->memory = &machine.memory;
 		d->lguest = CORE_FD_LGUEST;
-		snprintf(d->name, sizeof(d->name), "%s%u", d->type->name, same[d->type->id % GUEST_DEVICES]++);
+		snprintf(d->name, sizeof(d->name), "%s%u", d->type->name, same_before(o, i));
 		culprit = i;
 		error = device_open(d, CORE_FD_DEVICE + (int)i);
 		if (error)
@@ -403,19 +414,55 @@ static uint64_t number(const char *text)
 	return n;
 }
 
-/* --device TYPE,WINDOW[,own]: WINDOW in bytes, 0 for all of guest memory; own: lguest-run starts it again. */
+/* One "key=value" of --device. */
+static void device_key(struct options *o, unsigned int i, char *key)
+{
+	struct device_type *t = &o->device[i].type;
+	char *value = strchr(key, '='), *second;
+
+	if (!value) {
+		o->device[i].own = !strcmp(key, "own");
+		return;
+	}
+	*value++ = '\0';
+	second = strchr(value, ':');
+	if (second)
+		*second++ = '\0';
+	if (!strcmp(key, "window"))
+		o->device[i].window = number(value);
+	else if (!strcmp(key, "id"))
+		t->id = (uint32_t)number(value);
+	else if (!strcmp(key, "queues"))
+		t->queues = (unsigned int)number(value);
+	else if (!strcmp(key, "unit"))
+		t->unit = (unsigned int)number(value);
+	else if (!strcmp(key, "hidden"))
+		t->hidden = number(value);
+	else if (!strcmp(key, "config") && second) {
+		t->config[0] = (uint32_t)number(value);
+		t->config[1] = (uint32_t)number(second);
+	} else
+		fail(EXIT_USAGE, "lguest-core: --device has no key '%s'", key);
+}
+
+/*
+ * --device NAME,window=BYTES,id=N,queues=N,unit=N,config=BYTES:BYTES,hidden=BITS[,own]: run/kind.h says what each means, a window
+ * of 0 is all of guest memory, and own that lguest-run starts its process again.
+ */
 static void add_device(struct options *o, char *text)
 {
-	char *type = strsep(&text, ","), *window = strsep(&text, ",");
 	unsigned int i = o->devices;
+	struct device_type *t;
+	char *key;
 
 	if (i == GUEST_DEVICES)
 		fail(EXIT_USAGE, "more than %u devices", GUEST_DEVICES);
-	o->device[i].type = device_type_find(type);
-	if (!o->device[i].type || !window)
-		fail(EXIT_USAGE, "lguest-core: --device %s: no such type, or no window size", type);
-	o->device[i].window = number(window);
-	o->device[i].own = text && !strcmp(text, "own");
+	t = &o->device[i].type;
+	t->name = strsep(&text, ",");
+	while ((key = strsep(&text, ",")))
+		device_key(o, i, key);
+	if (!t->id || !t->queues || t->queues > GUEST_QUEUES || !t->unit || t->config[0] > VIRTIO_CONFIG_MAX || t->config[1] > VIRTIO_CONFIG_MAX)
+		fail(EXIT_USAGE, "lguest-core: --device %s: the numbers are not a device's", t->name);
 	o->devices++;
 }
 
@@ -469,7 +516,7 @@ static void enter(void)
 
 int main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	static struct options o;	/* devices point at their types in it */
 	pthread_attr_t attr;
 	pthread_t vcpu;
 

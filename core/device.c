@@ -36,25 +36,6 @@
  */
 #define OFFERED		(BITS(0, 23) | BIT(24) | BIT(27) | BIT(28) | BIT(29) | BIT(VIRTIO_BIT_VERSION_1) | BIT(35) | BIT(36))
 
-/* net: control queue, announcements, several pairs: QEMU does these in the front end. This front end does not. */
-#define NET_HIDDEN	(BITS(17, 23))
-
-static const struct device_type types[] = {
-	{ "net", 1, 2, 2, { 12, 8 }, NET_HIDDEN },
-	{ "block", 2, 1, 1, { 96, 60 }, 0 },
-	{ "console", 3, 2, 1, { 12 }, 0 },
-	{ "rng", 4, 1, 1, { 0 }, 0 },
-	{ "fs", 26, 2, 1, { 44, 40 }, 0 },
-};
-
-const struct device_type *device_type_find(const char *name)
-{
-	for (unsigned int i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(types[i].name, name))
-			return &types[i];
-	return NULL;
-}
-
 uint64_t device_registers(const struct device *d)
 {
 	return GUEST_MMIO_BASE + d->index * GUEST_MMIO_SIZE;

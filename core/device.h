@@ -13,8 +13,8 @@
 #include "ipc/vhost_user_frontend.h"
 
 /**
- * struct device_type - what the core must know of a kind of device
- * @name: for options and messages, @id: virtio device number (virtio 1.2, section 5)
+ * struct device_type - what the core must know of a kind of device: lguest-run says it (run/kind.h), no kind is known here
+ * @name: for messages, @id: virtio device number (virtio 1.2, section 5)
  * @queues: queues it has at least (before multiqueue), @unit: queues that GET_QUEUE_NUM counts as one
  * @config: sizes of its config space to ask for, largest first, up to a 0: a back end refuses what goes past its own
  * @hidden: feature bits that need a part of the device which no vhost-user back end has
@@ -27,9 +27,6 @@ struct device_type {
 	uint32_t config[3];
 	uint64_t hidden;
 };
-
-/** device_type_find() - by name; NULL when there is none. */
-const struct device_type *device_type_find(const char *name);
 
 /**
  * struct device - one device of the guest

@@ -27,27 +27,9 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-struct sock_filter;
+#include "policy/fds.h"
 
-/*
- * The descriptor table of every role: what it is started with. Kick, call and memory descriptors that its peer sends
- * land at the lowest free numbers below POLICY_FD_MAX; no rule of a sealed filter names those. A class with several
- * members is an aligned power of two, so that one masked comparison in the filter pins the whole class.
- */
-enum policy_fd {
-	POLICY_FD_LOG = 2,		/* stderr: one-line messages, until the seal */
-	POLICY_FD_CONTROL = 3,		/* the vhost-user connection */
-	POLICY_FD_RESOURCE = 4,		/* the image | console input */
-	POLICY_FD_RESOURCE_OUT = 5,	/* console output, where it differs from the input */
-	POLICY_FD_DRAIN = 6,		/* pipe write end: hangs up when the last I/O of a dead role is over */
-	POLICY_FD_RING = 7,		/* io_uring */
-	POLICY_FD_RESIZE = 8,		/* console: pipe that window sizes come from */
-	POLICY_FD_LISTEN = 10,		/* console on a Unix socket: the listening end */
-	POLICY_FD_INFLIGHT = 11,		/* memfd of the vhost-user in-flight records, handed to the peer on request */
-	POLICY_FD_TAP = 16,		/* one per queue pair: TAP + pair */
-	POLICY_FD_MAX = 128,		/* RLIMIT_NOFILE: what a role holds and receives */
-};
-#define POLICY_CLASS 16u		/* members in the TAP class: the most queue pairs of a device */
+struct sock_filter;
 
 enum policy_stage {
 	POLICY_SETUP = 1,	/* from policy_enter() to policy_seal() */
@@ -131,13 +113,13 @@ struct policy_role {
 	struct policy_filter sealed;
 };
 
-extern const struct policy_role policy_block;		/* lguest-block on io_uring */
-extern const struct policy_role policy_block_sync;	/* lguest-block on pread/pwrite */
-extern const struct policy_role policy_net;
-extern const struct policy_role policy_console;
-extern const struct policy_role policy_rng;
-extern const struct policy_role policy_core;
-extern const struct policy_role policy_minder;		/* the parent that waits for a role in its own pid namespace */
+/* POLICY_DECLARE(block): declares policy_block, whose manifest is devices/block/manifest.c. Each program declares its own. */
+#define POLICY_DECLARE(name) extern const struct policy_role policy_##name
+
+POLICY_DECLARE(minder);	/* the parent that waits for a role in its own pid namespace */
+
+/* Every role that there is, NULL-terminated: made by the build (policy/build.mk), for tests and `make policies`. */
+extern const struct policy_role *const policy_roles[];
 
 /* Layers that policy_enter() put on, for its report. */
 enum policy_layer {

@@ -1,7 +1,9 @@
-# lguest-run starts and watches everything; `make run` and installing.
-RUN_OBJS := run/options.o run/text.o run/cmdline.o run/explain.o run/resources.o run/log.o run/restart.o run/spawn.o run/life.o run/supervise.o run/terminal.o
+# lguest-run starts and watches everything; `make run` and installing. OPTIONS_OBJS is what reads the command line, which tests
+# link too; a device adds its kind (data) and its launch half (what lguest-run does for it).
+OPTIONS_OBJS := $(addprefix run/,options.o config.o say.o kind.o text.o cmdline.o foreign.o child.o) $(DEVICE_RUN_OBJS)
+RUN_OBJS := $(OPTIONS_OBJS) $(addprefix run/,explain.o resources.o log.o restart.o spawn.o life.o supervise.o terminal.o)
 
-$(eval $(call program,lguest-run,run/run.o $(RUN_OBJS) devices/net/tap_owner.o))
+$(eval $(call program,lguest-run,run/run.o $(RUN_OBJS)))
 
 # The commands for people. CMD='...' runs that in the guest and exits with its status.
 LAUNCH_PROGRAMS := $(addprefix $(B)/lguest-,run core $(DEVICES))

@@ -10,26 +10,37 @@
 
 #include "core/exit.h"
 #include "run/launch.h"
+#include "run/say.h"
 #include "run/text.h"
 
 /* What lguest-core puts before it (core.c) for each device, and for each window: the longest that they can become. */
 #define DEVICE_WORDS "virtio_mmio.device=4K@0xd000f000:16 "
 #define WINDOW_WORDS "lguest.window=0xd000f000,0xcfe00000,0x10000000 "
 
-static bool has_device(const struct launch *l, const char *type)
+static bool has_device(const struct launch *l, const struct device_kind *type)
 {
 	for (unsigned int i = 0; i < l->roles; i++)
-		if (!strcmp(role_type(&l->role[i]), type))
+		if (l->role[i].type == type)
 			return true;
 	return false;
 }
 
+static bool wants_words(const struct launch *l, const struct device_kind *k)
+{
+	return k->cmdline && has_device(l, k) && !(k->cmdline_root && l->initrd) && !text_has_parameter(l->cmdline, k->cmdline_unless);
+}
+
 size_t cmdline_build(const struct launch *l, char *buf, size_t size)
 {
-	bool console = has_device(l, "console") && !text_has_parameter(l->cmdline, "console");
-	bool root = has_device(l, "block") && !l->initrd && !text_has_parameter(l->cmdline, "root");
+	char words[256] = "", so_far[256];
 
-	return (size_t)snprintf(buf, size, "%s%s%s", console ? "console=hvc0 " : "", root ? "root=/dev/vda ro " : "", l->cmdline);
+	for (const struct device_kind *const *k = kinds(); *k; k++) {
+		if (!wants_words(l, *k))
+			continue;
+		memcpy(so_far, words, sizeof(so_far));
+		snprintf(words, sizeof(words), "%.64s %.180s", (*k)->cmdline, so_far);
+	}
+	return (size_t)snprintf(buf, size, "%s%s", words, l->cmdline);
 }
 
 int cmdline_check(const struct launch *l)

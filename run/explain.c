@@ -9,38 +9,6 @@
 
 #include "run/launch.h"
 
-static const char *program_of(const struct role *r)
-{
-	static const char *const programs[ROLE_KINDS] = {
-		[ROLE_BLOCK] = "lguest-block", [ROLE_NET] = "lguest-net", [ROLE_CONSOLE] = "lguest-console",
-		[ROLE_RNG] = "lguest-rng", [ROLE_FOREIGN] = "a program of yours",
-	};
-
-	return programs[r->kind];
-}
-
-static void holds(const struct role *r)
-{
-	switch (r->kind) {
-	case ROLE_BLOCK:
-		printf("  holds    %s, open %s%s\n", r->path, r->read_only ? "for reading only" : "for reading and writing",
-		       r->direct_io ? ", past the host's page cache" : "");
-		break;
-	case ROLE_NET:
-		printf("  holds    the tap %s; the guest's address is %s\n", r->path, r->mac ? r->mac : "chosen at the start");
-		break;
-	case ROLE_CONSOLE:
-		printf("  holds    %s\n", r->path[0] == 's' ? "standard input and output of this terminal" : r->path);
-		break;
-	case ROLE_FOREIGN:
-		printf("  holds    what it was started with; it is reached at %s\n", r->path);
-		break;
-	default:
-		printf("  holds    nothing\n");
-		break;
-	}
-}
-
 static void sees(const struct role *r)
 {
 	if (r->window)
@@ -51,15 +19,19 @@ static void sees(const struct role *r)
 
 static void explain_role(const struct role *r)
 {
-	printf("\n%s: %s, a %s device\n", r->name, program_of(r), role_type(r));
-	holds(r);
+	if (role_is_foreign(r))
+		printf("\n%s: a program of yours, a %s device\n", r->name, r->type->name);
+	else
+		printf("\n%s: lguest-%s, a %s device\n", r->name, r->kind->name, r->type->name);
+	printf("  holds    ");
+	r->kind->launch->holds(r);
 	sees(r);
-	if (r->kind == ROLE_FOREIGN)
+	if (role_is_foreign(r))
 		printf("  may      whatever you allow it: lguest-run did not start it and does not confine it\n");
 	else
-		printf("  may      move data between the two (%s --print-policy)\n"
+		printf("  may      move data between the two (lguest-%s --print-policy)\n"
 		       "  dies     started again, requests in flight run again; after 5 deaths of itself within 30 s the guest goes on without it\n",
-		       program_of(r));
+		       r->kind->name);
 }
 
 void explain(const struct launch *l)

@@ -12,32 +12,21 @@
 #include <sys/types.h>
 
 #include "core/layout.h"
+#include "run/kind.h"
 #include "run/log.h"
 #include "run/restart.h"
 
-/* The kinds of device that lguest-run knows; the order is that of EXIT_ROLE statuses. */
-enum role_kind {
-	ROLE_BLOCK,
-	ROLE_NET,
-	ROLE_CONSOLE,
-	ROLE_RNG,
-	ROLE_FOREIGN,
-	ROLE_KINDS,
-};
-
 /**
  * struct role - one device: what was asked for, and the process that serves it
- * @kind: which program
- * @path: image, tap name, console target, or socket of a foreign back end
- * @type: device type of a foreign back end
- * @serial: block serial or NULL, @mac: net address or NULL
+ * @kind: of the option, @type: of the device that the guest sees: another one if a foreign program serves it
+ * @path: the object: image, tap name, console target, socket
+ * @value: of each of the kind's keys; NULL: not said (role_key())
  * @window: bytes; 0 = dma=direct
- * @unowned: a tap without an owner will do
  * @name: "block0"
  *
- * @chosen_mac: where @mac points when none was asked for
- * @resource: opened for it, -1 = none; @resources: how many
- * @carry: console: memfd with the output that was taken from the guest and not shown yet; 0 = none yet
+ * @chosen: text that launch.c chose for what was not said, the same for each process
+ * @resource: opened for it, -1 = none
+ * @kept: a descriptor that each of its processes hands on to the next; 0 = none yet
  * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
  * @pid: of its process, 0 = none runs; @pidfd: the same
@@ -49,21 +38,15 @@ enum role_kind {
  * @log: what it says
  */
 struct role {
-	enum role_kind kind;
+	const struct device_kind *kind, *type;
 	const char *path;
-	const char *type;
-	const char *serial;
-	const char *mac;
+	const char *value[KIND_KEYS_MAX];
 	uint64_t window;
-	bool read_only;
-	bool direct_io;
-	bool unowned;
 	char name[24];
 
-	char chosen_mac[18];
+	char chosen[24];
 	int resource[2];
-	unsigned int resources;
-	int carry;
+	int kept;
 	int socket;
 	int drain;
 	pid_t pid;
@@ -104,14 +87,14 @@ struct launch {
 	uint64_t asked_ms, alive_ms;	/* life.c: when the core was last asked, and when it last answered or was not yet to be asked */
 };
 
-/** complain() - one sentence on stderr, "lguest-run: " before it. */
-void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/** role_key() - what was said for the key @name of its kind: its value, "" for a bare key, NULL if nothing was said. */
+const char *role_key(const struct role *r, const char *name);
 
-/** complain_through() - where sentences go from now on, instead of to standard error. */
-void complain_through(void (*take)(const char *text, size_t len));
-
-/** role_type() - virtio device type of a role, as core/device.h names it. */
-const char *role_type(const struct role *r);
+/** role_is_foreign() - does somebody else's program serve it, which lguest-run neither starts nor confines? */
+static inline bool role_is_foreign(const struct role *r)
+{
+	return !r->kind->launch->args;
+}
 
 /** options_parse() - the command line (and the files it names). Return: 0, or an exit status after complain(). -1: exit 0. */
 int options_parse(struct launch *l, int argc, char **argv);

@@ -18,6 +18,7 @@
 
 #include "core/exit.h"
 #include "run/launch.h"
+#include "run/say.h"
 #include "run/text.h"
 
 #define LOG_PATIENCE_MS	200	/* a terminal that nobody reads must not keep us from ending a guest */

@@ -23,7 +23,9 @@
 
 #include "core/control.h"
 #include "core/exit.h"
+#include "run/child.h"
 #include "run/launch.h"
+#include "run/say.h"
 
 #define UNDRAINED_MS	60000	/* for the last I/O of a dead process: then the user and the driver are told, and it is waited on */
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
@@ -67,13 +69,6 @@ static void __attribute__((format(printf, 3, 4))) finish(struct watch *w, int st
 	va_end(ap);
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 /* --- the core --- */
 
 static void send_core(struct watch *w, uint32_t type, uint32_t device, int fd)
@@ -102,7 +97,7 @@ static void core_ended(struct watch *w, const struct control_msg *msg)
 	int code = (int)(msg->code & 0xff);
 
 	if (code == EXIT_ROLE && !w->running)
-		code += (int)w->l->role[msg->device].kind;
+		code = w->l->role[msg->device].kind->status;
 	/* Such a status might be taken for one of lguest-run's own: who said it is told. */
 	if (w->running && code >= EXIT_USAGE && !msg->text[0])
 		finish(w, code, "the guest powered off with status %d", code);
@@ -130,7 +125,7 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 {
 	struct role *r = &w->l->role[msg->device];
 
-	if (r->kind == ROLE_FOREIGN) {
+	if (role_is_foreign(r)) {
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
 		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
 	} else if (r->pid && !r->end_at_ms && msg->process == r->process) {
@@ -156,7 +151,7 @@ static bool core_message(struct watch *w)
 	ssize_t n = w->l->control < 0 ? 0 : recv(w->l->control, &msg, sizeof(msg), MSG_DONTWAIT);
 
 	if (n == 0)
-		close_fd(&w->l->control);
+		fd_close(&w->l->control);
 	if (n <= 0)
 		return false;
 	if (n != sizeof(msg) || (msg.device && msg.device >= w->l->roles))
@@ -208,7 +203,7 @@ static void core_died(struct watch *w)
 		;	/* its last word may be waiting */
 	reap(w->l->core_pid, &info);
 	w->l->core_pid = 0;
-	close_fd(&w->l->core_pidfd);
+	fd_close(&w->l->core_pidfd);
 	if (info.si_code != CLD_EXITED && info.si_status == SIGSYS)
 		finish(w, EXIT_CORE_POLICY, "lguest-core made a system call that its filter forbids, and was killed; the guest is over");
 	else if (info.si_code != CLD_EXITED)
@@ -267,17 +262,17 @@ static const char *when(const struct role *r)
 static void restart(struct watch *w, struct role *r)
 {
 	r->wanted = false;
-	close_fd(&r->drain);
+	fd_close(&r->drain);
 	r->process++;
 	if (spawn_role(w->l, r)) {
-		close_fd(&r->socket);
-		close_fd(&r->drain);
+		fd_close(&r->socket);
+		fd_close(&r->drain);
 		if (count_death(w, r, false))
 			complain("%s could not be started: %s", r->name, when(r));
 		return;
 	}
 	send_core(w, CONTROL_CONNECT, (uint32_t)(r - w->l->role), r->socket);
-	close_fd(&r->socket);
+	fd_close(&r->socket);
 }
 
 /* The user's order: whatever was given up gets another chance. */
@@ -312,10 +307,10 @@ static void role_died(struct watch *w, struct role *r)
 
 	reap(r->pid, &info);
 	r->pid = 0;
-	close_fd(&r->pidfd);
+	fd_close(&r->pidfd);
 	if (w->over)
 		return;
-	if (info.si_code == CLD_EXITED && info.si_status == ROLE_LEFT && r->kind == ROLE_CONSOLE) {
+	if (info.si_code == CLD_EXITED && info.si_status == ROLE_LEFT && r->kind->terminal) {
 		finish(w, EXIT_LEFT, "left");
 		return;
 	}
@@ -324,7 +319,7 @@ static void role_died(struct watch *w, struct role *r)
 	if (!w->running && info.si_code == CLD_EXITED && !info.si_status)
 		return;
 	if (!w->running) {
-		finish(w, EXIT_ROLE + (int)r->kind, "%s could not be started", r->name);
+		finish(w, r->kind->status, "%s could not be started", r->name);
 		return;
 	}
 	if (count_death(w, r, r->blamed || info.si_code == CLD_EXITED || info.si_status != SIGKILL))
@@ -369,7 +364,7 @@ static int look_at_waiting(struct watch *w, uint64_t now)
 static void pass_window_size(const struct launch *l)
 {
 	for (unsigned int i = 0; i < l->roles; i++)
-		if (l->role[i].kind == ROLE_CONSOLE && l->role[i].pid)
+		if (l->role[i].kind->terminal && l->role[i].pid)
 			kill(l->role[i].pid, SIGWINCH);
 }
 
@@ -591,7 +586,7 @@ static void end_all(struct launch *l)
 	for (unsigned int i = 0; i < l->roles; i++) {
 		struct role *r = &l->role[i];
 
-		close_fd(&r->socket);
+		fd_close(&r->socket);
 		if (!r->pid || wait_child(r->pid, r->pidfd, until))
 			continue;
 		kill(r->pid, SIGKILL);

@@ -12,6 +12,9 @@
 #include "devices/block/block.h"
 #include "policy/policy.h"
 
+POLICY_DECLARE(block);
+POLICY_DECLARE(block_sync);
+
 enum {
 	OPT_BLK_FILE = 0x100,
 	OPT_BLK_FD,

@@ -7,12 +7,12 @@
 #define LGUEST_CONSOLE_H
 
 #include "devices/backend.h"
+#include "devices/console/carry.h"
 
 #define CONSOLE_QUEUES 2u /* 0 = to the guest, 1 = from the guest (virtio 1.2, 5.3.2, without MULTIPORT) */
 #define CONSOLE_QUEUE_SIZE 256u
 #define CONSOLE_SEGS 256u
 #define CONSOLE_IN 4096u
-#define CONSOLE_OUT 65536u
 #define VIRTIO_CONSOLE_F_SIZE 0
 
 /* virtio 1.2, 5.3.4 */
@@ -27,19 +27,6 @@ struct console_config {
 struct console_size {
 	uint16_t cols;
 	uint16_t rows;
-};
-
-/**
- * struct console_out - output that the guest was told is taken, on its way out
- * @taken: bytes ever put in, @written: bytes of these that went out. Each moves by one store, so that a process that is
- *	killed at any instant leaves both right
- * @byte: a ring; byte number n is at n % CONSOLE_OUT
- *
- * With --carry-fd this is memory of whoever started us, and the next process goes on with it (docs/launcher.md).
- */
-struct console_out {
-	uint64_t taken, written;
-	uint8_t byte[CONSOLE_OUT];
 };
 
 /**

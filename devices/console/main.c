@@ -16,6 +16,8 @@
 #include "devices/console/console.h"
 #include "policy/policy.h"
 
+POLICY_DECLARE(console);
+
 enum { OPT_STDIO = 0x100, OPT_PTY, OPT_FILE, OPT_UNIX, OPT_CARRY };
 
 static const struct option options[] = {

@@ -11,6 +11,8 @@
 #include "devices/net/net.h"
 #include "policy/policy.h"
 
+POLICY_DECLARE(net);
+
 enum { OPT_TAP = 0x100, OPT_TAP_FD, OPT_MAC, OPT_LOCK_MAC, OPT_PAIRS, OPT_UNOWNED };
 
 #define BIT(n) (1ull << (n))

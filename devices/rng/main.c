@@ -12,6 +12,8 @@
 #include "devices/backend.h"
 #include "policy/policy.h"
 
+POLICY_DECLARE(rng);
+
 #define RNG_QUEUE_SIZE 256u
 #define RNG_SEGS 16u
 /* Most bytes of one request: a driver asks for 64; a guest must not have this process compute without end. */

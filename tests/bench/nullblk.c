@@ -9,6 +9,8 @@
 #include "devices/backend.h"
 #include "policy/policy.h"
 
+POLICY_DECLARE(block);
+
 static void get_config(struct backend *be, uint8_t *cfg)
 {
 	const struct virtio_blk_config c = { .capacity = 1u << 20, .seg_max = 126, .blk_size = 512, .num_queues = 1 };

@@ -323,7 +323,7 @@ static const struct act {
 	int sealed;
 	int unfiltered;
 	bool read_only;		/* the image is open for reading only; the control run has it writable */
-	const char *roles;	/* NULL: all; else these */
+	const char *roles;	/* NULL: all; else these (hostile_role_in()) */
 } acts[] = {
 	{ "open a file of the host", open_host_file, DIES, FAILS, false, NULL },
 	{ "open /proc/self/mem", open_proc, DIES, FAILS, false, NULL },
@@ -351,29 +351,30 @@ static const struct act {
 	{ "make memory executable", make_executable, DIES, SKIP, false, NULL },
 	{ "execute a program", execute, DIES, FAILS, false, NULL },
 	{ "make a second ring", second_ring, DIES, SKIP, false, NULL },
-	{ "register files", register_files, DIES, SKIP, false, "block net console rng" },
+	{ "register files", register_files, DIES, SKIP, false, HOSTILE_RING_ROLES },
 	{ "prctl", new_filter, DIES, SKIP, false, NULL },
 	{ "make a namespace", new_namespace, DIES, FAILS, false, NULL },
 	{ "fork", become_parent, DIES, SKIP, false, NULL },
-	{ "write(2) to the connection", other_descriptor, DIES, SKIP, false, "block net console rng" },
-	{ "pwritev(2) on the image", write_image, DIES, SKIP, false, "block net console rng" },
-	{ "open a file through the ring", ring_open, FAILS, FAILS, false, "block net console rng" },
-	{ "make a socket through the ring", ring_socket, FAILS, SKIP, false, "block net console rng" },
+	{ "write(2) to the connection", other_descriptor, DIES, SKIP, false, HOSTILE_RING_ROLES },
+	{ "pwritev(2) on the image", write_image, DIES, SKIP, false, HOSTILE_RING_ROLES },
+	{ "open a file through the ring", ring_open, FAILS, FAILS, false, HOSTILE_RING_ROLES },
+	{ "make a socket through the ring", ring_socket, FAILS, SKIP, false, HOSTILE_RING_ROLES },
 	{ "write a read-only image through the ring", ring_write_image, FAILS, FAILS, true, "block" },
 	{ "map a read-only image", map_image, FAILS, FAILS, true, "block block-sync" },
 	{ "write a read-only image", write_image, FAILS, FAILS, true, "block-sync" },
 	{ "write behind the image's end", grow_image, FAILS, SKIP, false, "block" },
 };
 
-static bool act_applies(const struct act *a, const char *role)
+bool hostile_role_in(const struct policy *p, const char *roles)
 {
-	const char *at = a->roles;
-	size_t len = strlen(role);
+	size_t len = strlen(p->role);
 
-	if (!at)
+	if (!roles)
 		return true;
-	for (at = strstr(at, role); at; at = strstr(at + 1, role))
-		if ((at == a->roles || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+	if (!strcmp(roles, HOSTILE_RING_ROLES))
+		return p->ring_ops;
+	for (const char *at = strstr(roles, p->role); at; at = strstr(at + 1, p->role))
+		if ((at == roles || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
 			return true;
 	return false;
 }
@@ -415,7 +416,7 @@ void check_acts(const struct policy_role *role)
 	for (unsigned int i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
 		const struct act *a = &acts[i];
 
-		if (!act_applies(a, role->policy->role))
+		if (!hostile_role_in(role->policy, a->roles))
 			continue;
 		run_act(role, a, PLACE_SEAL, "sealed", a->sealed);
 		if (a->unfiltered != SKIP)

@@ -7,6 +7,12 @@
 
 #include "tests/hostile/place.h"
 
+/* In a list of roles: all that have a ring, whatever they are called. */
+#define HOSTILE_RING_ROLES "(ring)"
+
+/** hostile_role_in() - is the role among @roles: names with blanks between them, HOSTILE_RING_ROLES, or NULL for all? */
+bool hostile_role_in(const struct policy *p, const char *roles);
+
 /** check_acts() - run every named attack in @role's place, with each set of layers. */
 void check_acts(const struct policy_role *role);
 

@@ -2,8 +2,7 @@
 include tests/unit/block.mk
 HOSTILE := $(B)/tests/hostile/hostile
 HOSTILE_ROLES := $(DEVICE_ROLES) core
-HOSTILE_OBJS := tests/hostile/hostile.o tests/hostile/acts.o tests/hostile/place.o $(POLICY_OBJS) \
-	$(foreach r,$(HOSTILE_ROLES),$(call role_objs,$(r)))
+HOSTILE_OBJS := tests/hostile/hostile.o tests/hostile/acts.o tests/hostile/place.o $(POLICY_OBJS) $(POLICY_ALL_OBJS)
 
 $(HOSTILE): $(addprefix $(B)/,$(HOSTILE_OBJS))
 	@mkdir -p $(@D)
@@ -28,7 +27,7 @@ CHECKS += sandbox mutants sandbox-host
 .PHONY: $(R)/sandbox-host.tap
 $(R)/sandbox-host.tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)
 	@mkdir -p $(@D)
-	B=$(B) tests/hostile/inhost.sh > $@ || grep -q "^not ok" $@
+	B=$(B) ROLES="$(HOSTILE_ROLES)" tests/hostile/inhost.sh > $@ || grep -q "^not ok" $@
 $(R)/sandbox.tap: $(HOSTILE)
 	@mkdir -p $(@D)
 	for r in $(HOSTILE_ROLES); do for t in acts ring calls; do \

@@ -90,19 +90,18 @@ static const struct {
 	const char *role;
 	const int numbers[12];
 } through[] = {
-	{ "block", { SYS_munmap, SYS_exit_group } },
-	{ "net", { SYS_munmap, SYS_exit_group } },
-	{ "console", { SYS_munmap, SYS_exit_group } },
-	{ "rng", { SYS_munmap, SYS_exit_group } },
+	{ HOSTILE_RING_ROLES, { SYS_munmap, SYS_exit_group } },
 	{ "core", { SYS_write, SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_restart_syscall, SYS_clock_gettime, SYS_futex,
 		    SYS_close, SYS_exit_group } },
 	{ "block-sync", { SYS_munmap, SYS_exit_group, SYS_ppoll, SYS_write, SYS_close, SYS_pread64 } },
 };
 
-static bool expected_through(const char *role, long nr)
+static bool expected_through(const struct policy *p, long nr)
 {
+	const char *role = p->role;
+
 	for (unsigned int i = 0; i < sizeof(through) / sizeof(through[0]); i++)
-		for (unsigned int k = 0; !strcmp(through[i].role, role) && k < 12; k++)
+		for (unsigned int k = 0; hostile_role_in(p, through[i].role) && k < 12; k++)
 			if (through[i].numbers[k] == nr && (nr || !k))
 				return true;
 	return (!strcmp(role, "block-sync") || !strcmp(role, "core")) && nr == SYS_read;
@@ -128,7 +127,7 @@ static void check_calls(const struct policy_role *role)
 				continue;
 			}
 			hostile_check(r.outcome != PLACE_BROKEN &&
-				      through_now == (abi == 0 && expected_through(role->policy->role, nr)),
+				      through_now == (abi == 0 && expected_through(role->policy, nr)),
 				      "%s: call %ld (%s): %s", role->policy->role, nr, abis[abi], hostile_outcome(&r));
 		}
 	}
@@ -206,16 +205,13 @@ static void check_ring(const struct policy_role *role)
 	}
 }
 
-static const struct policy_role *const roles[] = { &policy_block, &policy_block_sync, &policy_net, &policy_console,
-						    &policy_rng, &policy_core };
-
 int main(int argc, char **argv)
 {
 	const struct policy_role *role = NULL;
 
-	for (unsigned int i = 0; argc == 3 && i < sizeof(roles) / sizeof(roles[0]); i++)
-		if (!strcmp(roles[i]->policy->role, argv[2]))
-			role = roles[i];
+	for (unsigned int i = 0; argc == 3 && policy_roles[i]; i++)
+		if (!strcmp(policy_roles[i]->policy->role, argv[2]))
+			role = policy_roles[i];
 	if (role && !strcmp(argv[1], "calls"))
 		check_calls(role);
 	else if (role && !strcmp(argv[1], "ring"))

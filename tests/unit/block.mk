@@ -1,6 +1,6 @@
 # Tests of the block role and of policy/ (included by tests/hostile/build.mk). They start the released programs, sandbox and
 # all, and so are not built with sanitizers, whose run time makes system calls of its own.
-POLICY_TEST_OBJS := $(POLICY_OBJS) $(foreach r,$(DEVICE_ROLES) core,$(call role_objs,$(r)))
+POLICY_TEST_OBJS := $(POLICY_OBJS) $(POLICY_ALL_OBJS)
 $(B)/tests/unit/block_%: $(B)/tests/unit/block_%.o $(addprefix $(B)/,tests/bench/blkdrv.o $(IPC_FRONTEND))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion
 $(B)/tests/unit/policy_%: $(B)/tests/unit/policy_%.o $(addprefix $(B)/,tests/bench/blkdrv.o $(IPC_FRONTEND) $(POLICY_TEST_OBJS))

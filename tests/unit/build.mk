@@ -1,5 +1,5 @@
 # Unit tests (Criterion), always built with the sanitizers: $(call unit,NAME,OBJECTS,LIBRARIES) makes one program of
-# tests/unit/NAME_*.c and NAME_*.S, and the group unit-NAME of `make check`. Criterion does not look at a test's leaks, and its
+# tests/unit/NAME_*.c, NAME_*.S and devices/*/tests/unit_NAME.c, and the group unit-NAME of `make check`. Criterion does not look at a test's leaks, and its
 # runner leaks 48 bytes now and then: what counts is a report of LeakSanitizer with a line of ours in it.
 unit_run = LSAN_OPTIONS=exitcode=0 build/asan/unit-$(1) $(2) 2>$(R)/unit-$(1).err; s=$$$$?; cat $(R)/unit-$(1).err >&2; \
 	! grep -E '^ +\#[0-9]+ .* in .*(core|devices|ipc|policy|tests)/.*\.c:' $(R)/unit-$(1).err >&2 || { echo "unit-$(1): a leak, see above" >&2; exit 1; }; \
@@ -16,7 +16,7 @@ $(R)/unit-$(1).tap:
 	@$$(MAKE) -s V=asan build/asan/unit-$(1)
 	@$(call unit_run,$(1),--quiet --tap=$$@) || grep -q "^not ok" $$@
 .PHONY: $(R)/unit-$(1).tap
-$(B)/unit-$(1): $$(patsubst tests/unit/%,$$(B)/tests/unit/%.o,$$(basename $$(wildcard tests/unit/$(1)_*.c tests/unit/$(1)_*.S))) \
+$(B)/unit-$(1): $$(patsubst %,$$(B)/%.o,$$(basename $$(wildcard tests/unit/$(1)_*.c tests/unit/$(1)_*.S devices/*/tests/unit_$(1).c))) \
 		$$(addprefix $$(B)/,$(2))
 	@mkdir -p $$(@D)
 	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ -lcriterion $(3)
@@ -26,5 +26,5 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -c -o $@ $<
 
-$(eval $(call unit,core,$(CORE_OBJS) run/options.o run/text.o run/cmdline.o $(IPC_FRONTEND),-pthread))
+$(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND),-pthread))
 include tests/unit/devices.mk

@@ -57,12 +57,12 @@ Test(core_options, the_mission_line)
 	cr_expect_str_eq(l.kernel, "vmlinux");
 	cr_expect_eq(l.memory, 256ull << 20);
 	cr_assert_eq(l.roles, 3, "net, block, and the console that was not named");
-	cr_expect_eq(l.role[0].kind, ROLE_NET);
+	cr_expect_str_eq(l.role[0].kind->name, "net");
 	cr_expect_str_eq(l.role[0].path, "tap0");
-	cr_expect_eq(l.role[1].kind, ROLE_BLOCK);
+	cr_expect_str_eq(l.role[1].kind->name, "block");
 	cr_expect_str_eq(l.role[1].path, "img");
-	cr_expect(l.role[1].read_only);
-	cr_expect_eq(l.role[2].kind, ROLE_CONSOLE);
+	cr_expect_not_null(role_key(&l.role[1], "ro"));
+	cr_expect_str_eq(l.role[2].kind->name, "console");
 	cr_expect_str_eq(l.role[2].path, "stdio");
 	cr_expect_str_eq(said, "");
 }
@@ -72,21 +72,20 @@ Test(core_options, every_key)
 	static struct launch l;
 
 	cr_assert_eq(parse(&l, "--kernel=k|--block=a b,ro,direct,serial=S1,window=16M|--block|b,dma=direct|--net|t,mac=52:54:00:aa:BB:01"
-			   "|--vhost-user|type=fs,socket=/s|--console|none|--memory|2G|--name|n|--cmdline|a=b c=d|--rng"), 0, "%s", said);
-	cr_assert_eq(l.roles, 5);
+			   "|--vhost-user|type=fs,socket=/s|--console|none|--memory|2G|--name|n|--cmdline|a=b c=d"), 0, "%s", said);
+	cr_assert_eq(l.roles, 4);
 	cr_expect_str_eq(l.role[0].path, "a b");
-	cr_expect(l.role[0].read_only && l.role[0].direct_io);
-	cr_expect_str_eq(l.role[0].serial, "S1");
+	cr_expect(role_key(&l.role[0], "ro") && role_key(&l.role[0], "direct"));
+	cr_expect_str_eq(role_key(&l.role[0], "serial"), "S1");
 	cr_expect_eq(l.role[0].window, 16ull << 20);
 	cr_expect_str_eq(l.role[0].name, "block0");
 	cr_expect_eq(l.role[1].window, 0);
-	cr_expect(!l.role[1].read_only);
+	cr_expect_null(role_key(&l.role[1], "ro"));
 	cr_expect_str_eq(l.role[1].name, "block1");
-	cr_expect_str_eq(l.role[2].mac, "52:54:00:aa:BB:01");
-	cr_expect_eq(l.role[3].kind, ROLE_FOREIGN);
-	cr_expect_str_eq(l.role[3].type, "fs");
+	cr_expect_str_eq(role_key(&l.role[2], "mac"), "52:54:00:aa:BB:01");
+	cr_expect(role_is_foreign(&l.role[3]));
+	cr_expect_str_eq(l.role[3].type->name, "fs");
 	cr_expect_str_eq(l.role[3].path, "/s");
-	cr_expect_eq(l.role[4].kind, ROLE_RNG);
 	cr_expect_eq(l.memory, 2ull << 30);
 	cr_expect_str_eq(l.cmdline, "a=b c=d");
 }
@@ -130,9 +129,9 @@ Test(core_options, mistakes_are_named)
 Test(core_options, windows_that_work)
 {
 	static const struct { const char *device; uint64_t least_kib; } row[] = {
-		{ "--block|i,window=", 3072 }, { "--net|t,window=", 2048 }, { "--console|f,window=", 1280 }, { "--rng=window=", 256 },
+		{ "--block|i,window=", 3072 }, { "--net|t,window=", 2048 }, { "--console|f,window=", 1280 },
 		{ "--vhost-user|socket=/s,type=fs,window=", 3072 }, { "--vhost-user|socket=/s,type=net,window=", 2048 },
-		{ "--vhost-user|type=rng,socket=/s,window=", 256 },
+		{ "--vhost-user|type=console,socket=/s,window=", 1280 },
 	};
 	static struct launch l;
 	char line[128];
@@ -155,7 +154,7 @@ Test(core_options, windows_that_work)
 		}
 	}
 	cr_expect_gt(taken, 40);
-	refused("--kernel|k|--vhost-user|window=64K,socket=/s,type=rng", "multiple of 256K from 256K to 256M");
+	refused("--kernel|k|--vhost-user|window=64K,socket=/s,type=console", "multiple of 256K from 1280K to 256M");
 	cr_expect_eq(parse(&l, "--kernel|k|--block|i,window=64K,dma=direct"), 0, "no window at all");
 }
 
@@ -194,7 +193,7 @@ Test(core_options, words_of_the_command_line)
 
 Test(core_options, room_for_what_devices_need)
 {
-	static char line[3000] = "--kernel|k|--console|none|--rng|--cmdline|";
+	static char line[3000] = "--kernel|k|--console|none|--net|t|--cmdline|";
 
 	memset(line + strlen(line), 'x', 1900);
 	cr_expect(strlen(built(line)) == 1900);
@@ -228,16 +227,15 @@ Test(core_options, configuration_file)
 	static struct launch l;
 
 	close(mkstemp(path));
-	write_config(path, "# a guest\n\nkernel = vmlinux\nblock ro:a.img\n  memory\t64M  \ncmdline = root=/dev/vda ro\nrng\n");
+	write_config(path, "# a guest\n\nkernel = vmlinux\nblock ro:a.img\n  memory\t64M  \ncmdline = root=/dev/vda ro\n");
 	snprintf(line, sizeof(line), "--config|%s|--block|b", path);
 	cr_assert_eq(parse(&l, line), 0, "%s", said);
 	cr_expect_str_eq(l.kernel, "vmlinux");
 	cr_expect_str_eq(l.cmdline, "root=/dev/vda ro");
 	cr_expect_eq(l.memory, 64ull << 20);
-	cr_assert_eq(l.roles, 4);
+	cr_assert_eq(l.roles, 3);
 	cr_expect_str_eq(l.role[0].path, "a.img");
-	cr_expect_eq(l.role[1].kind, ROLE_RNG);
-	cr_expect_str_eq(l.role[2].path, "b");
+	cr_expect_str_eq(l.role[1].path, "b");
 	/* as other systems' editors and people write it */
 	write_config(path, "\xef\xbb\xbfkernel = \"vmlinux\"\r\nmemory 64M # small\ncmdline = \"root=/dev/vda1 ro quiet\"\t# quoted\nblock a#1.img\n");
 	cr_assert_eq(parse(&l, line), 0, "%s", said);
@@ -259,6 +257,23 @@ Test(core_options, configuration_file)
 	cr_expect_eq(parse(&l, line), EXIT_USAGE);
 	unlink(path);
 	cr_expect_eq(parse(&l, line), EXIT_FILE);
+}
+
+/* Exit statuses are what scripts look at: no kind may have another's, but for those that only foreign programs serve. */
+Test(core_options, each_kind_has_a_status_of_its_own)
+{
+	int last = EXIT_ROLE - 1;
+
+	for (const struct device_kind *const *k = kinds(); *k; k++) {
+		if ((*k)->launch->args)
+			cr_expect_gt((*k)->status, last, "%s: %d", (*k)->name, (*k)->status);
+		cr_expect_lt((*k)->status, 128, "%s", (*k)->name);
+		last = (*k)->status;
+	}
+	cr_expect_eq(kind_of_device("block")->status, 120);
+	cr_expect_eq(kind_of_device("net")->status, 121);
+	cr_expect_eq(kind_of_device("console")->status, 122);
+	cr_expect_eq(kind_of_option("vhost-user")->status, 124);
 }
 
 Test(core_text, sizes)

@@ -30,6 +30,8 @@
 #include <unistd.h>
 
 #include "policy/policy.h"
+
+POLICY_DECLARE(block);
 #include "tests/bench/blkdrv.h"
 
 TestSuite(policy_audit, .timeout = 60);

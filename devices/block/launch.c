@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*D:174
+ * launch.c: what lguest-run does for a disk: it opens the image, makes sure that nobody else uses it, and hands it over.
+ * It runs in lguest-run, with the user's rights and outside any sandbox (run/kind.h). It may open the image
+ * that the user named; it reads not a byte of it. Read-only is O_RDONLY here and a refusing role there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <linux/fs.h>
+
+#include "core/exit.h"
+#include "policy/fds.h"
+#include "run/child.h"
+#include "run/launch.h"
+#include "run/say.h"
+#include "run/text.h"
+
+#define SECTOR 512
+
+static bool said_ro(const struct role *r)
+{
+	return role_key(r, "ro");
+}
+
+static const char *image_remedy(const struct role *r, int error)
+{
+	if (!said_ro(r) && (error == EACCES || error == EROFS || error == EPERM))
+		return " (a read-only disk is ro:IMAGE)";
+	if (role_key(r, "direct") && error == EINVAL)
+		return " (its file system has no direct I/O: leave out 'direct')";
+	if (error == EBUSY)
+		return " (this host has mounted it, or uses it as a part of something: end that)";
+	return text_remedy(error);
+}
+
+/*
+ * O_EXCL: not a disk that this host has mounted, which two writers would destroy. Files do not mind it, and to ask first what the name
+ * means would be to ask about another file than the one that is opened. O_NONBLOCK: a FIFO must not hold us; the role clears it.
+ */
+static int image_flags(const struct role *r)
+{
+	return O_NONBLOCK | (said_ro(r) ? O_RDONLY : O_RDWR | O_EXCL) | (role_key(r, "direct") ? O_DIRECT : 0);
+}
+
+static int in_use(const struct role *r)
+{
+	complain("the image %s is in use by another guest or program: end it, or use a copy", r->path);
+	return EXIT_HOST;
+}
+
+/*
+ * An image that somebody writes must have one user; readers may share. The lock belongs to this open file, and so
+ * outlives a role that dies, and ends with the last process that holds it. The role takes the other kind (fcntl), which is
+ * QEMU's too: asked for here, since it starts later, and --check starts none.
+ */
+static int lock_image(const struct role *r)
+{
+	struct flock other = { .l_type = said_ro(r) ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!flock(r->resource[0], (said_ro(r) ? LOCK_SH : LOCK_EX) | LOCK_NB) && !fcntl(r->resource[0], F_OFD_GETLK, &other))
+		return other.l_type == F_UNLCK ? 0 : in_use(r);
+	if (errno == EWOULDBLOCK)
+		return in_use(r);
+	complain("the image %s cannot be locked: %m (does its file system, or its server, know locks? use a copy elsewhere)", r->path);
+	return EXIT_HOST;
+}
+
+/* A disk needs a sector; a file can be made longer, a device has what it is bound to. */
+static int check_size(const struct role *r, const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	if (S_ISBLK(st->st_mode) && ioctl(r->resource[0], BLKGETSIZE64, &size)) {
+		complain("the size of %s cannot be read: %m", r->path);
+		return EXIT_FILE;
+	}
+	if (size >= SECTOR)
+		return 0;
+	if (S_ISBLK(st->st_mode))
+		complain("the block device %s is empty: bind it to something first (losetup, or put a medium in)", r->path);
+	else
+		complain("the image %s is smaller than one sector: make it as large as the disk shall be (truncate -s 1G %s)", r->path, r->path);
+	return EXIT_FILE;
+}
+
+static int block_open(struct role *r)
+{
+	struct stat st;
+	int err;
+
+	r->resource[0] = fd_open(r->path, image_flags(r));
+	if (r->resource[0] < 0) {
+		err = errno;
+		complain("cannot open the image %s%s: %m%s", r->path, said_ro(r) ? "" : " for writing", image_remedy(r, err));
+		return err == EBUSY ? EXIT_HOST : EXIT_FILE;
+	}
+	if (fstat(r->resource[0], &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
+		complain("the image %s is neither a file nor a block device: name one of these", r->path);
+		return EXIT_FILE;
+	}
+	err = check_size(r, &st);
+	return err ? err : lock_image(r);
+}
+
+static void block_args(struct role *r, struct child *c)
+{
+	child_option(c, "--blk-fd=%d", POLICY_FD_RESOURCE);
+	if (said_ro(r))
+		child_arg(c, "--read-only");
+	if (role_key(r, "direct"))
+		child_arg(c, "--direct");
+	if (role_key(r, "serial"))
+		child_option(c, "--serial=%s", role_key(r, "serial"));
+	child_give(c, r->resource[0], POLICY_FD_RESOURCE);
+}
+
+static void block_holds(const struct role *r)
+{
+	printf("%s, open %s%s\n", r->path, said_ro(r) ? "for reading only" : "for reading and writing",
+	       role_key(r, "direct") ? ", past the host's page cache" : "");
+}
+
+const struct kind_launch block_launch = { .open = block_open, .args = block_args, .holds = block_holds };

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*D:226
+ * launch.c: what lguest-run does for a console: it opens where the guest's output goes, and keeps the memory in which output
+ * waits that was taken and not shown.
+ * It runs in lguest-run, with the user's rights and outside any sandbox (run/kind.h). It may open, or
+ * make, the file that the user named. It neither reads nor writes there, nor looks into that memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/exit.h"
+#include "devices/console/carry.h"
+#include "policy/fds.h"
+#include "run/child.h"
+#include "run/launch.h"
+#include "run/say.h"
+#include "run/text.h"
+
+static bool is_stdio(const struct role *r)
+{
+	return !strcmp(r->path, "stdio");
+}
+
+static int console_open(struct role *r)
+{
+	bool stdio = is_stdio(r);
+
+	r->resource[0] = stdio ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FD_FLOOR) : fd_open("/dev/null", O_RDONLY);
+	r->resource[1] = stdio ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, FD_FLOOR)
+			       : fd_open(r->path, O_WRONLY | O_CREAT | O_APPEND);
+	if (r->resource[0] >= 0 && r->resource[1] >= 0)
+		return 0;
+	complain("cannot open the console %s: %m%s", r->path, errno == ENXIO ? " (nobody reads this FIFO: start its reader first)" : text_remedy(errno));
+	return stdio ? EXIT_HOST : EXIT_FILE;
+}
+
+/*
+ * The guest is told that its output is taken when it lies there, so it must outlive the process. Sealed: a process that cut it
+ * would kill the next one that touches it.
+ */
+static int make_carry(void)
+{
+	int low = memfd_create("lguest-console-out", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (low >= 0 && (ftruncate(low, sizeof(struct console_out)) || fcntl(low, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)))
+		fd_close(&low);
+	return fd_lift(low);
+}
+
+static void console_args(struct role *r, struct child *c)
+{
+	child_arg(c, "--stdio");
+	child_give(c, r->resource[0], STDIN_FILENO);
+	child_give(c, r->resource[1], STDOUT_FILENO);
+	if (!r->kept)
+		r->kept = make_carry();	/* without: what a killed console had not shown is lost */
+	if (r->kept > 0) {
+		child_option(c, "--carry-fd=%d", POLICY_FD_KEPT);
+		child_give(c, r->kept, POLICY_FD_KEPT);
+	}
+}
+
+static void console_holds(const struct role *r)
+{
+	puts(is_stdio(r) ? "standard input and output of this terminal" : r->path);
+}
+
+const struct kind_launch console_launch = { .open = console_open, .args = console_args, .holds = console_holds };
