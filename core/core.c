@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,9 @@ struct options {
 	uint64_t memory;
 	const char *cmdline;
 	bool initrd;
+	bool verbose;
+	unsigned int require;	/* layers of the sandbox */
+	uid_t user;
 	unsigned int devices;
 	struct { struct device_type type; uint64_t window; bool own; } device[GUEST_DEVICES];
 };
@@ -136,8 +140,8 @@ static void make_memory(const struct options *o)
 	int err = guest_memory_ram(&machine.memory, o->memory);
 
 	if (err)
-		fail(EXIT_MEMORY, "the host cannot give %llu MiB of guest memory: %s", (unsigned long long)o->memory >> 20,
-		     strerror(-err));
+		fail(EXIT_MEMORY, "the host cannot give %llu MiB of guest memory: %s%s", (unsigned long long)o->memory >> 20,
+		     strerror(-err), err == -EFBIG ? " (guest memory is a file for the limit of file size: raise it, ulimit -f)" : "");
 	for (unsigned int i = 0; i < o->devices; i++) {
 		struct device *d = &machine.device[i];
 
@@ -471,6 +475,7 @@ static void parse(int argc, char **argv, struct options *o)
 	static const struct option longopts[] = {
 		{ "memory", required_argument, NULL, 'm' }, { "cmdline", required_argument, NULL, 'c' },
 		{ "initrd", no_argument, NULL, 'i' }, { "device", required_argument, NULL, 'd' },
+		{ "require", required_argument, NULL, 'r' }, { "user", required_argument, NULL, 'u' }, { "verbose", no_argument, NULL, 'V' },
 		{ "print-policy", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' }, { 0 },
 	};
 	int opt;
@@ -481,6 +486,12 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'm': o->memory = number(optarg); break;
 		case 'c': o->cmdline = optarg; break;
 		case 'i': o->initrd = true; break;
+		case 'V': o->verbose = true; break;
+		case 'u': o->user = (uid_t)number(optarg); break;
+		case 'r':
+			if (policy_parse_require(optarg, &o->require))
+				fail(EXIT_USAGE, "lguest-core: --require %s is no set of layers", optarg);
+			break;
 		case 'd': add_device(o, optarg); break;
 		case 'p': exit(policy_print(&policy_core, stdout) ? 1 : 0);
 		case 'v': exit(puts("lguest-core " LGUEST_VERSION) < 0);
@@ -503,15 +514,20 @@ static void place_fds(unsigned int devices)
 }
 
 /* From here on this is another process, in the sandbox: the guest, which belongs to one process, is made after. */
-static void enter(void)
+static void enter(const struct options *o)
 {
-	struct policy_options opt = { .file_size = UINT64_MAX };	/* memfds, the log */
+	const struct policy_options opt = { .file_size = UINT64_MAX, .require = o->require, .user = o->user };	/* memfds */
 	unsigned int layers = 0;
 	int err = policy_enter(&policy_core, &opt, &layers);
+	char missing[256];
 
+	policy_missing(o->require & ~layers, missing, sizeof(missing));
+	if (err == -EACCES && *missing)
+		fail(EXIT_SANDBOX, "lguest-core cannot have its sandbox: it is required to have its %s, which this host or user does not allow", missing);
 	if (err)
 		fail(EXIT_SANDBOX, "lguest-core cannot enter its sandbox: %s", strerror(-err));
-	policy_report(&policy_core, layers, stderr);
+	if (o->verbose)
+		policy_report(&policy_core, layers, stderr);
 }
 
 int main(int argc, char **argv)
@@ -521,9 +537,10 @@ int main(int argc, char **argv)
 	pthread_t vcpu;
 
 	machine.print = print;
+	signal(SIGXFSZ, SIG_IGN);	/* guest memory beyond a limit of file size is an error with a sentence */
 	parse(argc, argv, &o);
 	place_fds(o.devices);
-	enter();
+	enter(&o);
 	open_module();
 	make_memory(&o);
 	make_devices(&o);

@@ -8,7 +8,10 @@
  *
  * Sealed calls besides ioctl name no descriptor: kick eventfds and connections come at numbers that no rule can know.
  */
+#include <linux/futex.h>
 #include <linux/lguest.h>
+
+#include <sys/socket.h>
 
 #include "core/layout.h"
 #include "policy/rows.h"
@@ -36,8 +39,9 @@ static const struct policy_call calls[] = {
 	CALL(poll, POLICY_BOTH, "wait, with the deadlines of vhost-user"),
 	CALL(restart_syscall, POLICY_BOTH, "poll goes on after SIGSTOP and SIGCONT"),
 	CALL(clock_gettime, POLICY_BOTH, "deadlines, where the host's clock is not the vDSO's"),
-	CALL(futex, POLICY_BOTH, "the lock between the vCPU's thread and the main one"),
-	CALL(socketpair, POLICY_BOTH, "a returned back end's own socket", ARG_IS(0, 1)),
+	CALL(futex, POLICY_BOTH, "the lock between the vCPU's thread and the main one: FUTEX_WAIT, FUTEX_WAKE", ARG_BITS(1, ~1ull, FUTEX_PRIVATE_FLAG)),
+	CALL(futex, POLICY_SETUP, "the vCPU's thread is made and named", ARG_BITS(1, ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME | 11ull), 0)),
+	CALL(socketpair, POLICY_BOTH, "a returned back end's own socket", ARG_IS(0, AF_UNIX), ARG_IS(1, SOCK_STREAM | SOCK_CLOEXEC), ARG_IS(2, 0)),
 	CALL(close, POLICY_BOTH, "a dead back end's connection"),
 	CALL(fcntl, POLICY_BOTH, "close-on-exec of a received record", ARG_IS(1, F_SETFD)),
 	CALL(newfstatat, POLICY_BOTH, "size of a received in-flight record", ARG_IS(3, 0x1000)),
@@ -67,8 +71,8 @@ static const struct policy_call calls[] = {
 
 static const struct policy_desc descs[] = {
 	{ 0, 1, POLICY_BOTH, "nothing", "/dev/null" },
-	{ CORE_FD_CONSOLE, 1, POLICY_BOTH, "early console", "" },
-	{ CORE_FD_LOG, 1, POLICY_BOTH, "log", "" },
+	{ CORE_FD_CONSOLE, 1, POLICY_BOTH, "early console", "pipe:" },
+	{ CORE_FD_LOG, 1, POLICY_SETUP, "log", "pipe:" },
 	{ CORE_FD_CONTROL, 1, POLICY_BOTH, "lguest-run", "socket:" },
 	{ CORE_FD_LGUEST, 1, POLICY_BOTH, "the guest", "/dev/lguest" },
 	{ CORE_FD_KERNEL, 1, POLICY_SETUP, "kernel", "/" },

@@ -116,6 +116,8 @@ struct backend_watch {
  * @queue_kick: the driver may have added requests: pop and work. Also called when a pass was cut short.
  * @queue_stop: no further pops; complete or give back soon everything popped from @q. The loop runs on until
  *	q->inflight is 0, then forgets the ring. Optional for devices that finish within queue_kick().
+ * @order: in the minder, without rights but its own: what the role asks for with a byte written to POLICY_FD_ORDER, which any value may be;
+ *	at most once a second for long (policy_options.order). Optional.
  * @reset: back to the initial state: the front end is gone or sent RESET_DEVICE; queues are stopped. Optional.
  */
 struct backend_ops {
@@ -144,6 +146,7 @@ struct backend_ops {
 	void (*queue_kick)(struct backend *be, struct vq *q);
 	void (*queue_stop)(struct backend *be, struct vq *q);
 	void (*reset)(struct backend *be);
+	void (*order)(uint8_t what);
 };
 
 /**
@@ -205,6 +208,14 @@ int backend_listen(struct backend *be, const char *path);
  * Return: the number, or -EINVAL after backend_fail(). Before the seal only.
  */
 int backend_number(struct backend *be, const char *option, const char *arg, int min, int max);
+
+/**
+ * backend_defaults() - signals, standard descriptors and limits as a role needs them, whatever it inherited
+ * @be: the role
+ *
+ * Return: 0, or -EMFILE after backend_fail().
+ */
+int backend_defaults(struct backend *be);
 
 /**
  * backend_map() - memory for a device's tables, zeroed, for as long as the process lives

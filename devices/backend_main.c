@@ -24,7 +24,7 @@
 #include "version.h"
 
 enum { EXIT_HUNG_UP = 0, EXIT_RESOURCE = 1, EXIT_USAGE = 2, EXIT_PROTOCOL = 3, EXIT_LEFT = 4 };
-enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_HELP, OPT_VERSION };
+enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_REQUIRE, OPT_USER, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
 
 #define MAX_OPTIONS 32u
 #define PAGE 4096u
@@ -38,6 +38,9 @@ static const struct option common_options[] = {
 	{ "print-policy", no_argument, NULL, OPT_POLICY },
 	{ "no-io-uring", no_argument, NULL, OPT_NO_RING },
 	{ "drain-fd", required_argument, NULL, OPT_DRAIN },
+	{ "require", required_argument, NULL, OPT_REQUIRE },
+	{ "user", required_argument, NULL, OPT_USER },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 };
@@ -50,6 +53,9 @@ struct command {
 	int listener;
 	int drain;
 	bool no_ring;
+	bool verbose;
+	bool required;		/* --require was said */
+	struct policy_options policy;
 };
 
 void backend_fail(struct backend *be, const char *fmt, ...)
@@ -83,6 +89,9 @@ static void help(const struct backend_ops *ops)
 	       "  --fd=N               serve the connected (or listening) socket inherited as N\n"
 	       "%s"
 	       "  --drain-fd=N         pipe end inherited as N: it hangs up once the last i/o of a killed role is over\n"
+	       "  --require=WHAT       all, namespaces or none: layers of the sandbox without which it does not start (none)\n"
+	       "  --user=UID           started by root: the user and group that it runs as, not one of its own\n"
+	       "  --verbose            say which layers of the sandbox are on\n"
 	       "  --no-io-uring        use plain system calls, as on hosts that forbid io_uring\n"
 	       "  --print-capabilities what this program can do, as JSON\n"
 	       "  --print-policy       its sandbox: system calls, descriptors, limits\n"
@@ -145,6 +154,18 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 	case OPT_NO_RING:
 		cmd->no_ring = true;
 		return 0;
+	case OPT_VERBOSE:
+		cmd->verbose = true;
+		return 0;
+	case OPT_REQUIRE:
+		cmd->required = true;
+		if (!policy_parse_require(optarg, &cmd->policy.require))
+			return 0;
+		backend_fail(be, "--require=%s is not one of all, namespaces, none", optarg);
+		return 1 + EXIT_USAGE;
+	case OPT_USER:
+		cmd->policy.user = (uid_t)backend_number(be, "user", optarg, 1, INT32_MAX);
+		return (int)cmd->policy.user < 0 ? 1 + EXIT_USAGE : 0;
 	case OPT_HELP:
 		help(be->ops);
 		return 1;
@@ -290,11 +311,13 @@ static int make_ring(struct backend *be, const struct policy_role *role)
 }
 
 /* Inside the sandbox, to the end of the connection. */
-static int serve(struct backend *be, const struct policy_role *role, unsigned int layers)
+static int serve(struct backend *be, const struct command *cmd, const struct policy_role *role, unsigned int layers)
 {
 	int err;
 
-	policy_report(role, layers, stderr);
+	/* What is there needs no word. Who says what is required knows what is not. */
+	if (cmd->verbose || (!cmd->required && (POLICY_LAYERS_ALL & ~layers)))
+		policy_report(role, layers, stderr);
 	if (be->engine == &backend_engine_ring && make_ring(be, role))
 		return EXIT_RESOURCE;
 	if (be->ops->start && be->ops->start(be))
@@ -348,9 +371,20 @@ static void await_drain(int drain)
 	close(drain);
 }
 
+static int no_sandbox(struct backend *be, const struct command *cmd, int err, unsigned int layers)
+{
+	char missing[256];
+
+	policy_missing(cmd->policy.require & ~layers, missing, sizeof(missing));
+	if (err == -EACCES && *missing)
+		backend_fail(be, "cannot have its sandbox: it is required to have its %s, which this host or user does not allow", missing);
+	else
+		backend_fail(be, "cannot make its sandbox: %s", strerror(-err));
+	return EXIT_RESOURCE;
+}
+
 /* One child per front end; the socket's backlog holds the next one until this one is gone. */
-static int accept_loop(struct backend *be, const struct command *cmd, const struct policy_role *role,
-		       const struct policy_options *opt)
+static int accept_loop(struct backend *be, const struct command *cmd, const struct policy_role *role)
 {
 	unsigned int layers = 0;
 	int conn, status, drain = -1;
@@ -368,19 +402,16 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 		if (cmd->drain < 0 && (drain = make_drain()) < 0)
 			return EXIT_RESOURCE;
 		backend_tidy(false);	/* the child is not to do so */
-		pid = policy_spawn(role, opt, &layers);
-		if (pid < 0) {
-			backend_fail(be, "cannot make its sandbox: %s", strerror((int)-pid));
-			return EXIT_RESOURCE;
-		}
+		pid = policy_spawn(role, &cmd->policy, &layers);
+		if (pid < 0)
+			return no_sandbox(be, cmd, (int)pid, layers);
 		if (!pid)
-			_exit(serve(be, role, layers));
+			_exit(serve(be, cmd, role, layers));
 		backend_tidy(true);
 		close(POLICY_FD_CONTROL);
 		if (drain >= 0)
 			close(POLICY_FD_DRAIN);
-		if (waitpid(pid, &status, 0) != pid)
-			continue;
+		status = policy_wait(pid);
 		if (drain >= 0)
 			await_drain(drain);
 		report_death(be, status);
@@ -389,31 +420,29 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 	}
 }
 
-static int serve_one(struct backend *be, const struct command *cmd, const struct policy_role *role,
-		     const struct policy_options *opt)
+static int serve_one(struct backend *be, const struct command *cmd, const struct policy_role *role)
 {
 	unsigned int layers = 0;
 	int err;
 
 	err = policy_place_fd(cmd->fd, POLICY_FD_CONTROL);
 	if (err >= 0)
-		err = policy_enter(role, opt, &layers);
-	if (err < 0) {
-		backend_fail(be, "cannot enter its sandbox: %s", strerror(-err));
-		return EXIT_RESOURCE;
-	}
-	_exit(serve(be, role, layers));
+		err = policy_enter(role, &cmd->policy, &layers);
+	if (err < 0)
+		return no_sandbox(be, cmd, err, layers);
+	_exit(serve(be, cmd, role, layers));
 }
 
 int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev)
 {
 	static struct backend be;
 	struct command cmd = { .fd = -1, .listener = -1, .drain = -1 };
-	struct policy_options opt = { 0 };
 	const struct policy_role *role;
 	int r;
 
 	backend_init(&be, ops, dev);
+	if (backend_defaults(&be))
+		return EXIT_RESOURCE;
 	r = parse(&be, &cmd, argc, argv);
 	if (r)
 		return r - 1;
@@ -428,10 +457,11 @@ int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev
 	if (cmd.drain >= 0 && (policy_place_fd(cmd.drain, POLICY_FD_DRAIN) < 0 ||
 			       backend_fixed_file(&be, POLICY_FD_DRAIN) < 0))
 		return EXIT_RESOURCE;
-	opt.file_size = be.file_limit;
+	cmd.policy.file_size = be.file_limit;
+	cmd.policy.order = be.ops->order;
 	if (cmd.listener < 0)
-		return serve_one(&be, &cmd, role, &opt);
-	r = accept_loop(&be, &cmd, role, &opt);
+		return serve_one(&be, &cmd, role);
+	r = accept_loop(&be, &cmd, role);
 	backend_unlisten();
 	return r;
 }

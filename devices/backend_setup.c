@@ -5,8 +5,12 @@
  * loop of their own have it too.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "devices/backend.h"
 
@@ -28,4 +32,37 @@ void *backend_map(size_t size)
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+#define FDS_NEEDED 256u	/* the table of policy.h, and as much again for what is kept out of its way */
+
+/*
+ * Whoever started us may have ignored SIGCHLD (no child's end would be told), blocked signals, closed standard descriptors or set low limits.
+ * A write that nobody takes or that passes a limit of file size is an error and not a death.
+ */
+int backend_defaults(struct backend *be)
+{
+	struct rlimit l = { 0 };
+	sigset_t none;
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= FDS_NEEDED)
+		return 0;
+	l.rlim_cur = l.rlim_max < FDS_NEEDED ? l.rlim_max : FDS_NEEDED;
+	setrlimit(RLIMIT_NOFILE, &l);
+	if (l.rlim_cur >= FDS_NEEDED || !setrlimit(RLIMIT_NOFILE, &(struct rlimit){ FDS_NEEDED, FDS_NEEDED }))
+		return 0;
+	backend_fail(be, "too few open descriptors are allowed: %llu, and it needs %u; raise the limit (ulimit -n %u)", (unsigned long long)l.rlim_cur,
+		     FDS_NEEDED, FDS_NEEDED);
+	return -EMFILE;
 }

@@ -2,7 +2,7 @@
 # devices, made from the folders: whoever needs the list asks for it here. DEVICE_ROLES has their manifests (a device may have two),
 # DEVICE_RUN_OBJS what each gives to lguest-run: kind.o and launch.o, and RUN_NAME, which its build.mk may set.
 DEVICES := $(patsubst devices/%/build.mk,%,$(wildcard devices/*/build.mk))
-DEVICE_ROLES = $(filter-out core minder,$(POLICY_ROLES))
+DEVICE_ROLES = $(filter-out core minder attendant keeper,$(POLICY_ROLES))
 DEVICE_RUN_OBJS = $(foreach d,$(DEVICES),$(addprefix devices/$(d)/,kind.o launch.o $(RUN_$(d))))
 BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_poll.o devices/backend_main.o devices/backend_listen.o devices/backend_setup.o \
 	$(VIRTQUEUE) $(IPC_BACKEND) $(POLICY_OBJS)

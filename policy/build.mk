@@ -3,10 +3,12 @@
 # prints) and, for each of its roles, $(call role_objs,ROLE): manifest and compiled filters.
 MANIFEST_core := core/manifest
 MANIFEST_minder := policy/minder
+MANIFEST_attendant := policy/attendant
 manifest_of = $(or $(MANIFEST_$(1)),devices/$(1)/manifest)
 role_objs = $(call manifest_of,$(1)).o policy/filter-$(1).o
 
-POLICY_OBJS := policy/enter.o policy/seal.o policy/root.o policy/print.o $(call role_objs,minder)
+POLICY_OBJS := policy/enter.o policy/layers.o policy/mind.o policy/seal.o policy/root.o policy/print.o $(call role_objs,minder) \
+	$(call role_objs,attendant)
 POLICY_LIBS := -lcap-ng
 
 # The sanitizers' run time makes calls of its own: in that flavour the filter lets the rest through. Tests only.
@@ -26,4 +28,4 @@ $(B)/policy/filter-$(1).c: $(B)/policy/compile-$(1)
 $(B)/policy/filter-$(1).o: $(B)/policy/filter-$(1).c
 	$$(CC) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) -c -o $$@ $$<
 endef
-$(foreach r,core minder,$(eval $(call policy_role,$(r))))
+$(foreach r,core minder attendant,$(eval $(call policy_role,$(r))))

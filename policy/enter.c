@@ -3,19 +3,19 @@
  * enter.c: the first step of a role: out of the host's namespaces, file system and rights, under the set-up filter.
  *
  * It may fork once, and take rights away from the calling process. It reads nothing but /proc files of its own child.
- * Layers that the host lacks are left out and reported; these three are not optional: no capabilities,
- * no_new_privs, the filter.
+ * Layers that the host lacks are left out and reported, and are an error for who requires them; these three are never optional: no
+ * capabilities, no_new_privs, the filter.
  */
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,15 +23,16 @@
 
 #include "policy/internal.h"
 
-#define NOBODY 65534u
-
 static const struct {
 	unsigned int bit;
 	const char *name;
 } layer_names[] = {
 	{ POLICY_LAYER_USERNS, "user namespace" },
 	{ POLICY_LAYER_PIDNS, "pid namespace" },
-	{ POLICY_LAYER_NAMESPACES, "mount, net, ipc and uts namespaces" },
+	{ POLICY_LAYER_MOUNTNS, "mount namespace" },
+	{ POLICY_LAYER_NETNS, "net namespace" },
+	{ POLICY_LAYER_IPCNS, "ipc namespace" },
+	{ POLICY_LAYER_UTSNS, "uts namespace" },
 	{ POLICY_LAYER_ROOT, "empty root" },
 	{ POLICY_LAYER_UID, "user other than root" },
 	{ POLICY_LAYER_CAPS, "empty capability bounding set" },
@@ -41,79 +42,38 @@ static const struct {
 	{ POLICY_LAYER_FILTER, "system-call filter" },
 };
 
-/* fork(2) into new namespaces. The parent closes its end of @sync to let the child go on. */
-static pid_t fork_into(int flags)
+int policy_change_user(const struct policy_user *u, bool userns)
 {
-	return (pid_t)syscall(SYS_clone, (long)(flags | SIGCHLD), NULL, NULL, NULL, NULL);
-}
+	uid_t id = userns ? 0 : u->id;
+	gid_t gid = userns ? 0 : u->gid;
 
-/* As many namespaces as the kernel grants: all, all but the user namespace (root only), or none. */
-static pid_t fork_namespaced(int wanted, int *got)
-{
-	const int tries[] = { wanted, wanted & ~CLONE_NEWUSER, 0 };
-
-	for (unsigned int i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		pid_t pid = fork_into(tries[i]);
-
-		*got = tries[i];
-		if (pid >= 0)
-			return pid;
-	}
-	return -errno;
-}
-
-static int landlock_everything(void)
-{
-	struct landlock_ruleset_attr attr = { .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	int fd, err;
-
-	if (abi < 1)
-		return -ENOSYS;
-	if (abi >= 2)
-		attr.handled_access_fs |= LANDLOCK_ACCESS_FS_MAKE_SYM << 1;	/* REFER; truncate is ABI 3 */
-	if (abi >= 3)
-		attr.handled_access_fs |= LANDLOCK_ACCESS_FS_MAKE_SYM << 2;
-	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (fd < 0)
-		return -errno;
-	err = syscall(SYS_landlock_restrict_self, fd, 0) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-/* Become the user that the map stands for (0 inside), or nobody where root has no user namespace. */
-static int change_user(bool userns, bool was_root)
-{
-	uid_t id = userns ? 0 : NOBODY;
-
-	if (!was_root)
+	if (!u->was_root)
 		return userns && (setresgid(0, 0, 0) || setresuid(0, 0, 0)) ? -errno : 0;
-	if (setgroups(0, NULL) || setresgid(id, id, id) || setresuid(id, id, id))
+	/* Where groups are fixed (a namespace that gave setgroups up) there are none to drop but its own. */
+	if ((setgroups(0, NULL) && errno != EPERM) || setresgid(gid, gid, gid) || setresuid(id, id, id))
 		return -errno;
 	return 0;
 }
 
-/*
- * Empty the bounding set, which needs CAP_SETPCAP: before the capabilities go, and before /proc does (libcap-ng
- * reads it). libcap-ng remembers the process that first called it; 0 means whoever calls.
- */
-static bool drop_bounding_set(void)
+/* Empty the bounding set, which needs CAP_SETPCAP: before the capabilities go. */
+void policy_drop_bounding_set(bool *dropped)
 {
-	capng_setpid(0);
-	if (capng_get_caps_process() || !capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
-		return false;
-	capng_clear(CAPNG_SELECT_BOUNDS);
-	return capng_apply(CAPNG_SELECT_BOUNDS) == 0;
+	unsigned long cap = 0;
+
+	while (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0 && !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
+		cap++;
+	*dropped = prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0;
 }
 
-static int drop_capabilities(void)
+int policy_drop_capabilities(void)
 {
 	struct __user_cap_header_struct self = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct left[2];
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
 		return -errno;
+	/* libcap-ng remembers the process that first called it; 0 means whoever calls. */
+	capng_setpid(0);
 	capng_clear(CAPNG_SELECT_CAPS);
 	if (capng_apply(CAPNG_SELECT_CAPS))
 		return -EPERM;
@@ -126,27 +86,45 @@ static int drop_capabilities(void)
 	return 0;
 }
 
-/* Everything between fork and filter, in the process that becomes the role. */
-static int confine(const struct policy_role *role, int ns, bool was_root, unsigned int *layers)
+static unsigned int namespace_layers(int ns)
 {
+	static const struct { int flag; unsigned int layer; } map[] = {
+		{ CLONE_NEWUSER, POLICY_LAYER_USERNS }, { CLONE_NEWPID, POLICY_LAYER_PIDNS }, { CLONE_NEWNS, POLICY_LAYER_MOUNTNS },
+		{ CLONE_NEWNET, POLICY_LAYER_NETNS }, { CLONE_NEWIPC, POLICY_LAYER_IPCNS }, { CLONE_NEWUTS, POLICY_LAYER_UTSNS },
+	};
 	unsigned int on = 0;
+
+	for (unsigned int i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if (ns & map[i].flag)
+			on |= map[i].layer;
+	return on;
+}
+
+/* Everything between fork and filter, in the process that becomes the role. */
+static int confine(const struct policy_role *role, int ns, const struct policy_user *u, unsigned int *layers)
+{
+	unsigned int on = namespace_layers(ns);
+	bool dropped;
 	int err;
 
-	if (drop_bounding_set())
+	policy_drop_bounding_set(&dropped);
+	if (dropped)
 		on |= POLICY_LAYER_CAPS;
 	if ((ns & CLONE_NEWNS) && !policy_empty_root())
 		on |= POLICY_LAYER_ROOT;
 	/* Root without a user namespace keeps its capabilities over setuid until the bounding set is gone. */
-	if (was_root && !(ns & CLONE_NEWUSER) && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+	if (u->was_root && !(ns & CLONE_NEWUSER) && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
 		return -errno;
-	err = change_user(ns & CLONE_NEWUSER, was_root);
-	if (err)
+	err = policy_change_user(u, ns & CLONE_NEWUSER);
+	/* Root of a user namespace that has no other user stays who it is: that is reported. */
+	if (err && !(err == -EINVAL && u->was_root && !(ns & CLONE_NEWUSER)))
 		return err;
-	on |= POLICY_LAYER_UID;
+	if (!err && (u->id || !u->was_root))
+		on |= POLICY_LAYER_UID;
 	/* A role outlives neither its minder nor its listener. Here, because changing the user clears it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
 		return -errno;
-	err = drop_capabilities();
+	err = policy_drop_capabilities();
 	if (err)
 		return err;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
@@ -162,58 +140,62 @@ static int confine(const struct policy_role *role, int ns, bool was_root, unsign
 	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	on |= POLICY_LAYER_LIMITS;
-	if (!landlock_everything())
+	if (!policy_landlock())
 		on |= POLICY_LAYER_LANDLOCK;
-	if (ns & CLONE_NEWUSER)
-		on |= POLICY_LAYER_USERNS;
-	if (ns & CLONE_NEWPID)
-		on |= POLICY_LAYER_PIDNS;
-	if (ns & CLONE_NEWNET)
-		on |= POLICY_LAYER_NAMESPACES;
-	*layers |= on;
+	*layers = on | POLICY_LAYER_FILTER;
 	return 0;
 }
 
-static int enter_child(const struct policy_role *role, int ns, bool was_root, unsigned int *layers)
+static int enter_child(const struct policy_role *role, const struct policy_options *opt, int ns, const struct policy_user *u,
+		       unsigned int *layers)
 {
 	unsigned int on = 0;
-	int err = policy_close_unlisted(role->policy, POLICY_SETUP);
+	int err = policy_take_pipes();
 
 	if (!err)
-		err = confine(role, ns, was_root, &on);
+		err = policy_close_unlisted(role->policy, POLICY_SETUP);
 	if (!err)
-		err = policy_load_filter(&role->setup);
-	if (!err && layers)
-		*layers = on | POLICY_LAYER_FILTER;
-	return err;
+		err = confine(role, ns, u, &on);
+	if (layers)
+		*layers = on;
+	/* Before a byte of a peer is read: what is missing and required ends it here. */
+	if (!err && (opt->require & ~on))
+		err = -EACCES;
+	return err ? err : policy_load_filter(&role->setup);
 }
 
-pid_t policy_spawn(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers)
+static bool in_child;	/* this is the role, not who made it */
+
+/*
+ * One try, with all of @wanted that clone() grants. The child waits until its user is mapped; where that is refused (/proc read-only or not there, a
+ * rule of AppArmor's) it ends, and *@unmapped says so.
+ */
+static pid_t spawn_once(const struct policy_role *role, const struct policy_options *opt, int wanted, const struct policy_user *u,
+			unsigned int *layers, bool *unmapped)
 {
-	bool was_root = geteuid() == 0;
-	uid_t uid = was_root ? NOBODY : geteuid();
-	gid_t gid = was_root ? NOBODY : getegid();
 	int sync[2], ns, err;
 	char go = 0;
 	pid_t pid;
 
-	policy_file_size = opt->file_size;
+	*unmapped = false;
 	if (pipe2(sync, O_CLOEXEC))
 		return -errno;
-	pid = fork_namespaced(role->policy->namespaces, &ns);
+	pid = policy_fork_namespaced(wanted, &ns);
 	if (pid < 0) {
 		close(sync[0]);
 		close(sync[1]);
 		return pid;
 	}
 	if (!pid) {
+		in_child = true;
 		close(sync[1]);
 		if (read(sync[0], &go, 1) != 1)
-			return -ECHILD;
-		return enter_child(role, ns, was_root, layers);
+			_exit(1);	/* the parent says why, or tries something else */
+		return enter_child(role, opt, ns, u, layers);
 	}
 	close(sync[0]);
-	err = ns & CLONE_NEWUSER ? policy_map_ids(pid, was_root, uid, gid) : 0;
+	err = ns & CLONE_NEWUSER ? policy_map_ids(pid, u->was_root, u->id, u->gid) : 0;
+	*unmapped = err;
 	if (!err && write(sync[1], "g", 1) != 1)
 		err = -errno;
 	close(sync[1]);
@@ -225,78 +207,128 @@ pid_t policy_spawn(const struct policy_role *role, const struct policy_options *
 	return pid;
 }
 
-/* Give up everything but waiting. The user is the role's: only then may the kernel kill the role at our death. */
-static int confine_minder(bool was_root)
+/*
+ * A user of its own for each process that root starts: no other process of the host has it, so that none can signal this one or use up what the
+ * kernel counts by user. Process numbers are unique, and end at 2^22.
+ */
+static struct policy_user choose_user(const struct policy_options *opt)
 {
-	const struct policy_role *role = &policy_minder;
-	int err = policy_close_unlisted(role->policy, POLICY_SETUP);
+	struct policy_user u = { .was_root = geteuid() == 0, .id = geteuid(), .gid = getegid() };
 
-	drop_bounding_set();
-	if (!err && was_root && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
-		err = -errno;
-	if (!err)
-		err = change_user(false, was_root);
-	if (!err)
-		err = drop_capabilities();
-	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		err = -errno;
-	if (!err)
-		err = policy_set_limits(role->policy, POLICY_SETUP);
-	return err ? err : policy_load_filter(&role->sealed);
+	if (u.was_root && opt->user)
+		u.id = u.gid = opt->user;
+	else if (u.was_root)
+		u.id = u.gid = POLICY_USER_FIRST + (uid_t)getpid();
+	return u;
 }
 
-/* One line on the role's end, and an end like it; a role that still is there dies with us. */
-static _Noreturn void mourn(const char *name, const char *how, int sig)
+static pid_t spawn(const struct policy_role *role, const struct policy_options *opt, struct policy_user *u, unsigned int *layers)
 {
-	char line[160];
-	int len = snprintf(line, sizeof(line), "lguest-%s: %s\n", name, how);
+	const int all = role->policy->namespaces;
+	bool unmapped;
+	pid_t pid;
 
-	if (write(POLICY_FD_LOG, line, (size_t)len) < 0)
-		_exit(1);
-	_exit(128 + sig);
+	policy_file_size = opt->file_size;
+	*u = choose_user(opt);
+	pid = spawn_once(role, opt, all, u, layers, &unmapped);
+	if (unmapped && u->was_root) {
+		/* This namespace may have no other user than its root: then that one, without any capability. */
+		const struct policy_user root = { true, 0, 0 };
+
+		if (pid == -EPERM || pid == -EINVAL)
+			pid = spawn_once(role, opt, all, &root, layers, &unmapped);
+	}
+	if (unmapped)
+		pid = spawn_once(role, opt, all & ~CLONE_NEWUSER, u, layers, &unmapped);
+	return pid;
 }
 
-static _Noreturn void mind(const struct policy_role *role, pid_t pid, bool was_root)
+pid_t policy_spawn(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers)
 {
-	const char *name = role->policy->role;
-	char line[128];
-	int status;
+	struct policy_user u;
+	int err = policy_make_pipes(opt);
+	pid_t pid;
 
-	if (confine_minder(was_root))
-		_exit(1);	/* the role dies with us */
-	while (waitpid(pid, &status, role->policy->may_stop ? 0 : WUNTRACED) < 0)
-		if (errno != EINTR)
-			_exit(1);
-	if (WIFEXITED(status))
-		_exit(WEXITSTATUS(status));
-	if (WIFSTOPPED(status))
-		mourn(name, "stopped: ended, for its guest would wait for it", SIGKILL);
-	snprintf(line, sizeof(line), "ended by signal %d%s", WTERMSIG(status),
-		 WTERMSIG(status) == SIGSYS ? ": a system call outside its policy" : "");
-	mourn(name, line, WTERMSIG(status));
+	if (err)
+		return err;
+	pid = spawn(role, opt, &u, layers);
+	if (pid > 0)
+		policy_drop_pipes();
+	return pid;
 }
 
 int policy_enter(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers)
 {
-	bool was_root = geteuid() == 0;
-	pid_t pid = policy_spawn(role, opt, layers);
+	struct policy_user u;
+	int err = policy_make_pipes(opt);
+	pid_t pid;
 
-	if (pid > 0)
-		mind(role, pid, was_root);
+	if (err)
+		return err;
+	pid = spawn(role, opt, &u, layers);
+	if (pid > 0) {
+		policy_drop_pipes();
+		policy_mind(role, pid, &u);
+	}
 	return pid;
+}
+
+int policy_probe(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers)
+{
+	unsigned int *found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct policy_user u;
+	int status = 0;
+	pid_t pid;
+
+	if (found == MAP_FAILED)
+		return -errno;
+	pid = spawn(role, opt, &u, found);
+	if (in_child)
+		_exit(pid ? 1 : 0);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	*layers = *found;
+	munmap(found, sizeof(*found));
+	if (pid < 0)
+		return pid;
+	return status ? -EPERM : 0;
+}
+
+void policy_missing(unsigned int missing, char *text, size_t size)
+{
+	size_t n = 0;
+
+	*text = '\0';
+	for (unsigned int i = 0; i < sizeof(layer_names) / sizeof(layer_names[0]); i++)
+		if ((missing & layer_names[i].bit) && n < size)
+			n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : "", layer_names[i].name);
 }
 
 void policy_report(const struct policy_role *role, unsigned int layers, FILE *out)
 {
 	unsigned int missing = POLICY_LAYERS_ALL & ~layers;
-	const char *sep = " without ";
+	char text[256];
 
-	fprintf(out, "lguest-%s: sandbox on%s", role->policy->role, missing ? "," : ": all layers");
-	for (unsigned int i = 0; i < sizeof(layer_names) / sizeof(layer_names[0]); i++) {
-		if (!(missing & layer_names[i].bit))
-			continue;
-		fprintf(out, "%s%s", sep, layer_names[i].name);
-		sep = ", ";
+	policy_missing(missing, text, sizeof(text));
+	if (missing)
+		fprintf(out, "lguest-%s: sandbox on, without %s (this host or user doesn't allow it)\n", role->policy->role, text);
+	else
+		fprintf(out, "lguest-%s: sandbox on: all layers\n", role->policy->role);
+}
+
+int policy_parse_require(const char *text, unsigned int *layers)
+{
+	char *rest;
+
+	if (!strcmp(text, "all"))
+		*layers = POLICY_LAYERS_ALL;
+	else if (!strcmp(text, "namespaces"))
+		*layers = POLICY_LAYERS_NAMESPACES;
+	else if (!strcmp(text, "none"))
+		*layers = 0;
+	else {
+		*layers = (unsigned int)strtoul(text, &rest, 0);
+		return *rest || rest == text || *layers > POLICY_LAYERS_ALL ? -EINVAL : 0;
 	}
-	fprintf(out, missing ? " (this host or user doesn't allow it)\n" : "\n");
+	return 0;
 }

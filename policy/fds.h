@@ -13,7 +13,7 @@
  * filter pins the whole class.
  */
 enum policy_fd {
-	POLICY_FD_LOG = 2,		/* stderr: one-line messages, until the seal */
+	POLICY_FD_LOG = 2,		/* one-line messages: the writing end of a pipe that does not block, never a terminal or a file */
 	POLICY_FD_CONTROL = 3,		/* the vhost-user connection */
 	POLICY_FD_RESOURCE = 4,		/* the image | console input */
 	POLICY_FD_RESOURCE_OUT = 5,	/* console output, where it differs from the input */
@@ -23,6 +23,8 @@ enum policy_fd {
 	POLICY_FD_KEPT = 9,		/* memory that each process of a role hands on to the next; mapped and closed before the sandbox */
 	POLICY_FD_LISTEN = 10,		/* a listening Unix socket */
 	POLICY_FD_INFLIGHT = 11,	/* memfd of the vhost-user in-flight records, handed to the peer on request */
+	POLICY_FD_SHOW = 12,		/* in the minder: what its role says */
+	POLICY_FD_ORDER = 13,		/* a pipe: a byte from the role that its minder acts upon (policy_options.order) */
 	POLICY_FD_TAP = 16,		/* one per queue pair: TAP + pair */
 	POLICY_FD_MAX = 128,		/* RLIMIT_NOFILE: what a role holds and receives */
 };

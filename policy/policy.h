@@ -117,6 +117,7 @@ struct policy_role {
 #define POLICY_DECLARE(name) extern const struct policy_role policy_##name
 
 POLICY_DECLARE(minder);	/* the parent that waits for a role in its own pid namespace */
+POLICY_DECLARE(attendant);	/* the same, when it reads its role's pipes */
 
 /* Every role that there is, NULL-terminated: made by the build (policy/build.mk), for tests and `make policies`. */
 extern const struct policy_role *const policy_roles[];
@@ -125,19 +126,37 @@ extern const struct policy_role *const policy_roles[];
 enum policy_layer {
 	POLICY_LAYER_USERNS	= 1u << 0,
 	POLICY_LAYER_PIDNS	= 1u << 1,
-	POLICY_LAYER_NAMESPACES	= 1u << 2,	/* mount, net, ipc, uts */
-	POLICY_LAYER_ROOT	= 1u << 3,	/* empty read-only root */
-	POLICY_LAYER_UID	= 1u << 4,	/* runs as another user than host root */
-	POLICY_LAYER_CAPS	= 1u << 5,	/* no capability in any set, bounding set included */
-	POLICY_LAYER_NNP	= 1u << 6,
-	POLICY_LAYER_LIMITS	= 1u << 7,
-	POLICY_LAYER_LANDLOCK	= 1u << 8,
-	POLICY_LAYER_FILTER	= 1u << 9,
-	POLICY_LAYERS_ALL	= (1u << 10) - 1,
+	POLICY_LAYER_MOUNTNS	= 1u << 2,
+	POLICY_LAYER_NETNS	= 1u << 3,
+	POLICY_LAYER_IPCNS	= 1u << 4,
+	POLICY_LAYER_UTSNS	= 1u << 5,
+	POLICY_LAYER_ROOT	= 1u << 6,	/* empty read-only root */
+	POLICY_LAYER_UID	= 1u << 7,	/* runs as another user than host root */
+	POLICY_LAYER_CAPS	= 1u << 8,	/* no capability in any set, bounding set included */
+	POLICY_LAYER_NNP	= 1u << 9,
+	POLICY_LAYER_LIMITS	= 1u << 10,
+	POLICY_LAYER_LANDLOCK	= 1u << 11,
+	POLICY_LAYER_FILTER	= 1u << 12,
+	POLICY_LAYERS_ALL	= (1u << 13) - 1,
+	POLICY_LAYER_NAMESPACES	= POLICY_LAYER_MOUNTNS | POLICY_LAYER_NETNS | POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS,
+	POLICY_LAYERS_NAMESPACES = POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT,
 };
 
+/* Users of processes that root starts: this and the process's number. Nobody else has them: systemd's containers end below. */
+#define POLICY_USER_FIRST	0x70000000u
+
+/**
+ * struct policy_options - what a manifest cannot know
+ * @file_size: RLIMIT_FSIZE in bytes: the size of a writable image, 0 for none (also pipes, sockets)
+ * @require: enum policy_layer bits without which it is not to run
+ * @user: started by root, run as this user and group; 0: as one of its own
+ * @order: the minder calls this with a byte that the role wrote to POLICY_FD_ORDER, at most once a second for long; NULL: no such pipe
+ */
 struct policy_options {
-	uint64_t file_size;	/* RLIMIT_FSIZE in bytes: the size of a writable image, 0 for none (also pipes, sockets) */
+	uint64_t file_size;
+	unsigned int require;
+	uid_t user;
+	void (*order)(uint8_t what);
 };
 
 /**
@@ -155,11 +174,12 @@ int policy_place_fd(int fd, int slot);
  * @opt: what the manifest can't know; not kept.
  * @layers: set to the enum policy_layer bits that are on; may be NULL.
  *
- * Closes every descriptor that the manifest doesn't list for set-up. Where the kernel allows a pid namespace it forks:
- * the call returns in the child, and the parent stays behind as the minder: it ends with the child's status (128 +
- * signal when it was killed; stopped counts as killed, see may_stop), and the child is killed when it dies. The process must be single-threaded. Prints nothing: see policy_report().
- * A layer that the host lacks is left out and its bit with it; no filter, no no_new_privs or remaining
- * capabilities are errors.
+ * Closes every descriptor that the manifest doesn't list for set-up, and gives the role a pipe for its log, unless it has one. It forks:
+ * the call returns in the child, and the parent stays behind as the minder: it shows the log, ends with the child's status (at most 127; 128 +
+ * signal when it was killed; stopped counts as killed, see may_stop), and the child is killed when it dies. The process must be single-threaded.
+ * Prints nothing: see policy_report().
+ * A layer that the host lacks is left out and its bit with it, unless it is required (-EACCES); no filter, no no_new_privs or remaining
+ * capabilities are errors, and so is want of memory or processes.
  *
  * Return: 0, or -errno with nothing promised about what was applied: the caller must exit.
  */
@@ -171,6 +191,29 @@ int policy_enter(const struct policy_role *role, const struct policy_options *op
  * As policy_enter(), but the parent goes on: it gets the child's process id (> 0), the child 0. -errno on failure.
  */
 pid_t policy_spawn(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers);
+
+/**
+ * policy_wait() - what a minder does, for who called policy_spawn(): show the role's log and obey it until it ends
+ * @pid: the role
+ *
+ * Return: its status as waitpid(2) has it, or -1.
+ */
+int policy_wait(pid_t pid);
+
+/**
+ * policy_probe() - which layers would a role of this process get?
+ * @role: any manifest with the namespaces of those that will be started, @opt: likewise
+ * @layers: set to the enum policy_layer bits
+ *
+ * Return: 0 or -errno.
+ */
+int policy_probe(const struct policy_role *role, const struct policy_options *opt, unsigned int *layers);
+
+/** policy_missing() - the names of layers, with commas, in @text. */
+void policy_missing(unsigned int missing, char *text, size_t size);
+
+/** policy_parse_require() - "all", "namespaces", "none" or a number, as layers. Return: 0 or -EINVAL. */
+int policy_parse_require(const char *text, unsigned int *layers);
 
 /**
  * policy_report() - one line on the layers, for the log: "sandbox: all layers on", or which are missing.

@@ -75,6 +75,9 @@ struct launch {
 	uint64_t memory;
 	bool check;
 	bool explain;
+	bool verbose;
+	unsigned int require;	/* layers of the sandbox (policy/policy.h); once they are known, all that this host gives */
+	uid_t user;		/* of its processes when root starts it; 0: one of its own for each */
 	unsigned int roles;
 	struct role role[GUEST_DEVICES];
 
@@ -107,6 +110,13 @@ int cmdline_check(const struct launch *l);
 
 /** resources_open() - open all that the command line names. Return: 0, or an exit status after complain(). */
 int resources_open(struct launch *l);
+
+/**
+ * sandbox_check() - which layers will the processes have, and is that what the user requires?
+ *
+ * From here on all of them are required, at a restart as at the start. Return: 0, or an exit status after complain().
+ */
+int sandbox_check(struct launch *l);
 
 /** explain() - print which process would hold what. */
 void explain(const struct launch *l);

@@ -5,16 +5,20 @@
  *
  * It may write struct launch and print. It opens nothing.
  */
+#include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "policy/policy.h"
 #include "run/launch.h"
 #include "run/options.h"
 #include "run/say.h"
 #include "run/text.h"
 #include "version.h"
 
+#define OVERFLOW_USER	65534u
 #define MEMORY_DEFAULT	(256ull << 20)
 /*
  * A guest's kernel gives a window out in sets of this size (IO_TLB_SEGSIZE slots of swiotlb): what is left behind the last whole set it
@@ -229,6 +233,34 @@ static int set_check(struct launch *l, const char *value)
 	return 0;
 }
 
+static int set_verbose(struct launch *l, const char *value)
+{
+	(void)value;
+	l->verbose = true;
+	return 0;
+}
+
+static int set_require(struct launch *l, const char *value)
+{
+	return policy_parse_require(value, &l->require) ? wrong("--require %s is not one of all, namespaces, none", value) : 0;
+}
+
+/* The user that nobody is stands for all that have no other: two guests, and much else, would share it. */
+static int set_user(struct launch *l, const char *value)
+{
+	const struct passwd *pw = getpwnam(value);
+	uint64_t n = pw ? pw->pw_uid : 0;
+
+	if (!pw && !text_number(value, UINT32_MAX - 1, &n))
+		return wrong("--user %s: there is no such user", value);
+	if (geteuid())
+		return wrong("--user %s: only root can start a guest as another user", value);
+	if (!n || n == OVERFLOW_USER)
+		return wrong("--user %s: a guest needs a user that is neither root nor nobody", value);
+	l->user = (uid_t)n;
+	return 0;
+}
+
 static int set_explain(struct launch *l, const char *value)
 {
 	(void)value;
@@ -260,6 +292,9 @@ static const struct plain_option plain_options[] = {
 	{ "pidfile", "FILE", TEXT(pidfile), "write the process id of lguest-run here" },
 	{ "log", "FILE", TEXT(log), "messages go to the end of this file instead of stderr" },
 	{ "config", "FILE", config_load, 0, "read options from a file: one a line, without the dashes" },
+	{ "user", "NAME", set_user, 0, "started by root: its processes run as this user, not each as one of its own" },
+	{ "require", "WHAT", set_require, 0, "all, namespaces or none: layers of the sandbox without which it does not start" },
+	{ "verbose", NULL, set_verbose, 0, "say which layers of the sandbox each process has" },
 	{ "check", NULL, set_check, 0, "check all of this, open every file, start nothing" },
 	{ "explain", NULL, set_explain, 0, "print which process would hold what, start nothing" },
 };

@@ -153,7 +153,6 @@ int main(int argc, char **argv)
 
 	fill_standard_fds();
 	take_defaults();
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* another process of this user is not to take its descriptors */
 	atexit(end_log);
 	status = options_parse(&l, argc, argv);
 	if (status)
@@ -167,6 +166,9 @@ int main(int argc, char **argv)
 		status = raise_limits();
 	if (!status)
 		status = resources_open(&l);
+	if (!status)
+		status = sandbox_check(&l);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* another process of this user is not to take its descriptors; the check's child maps its user */
 	if (!status)
 		status = write_pidfile(&l);
 	if (status)

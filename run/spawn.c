@@ -35,6 +35,16 @@ static bool pair(int fds[2], int *ours)
 	return *ours >= 0 && theirs >= 0;
 }
 
+/* What there was at the start is required of every process, at a restart too (sandbox.c). */
+static void sandbox_options(const struct launch *l, struct child *c)
+{
+	child_option(c, "--require=%#x", l->require);
+	if (l->user)
+		child_option(c, "--user=%u", (unsigned int)l->user);
+	if (l->verbose)
+		child_arg(c, "--verbose");
+}
+
 int spawn_role(struct launch *l, struct role *r)
 {
 	struct child c = { 0 };
@@ -53,6 +63,7 @@ int spawn_role(struct launch *l, struct role *r)
 	child_option(&c, "%s:%s", l->name, r->name);
 	child_option(&c, "--fd=%d", POLICY_FD_CONTROL);
 	child_option(&c, "--drain-fd=%d", POLICY_FD_DRAIN);
+	sandbox_options(l, &c);
 	child_give(&c, l->null_fd, STDIN_FILENO);
 	child_give(&c, l->null_fd, STDOUT_FILENO);
 	child_give(&c, r->log.theirs, STDERR_FILENO);
@@ -91,6 +102,7 @@ int spawn_core(struct launch *l)
 		return EXIT_HOST;
 	}
 	child_option(&c, "%s:core", l->name);
+	sandbox_options(l, &c);
 	child_arg(&c, "--memory");
 	child_option(&c, "%llu", (unsigned long long)l->memory);
 	child_arg(&c, "--cmdline");

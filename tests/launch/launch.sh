@@ -184,9 +184,9 @@ a=$(grep lguest-window /proc/$(grandchild $run console0)/maps | awk '{ print $5 
 b=$(grep lguest-window /proc/$(grandchild $run block0)/maps | awk '{ print $5 }')
 [ -n "$a" ] && [ "$a" != "$b" ] && ok 'each its own' || not_ok 'each its own'
 for p in $core $(grandchild $run console0) $(grandchild $run block0); do
-	if grep -q '^Uid:.65534' /proc/$p/status && grep -q '^Seccomp:.2' /proc/$p/status && grep -q '^CapEff:.0*$' /proc/$p/status &&
-	   grep -q '^NoNewPrivs:.1' /proc/$p/status; then ok "$(tr '\0' ' ' </proc/$p/cmdline | cut -d' ' -f1): nobody, without capabilities, filtered"
-	else grep -E '^Uid|^Sec|^Cap|^NoNew' /proc/$p/status | sed 's/^/# /'; not_ok "$p: nobody, without capabilities, filtered"; fi
+	if grep -qE '^Uid:.18(79|8[0-3])[0-9]{6}' /proc/$p/status && grep -q '^Seccomp:.2' /proc/$p/status && grep -q '^CapEff:.0*$' /proc/$p/status &&
+	   grep -q '^NoNewPrivs:.1' /proc/$p/status; then ok "$(tr '\0' ' ' </proc/$p/cmdline | cut -d' ' -f1): a user of its own, without capabilities, filtered"
+	else grep -E '^Uid|^Sec|^Cap|^NoNew' /proc/$p/status | sed 's/^/# /'; not_ok "$p: a user of its own, without capabilities, filtered"; fi
 done
 kill $run; wait $run; ends 'nothing is left'
 

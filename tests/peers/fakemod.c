@@ -52,16 +52,35 @@ static void pause_ms(int ms)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;
 static struct lguest_run wanted;	/* what the guest does next */
-static bool pending, handed, served;	/* the guest wants an exit; the vCPU's thread has it; it came back from it */
+static bool handed, served;		/* the vCPU's thread has it; it came back from it */
+static int bell[2];			/* the guest wants an exit: the sealed vCPU's thread may wait for a message, not for a condition */
 static struct lguest_regs regs;
+
+static void ring_bell(void)
+{
+	struct iovec iov = { "", 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	while (sendmsg(bell[1], &m, MSG_NOSIGNAL) != 1)
+		;
+}
+
+static void hear_bell(void)
+{
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	while (recvmsg(bell[0], &m, 0) != 1)
+		;
+}
 
 static void exit_with(const struct lguest_run *r)
 {
 	pthread_mutex_lock(&lock);
 	wanted = *r;
-	pending = true;
 	served = false;
-	pthread_cond_broadcast(&turn);
+	ring_bell();
 	while (!served)
 		pthread_cond_wait(&turn, &lock);
 	handed = false;
@@ -74,9 +93,9 @@ static void run(struct lguest_run *out)
 	pthread_mutex_lock(&lock);
 	served = handed;
 	pthread_cond_broadcast(&turn);
-	while (!pending)
-		pthread_cond_wait(&turn, &lock);
-	pending = false;
+	pthread_mutex_unlock(&lock);
+	hear_bell();
+	pthread_mutex_lock(&lock);
 	handed = true;
 	*out = wanted;
 	pthread_mutex_unlock(&lock);
@@ -299,10 +318,12 @@ static void rebind(void)
 static void lostloop(void)
 {
 	struct control_msg m = { .type = CONTROL_LOST, .code = 1 };
+	struct iovec iov = { &m, sizeof(m) };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	for (;;) {
 		for (m.process = 0; m.process < 400; m.process++)
-			send(CORE_FD_CONTROL, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
+			sendmsg(CORE_FD_CONTROL, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
 		pause_ms(20);
 	}
 }
@@ -381,7 +402,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	switch (request) {
 	case LGUEST_GET_API_VERSION: return LGUEST_API_VERSION;
 	/* The guest's thread is made before the seal, as the module's own would be. */
-	case LGUEST_CREATE_VCPU: return pthread_create(&thread, NULL, guest, NULL) ? -1 : 0;
+	case LGUEST_CREATE_VCPU: return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bell) || pthread_create(&thread, NULL, guest, NULL) ? -1 : 0;
 	case LGUEST_ADD_MEMORY: add_region(arg); return 0;
 	case LGUEST_IOEVENTFD: bind_kick(arg); return 0;
 	case LGUEST_INTERRUPT: lines_raised[(unsigned long)arg % LGUEST_IRQS]++; return 0;

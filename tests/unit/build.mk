@@ -26,5 +26,5 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -c -o $@ $<
 
-$(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND),-pthread))
+$(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS),-pthread $(POLICY_LIBS)))
 include tests/unit/devices.mk
