@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/control.h"
@@ -246,6 +245,7 @@ static void seal(void)
 
 /* Larger than what it needs, smaller than a huge page, which the kernel would give it whole. */
 #define VCPU_STACK (256u << 10)
+#define KICKER_STACK (64u << 10)
 
 static void *vcpu_thread(void *arg)
 {
@@ -259,27 +259,38 @@ static void *vcpu_thread(void *arg)
 	end(why.code, why.text);
 }
 
-/* --- the main thread: recovery --- */
-
-/* A dead connection is said once; what comes back goes through connect_device(). */
-static void report_lost(struct device *d)
+static void *kicker_thread(void *arg)
 {
-	if (d->fe.dead && !d->down)
-		d->down = say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
+	pthread_mutex_lock(&start);
+	pthread_mutex_unlock(&start);
+	seal();
+	device_kicker(arg);
+	return NULL;
 }
 
-static void connect_device(struct device *d, int fd, uint32_t process)
+static void start_thread(void *(*body)(void *arg), void *arg, size_t stack)
 {
-	const char *error;
+	pthread_attr_t attr;
+	pthread_t thread;
 
-	d->process = process;
-	error = device_reconnect(d, fd);
-	if (error) {
-		d->down = true;
-		say(CONTROL_LOST, d->index, 0, error);
-	} else {
-		say(CONTROL_RECOVERED, d->index, 0, "");
-	}
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, stack);
+	if (pthread_create(&thread, &attr, body, arg))
+		fail(EXIT_HOST, "no thread for the vCPU or a device: the host's limit of processes is reached");
+}
+
+/* --- the main thread: recovery --- */
+
+/*
+ * A dead connection is said once; what comes back goes through device_connect(). It is hung up on at once: a process that is dying may have
+ * sent what it should not outlive, such as its own drain pipe.
+ */
+static void report_lost(struct device *d)
+{
+	if (!d->fe.dead || d->fe.joining || d->down)
+		return;
+	d->down = say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
+	vu_fe_hang_up(&d->fe);
 }
 
 static int received_fd(struct msghdr *m)
@@ -314,92 +325,49 @@ static void control_message(void)
 		return;
 	}
 	pthread_mutex_lock(&machine.device[msg.device].lock);
-	if (msg.type == CONTROL_CONNECT && fd >= 0)
-		connect_device(&machine.device[msg.device], fd, msg.process);
-	else if (msg.type == CONTROL_GIVE_UP)
+	if (msg.type == CONTROL_CONNECT && fd >= 0) {
+		machine.device[msg.device].process = msg.process;
+		device_connect(&machine.device[msg.device], fd);
+	} else if (msg.type == CONTROL_GIVE_UP)
 		device_give_up(&machine.device[msg.device]);
 	pthread_mutex_unlock(&machine.device[msg.device].lock);
 }
 
-/* Three descriptors a device: its connection (for its end only), its own socket, its queues' errors. */
-static unsigned int poll_set(struct pollfd *p)
-{
-	unsigned int n = 0;
+/*
+ * How long a connection that died under the vCPU's thread goes unreported: the hang-up wakes poll() for a process that ended; one that
+ * is late is found by the vCPU's deadline, and this tick reports it. Also how often a flood is looked at.
+ */
+#define TICK_MS 200
 
-	p[n++] = (struct pollfd){ .fd = CORE_FD_CONTROL, .events = POLLIN };
-	for (unsigned int i = 0; i < machine.devices; i++) {
-		struct device *d = &machine.device[i];
-
-		pthread_mutex_lock(&d->lock);
-		p[n++] = (struct pollfd){ .fd = d->fe.dead ? -1 : d->fe.chan.fd, .events = POLLRDHUP };
-		p[n++] = (struct pollfd){ .fd = d->fe.dead ? -1 : d->fe.event_fd, .events = POLLIN };
-		p[n++] = (struct pollfd){ .fd = d->err, .events = POLLIN };
-		pthread_mutex_unlock(&d->lock);
-	}
-	return n;
-}
-
-static void serve_device(struct device *d, const struct pollfd *p)
+static void serve(struct device *d, const struct device_poll *p)
 {
 	pthread_mutex_lock(&d->lock);
-	if (p[0].revents && !d->fe.dead) {
-		d->fe.dead = true;
-		d->fe.error = "its process ended";
-	}
-	if (p[1].revents && !d->fe.dead)
-		device_event(d);
-	if (p[2].revents)
-		device_broken(d);
+	if (device_serve(d, p))
+		say(CONTROL_RECOVERED, d->index, 0, "");
 	report_lost(d);
 	pthread_mutex_unlock(&d->lock);
 }
 
-/*
- * How long a connection that died under the vCPU's thread goes unreported: the hang-up wakes poll() for a process that
- * ended; a hung one is found by the vCPU's deadline, and this tick reports it.
- */
-#define TICK_MS 200
-
-/* How often each is asked whether it still answers. */
-#define BEAT_EVERY_MS 1000
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void beat(void)
-{
-	static uint64_t last;
-	uint64_t now = now_ms();
-
-	if (now - last < BEAT_EVERY_MS)
-		return;
-	last = now;
-	for (unsigned int i = 0; i < machine.devices; i++) {
-		struct device *d = &machine.device[i];
-
-		pthread_mutex_lock(&d->lock);
-		device_beat(d);
-		pthread_mutex_unlock(&d->lock);
-	}
-}
-
 static void __attribute__((noreturn)) main_loop(void)
 {
-	struct pollfd p[1 + 3 * GUEST_DEVICES];
-	unsigned int n;
+	/* One array for poll(): lguest-run, then each device's. */
+	static struct {
+		struct pollfd control;
+		struct device_poll device[GUEST_DEVICES];
+	} p;
 
+	_Static_assert(sizeof(p) == (1 + 3 * GUEST_DEVICES) * sizeof(struct pollfd), "an array");
 	for (;;) {
-		n = poll_set(p);
-		poll(p, n, machine.devices ? TICK_MS : -1);
-		beat();
+		p.control = (struct pollfd){ .fd = CORE_FD_CONTROL, .events = POLLIN };
+		for (unsigned int i = 0; i < machine.devices; i++) {
+			pthread_mutex_lock(&machine.device[i].lock);
+			device_poll(&machine.device[i], &p.device[i]);
+			pthread_mutex_unlock(&machine.device[i].lock);
+		}
+		poll((struct pollfd *)&p, 1 + 3 * machine.devices, machine.devices ? TICK_MS : -1);
 		for (unsigned int i = 0; i < machine.devices; i++)
-			serve_device(&machine.device[i], &p[1 + 3 * i]);
-		if (p[0].revents)
+			serve(&machine.device[i], &p.device[i]);
+		if (p.control.revents)
 			control_message();
 	}
 }
@@ -533,8 +501,6 @@ static void enter(const struct options *o)
 int main(int argc, char **argv)
 {
 	static struct options o;	/* devices point at their types in it */
-	pthread_attr_t attr;
-	pthread_t vcpu;
 
 	machine.print = print;
 	signal(SIGXFSZ, SIG_IGN);	/* guest memory beyond a limit of file size is an error with a sentence */
@@ -546,10 +512,10 @@ int main(int argc, char **argv)
 	make_devices(&o);
 	load_guest(&o);
 	pthread_mutex_lock(&start);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, VCPU_STACK);
-	if (pthread_create(&vcpu, &attr, vcpu_thread, NULL))
-		fail(EXIT_HOST, "no thread for the vCPU: the host's limit of processes is reached");
+	start_thread(vcpu_thread, NULL, VCPU_STACK);
+	for (unsigned int i = 0; i < machine.devices; i++)
+		if (!machine.device[i].own)
+			start_thread(kicker_thread, &machine.device[i], KICKER_STACK);
 	seal();
 	say(CONTROL_RUNNING, 0, 0, "");
 	pthread_mutex_unlock(&start);

@@ -11,20 +11,40 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/device.h"
+#include "ipc/virtqueue.h"
 
 /*
- * How long a back end may take to answer. When it has just been started it has a sandbox to build first, perhaps beside
- * many others; a running one holds up its own driver, if that is at one of its registers.
+ * How long a back end may take, each for a whole operation. When it has just been started it has a sandbox to build first, perhaps
+ * beside many others: nobody waits for that. A running one holds up its own driver, if that is at one of its registers.
  */
-#define START_MS	10000u
-#define ANSWER_MS	1000u
-#define BEAT_MS		3000u	/* for a question that nobody waits for */
+#define START_MS	10000u	/* from its start to its first answer */
+#define JOIN_MS		3000u	/* then for all that must be said again: the main thread waits */
+#define STORE_MS	1000u	/* for a store to a register: the vCPU waits */
+#define STOP_MS		10000u	/* the same, when a foreign back end must finish its requests first: nobody could start it again */
+#define BEAT_EVERY_MS	1000u
+#define BEAT_MS		3000u	/* for a sign of life, which nobody waits for */
+#define SLOW_BEAT_MS	180000u	/* the same, of one that works a request at a time (without io_uring): a bad sector takes minutes */
+
+/* In each minute the driver or the main thread may wait so long for a back end of our own: each wait is short, but there can be many. */
+#define MINUTE_MS	60000u
+#define WAIT_MAX_MS	15000u
+
+/* Messages of the back end's own: so many a second, so many at once; config space is read less often. A flood that lasts ends it. */
+#define EVENTS_RATE	100u
+#define EVENTS_BURST	200u
+#define FLOOD_MS	10000u
+#define CONFIG_EVERY_MS	100u
 
 #define BIT(n)		(1ull << (n))
 #define BITS(from, to)	(((BIT(to) << 1) - 1) & ~(BIT(from) - 1))
@@ -64,6 +84,56 @@ static bool reachable(void *dev, uint64_t gpa, uint64_t len)
 	return gpa >= w->gpa && gpa - w->gpa < w->size && len <= w->size - (gpa - w->gpa);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- the in-flight record --- */
+
+static size_t record_size(const struct device *d)
+{
+	return d->mmio.queues * vq_inflight_size(GUEST_QUEUE_SIZE);
+}
+
+/*
+ * What requests a process has taken and not given back is written here by it and read by its successor. It is ours, so that it lives as
+ * long as the device, begins anew with each ring, and cannot be anything else than memory of the right size.
+ */
+static const char *make_record(struct device *d)
+{
+	size_t size = record_size(d);
+
+	d->record_fd = -1;
+	if (!d->own)
+		return NULL;	/* nobody starts it again: nobody would read it */
+	d->record_fd = memfd_create("lguest-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (d->record_fd < 0 || ftruncate(d->record_fd, (off_t)size) ||
+	    fcntl(d->record_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return "no memory for its in-flight record";
+	d->record = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, d->record_fd, 0);
+	if (d->record == MAP_FAILED) {
+		d->record = NULL;
+		return "no memory for its in-flight record";
+	}
+	return NULL;
+}
+
+/* A ring begins: whatever its part says is about another one. */
+static void clear_record(struct device *d, unsigned int index)
+{
+	if (d->record)
+		memset(d->record + index * vq_inflight_size(GUEST_QUEUE_SIZE), 0, vq_inflight_size(GUEST_QUEUE_SIZE));
+}
+
+static int give_record(struct device *d)
+{
+	return d->record ? vu_fe_record(&d->fe, d->record_fd, (uint16_t)d->mmio.queues, GUEST_QUEUE_SIZE, record_size(d)) : 0;
+}
+
 /* --- struct virtio_ops --- */
 
 static bool features_ok(void *dev, uint64_t features)
@@ -86,19 +156,29 @@ static struct vu_fe_vring vring_of(const struct device *d, unsigned int index, c
 	};
 }
 
+/* A call that failed because the connection is dead is kept as wanted, and said to the next process. */
 static bool queue_start(void *dev, unsigned int index, const struct virtio_queue *q)
 {
 	struct device *d = dev;
 	struct vu_fe_vring v = vring_of(d, index, q);
 
-	/* With a dead back end the queue is started by device_reconnect(). */
+	clear_record(d, index);
+	if (d->fe.dead)
+		d->fresh |= 1u << index;
 	return vu_fe_vring_start(&d->fe, index, &v) == 0 || d->fe.dead;
+}
+
+static void stopping(struct device *d)
+{
+	if (!d->own)
+		vu_fe_budget(&d->fe, STOP_MS);
 }
 
 static void queue_stop(void *dev, unsigned int index)
 {
 	struct device *d = dev;
 
+	stopping(d);
 	vu_fe_vring_stop(&d->fe, index, NULL);
 }
 
@@ -106,19 +186,52 @@ static void driver_ok(void *dev)
 {
 	struct device *d = dev;
 
-	/* One record for the device's life; a back end without the feature makes it a no-op. */
-	if (d->fe.inflight_fd < 0)
-		vu_fe_inflight(&d->fe, (uint16_t)d->mmio.queues, GUEST_QUEUE_SIZE);
+	if (give_record(d) && !d->fe.dead)
+		vu_fe_give_up(&d->fe, "the back end refuses the record of its requests");
 	vu_fe_set_status(&d->fe, (uint8_t)d->mmio.status);
+}
+
+static void kick(struct device *d, unsigned int index)
+{
+	const uint64_t one = 1;
+	ssize_t n = write(d->kick[index], &one, sizeof(one));
+
+	(void)n;	/* a full counter is a kick that nobody took yet: one more says nothing new */
 }
 
 static void notify(void *dev, unsigned int index)
 {
 	struct device *d = dev;
-	const uint64_t one = 1;
-	ssize_t n = write(d->kick[index], &one, sizeof(one));
 
-	(void)n;	/* a full counter is a kick that nobody took yet: one more says nothing new */
+	if (d->own) {
+		kick(d, index);
+		return;
+	}
+	if (!__atomic_fetch_or(&d->kicks, 1u << index, __ATOMIC_SEQ_CST))
+		syscall(SYS_futex, &d->kicks, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void device_kicker(struct device *d)
+{
+	uint32_t todo;
+
+	for (;;) {
+		todo = __atomic_exchange_n(&d->kicks, 0, __ATOMIC_SEQ_CST);
+		if (!todo)
+			syscall(SYS_futex, &d->kicks, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+		for (unsigned int i = 0; todo; i++, todo >>= 1)
+			if (todo & 1)
+				kick(d, i);
+	}
+}
+
+/* --- config space --- */
+
+static void set_config(struct device *d, const uint8_t *config, uint32_t size, bool first)
+{
+	if (!first && size == d->mmio.config_size && !memcmp(config, d->mmio.config, size))
+		return;
+	virtio_mmio_set_config(&d->mmio, config, size);
 }
 
 static void read_config(struct device *d, bool first)
@@ -132,24 +245,65 @@ static void read_config(struct device *d, bool first)
 		else if (d->fe.dead)
 			return;
 	}
-	if (!first && size == d->mmio.config_size && !memcmp(config, d->mmio.config, size))
-		return;
-	virtio_mmio_set_config(&d->mmio, config, size);
+	set_config(d, config, size, first);
 }
 
+/* Without waiting: what it answers is taken when it is there. Its size is known from the first time. */
+static void ask_config(struct device *d, uint64_t now)
+{
+	if (!d->stale || d->fe.dead || d->fe.config_owed || now - d->asked_ms < CONFIG_EVERY_MS)
+		return;
+	d->asked_ms = now;
+	d->stale = d->mmio.config_size && vu_fe_ask_config(&d->fe, d->mmio.config_size) == -EBUSY;
+}
+
+static bool was_written(const struct device *d, uint32_t off)
+{
+	return d->written[off / 8] >> (off % 8) & 1;
+}
+
+/* While no back end is there the driver's word is as good as its own: the next one is told, and may still refuse. */
 static void config_write(void *dev, uint32_t off, const void *data, uint32_t len)
 {
 	struct device *d = dev;
+	int err = vu_fe_set_config(&d->fe, off, data, len);
 
-	if (vu_fe_set_config(&d->fe, off, data, len) == 0)
-		memcpy(d->mmio.config + off, data, len);
+	if (err && !d->fe.dead)
+		return;
+	for (uint32_t i = off; i < off + len; i++) {
+		if (err && !was_written(d, i))
+			return;
+		d->written[i / 8] |= (uint8_t)(1u << (i % 8));
+	}
+	memcpy(d->mmio.config + off, data, len);
 }
 
+/* What the driver set is the device's, not a process's: a disk stays write-through. Bytes that the new one refuses are its own again. */
+static void say_config(struct device *d)
+{
+	for (uint32_t i = 0; i < d->mmio.config_size && !d->fe.dead; i++) {
+		if (was_written(d, i) && vu_fe_set_config(&d->fe, i, d->mmio.config + i, 1) && !d->fe.dead)
+			d->written[i / 8] &= (uint8_t)~(1u << (i % 8));
+	}
+}
+
+/* A new epoch at both ends: nothing of the one before is known any more. */
 static void reset(void *dev)
 {
+	static const uint8_t none[VIRTIO_CONFIG_MAX / 8];
+	struct iovec iov = { &(uint64_t){ 0 }, sizeof(uint64_t) };
 	struct device *d = dev;
+	bool changed = memcmp(d->written, none, sizeof(none)) != 0;
 
+	stopping(d);
 	vu_fe_reset(&d->fe);
+	memset(d->written, 0, sizeof(d->written));
+	if (changed && !d->fe.dead)
+		read_config(d, false);
+	/* The eventfd is the back end's too, and may have been made blocking; this call does not wait even then. */
+	if (d->broken && preadv2(d->err, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
+		return;
+	d->broken = false;
 }
 
 static const struct virtio_ops vhost_ops = {
@@ -218,8 +372,10 @@ const char *device_open(struct device *d, int fd)
 {
 	const char *error;
 
-	if (vu_fe_open(&d->fe, fd, ~0ull, START_MS))
+	/* No descriptor of a back end is of use here, and one of a foreign one could be a trap. */
+	if (vu_fe_open_fds(&d->fe, fd, d->own ? ~0ull : ~VU_P_INFLIGHT_SHMFD, START_MS, d->own ? VU_FDS_REFUSE : VU_FDS_LEAVE))
 		return d->fe.error ? d->fe.error : "its back end does not answer";
+	vu_fe_budget(&d->fe, START_MS);
 	if (!(d->fe.features & BIT(VIRTIO_BIT_VERSION_1)))
 		return "its back end speaks virtio before 1.0 only";
 	count_queues(d);
@@ -234,15 +390,64 @@ const char *device_open(struct device *d, int fd)
 		d->mmio.features |= BIT(VIRTIO_BIT_ACCESS_PLATFORM);
 		d->mmio.required |= BIT(VIRTIO_BIT_ACCESS_PLATFORM);
 	}
-	error = make_eventfds(d);
+	error = make_record(d);
+	if (!error)
+		error = make_eventfds(d);
 	if (!error)
 		error = bind_eventfds(d);
 	if (!error)
 		error = share_memory(d);
 	if (!error)
 		read_config(d, true);
-	d->fe.timeout_ms = ANSWER_MS;
+	if (!error && d->fe.dead)
+		error = d->fe.error;
+	d->events = (struct device_bucket){ EVENTS_BURST, now_ms() };
+	vu_fe_budget(&d->fe, 0);
+	d->fe.timeout_ms = STORE_MS;
 	return error;
+}
+
+/* --- registers --- */
+
+/* Each wait is short; many of them make a guest that cannot be used, and no deadline ever passes. */
+static void charge(struct device *d)
+{
+	uint64_t now = now_ms();
+
+	if (now - d->minute_ms >= MINUTE_MS) {
+		d->minute_ms = now;
+		d->waited_ms = d->fe.waited_ms;
+	}
+	if (d->own && d->fe.waited_ms - d->waited_ms > WAIT_MAX_MS) {
+		vu_fe_give_up(&d->fe, "the guest waited for it for a quarter of a minute");
+		d->waited_ms = d->fe.waited_ms;
+	}
+}
+
+uint64_t device_load(struct device *d, uint64_t off, unsigned int size)
+{
+	uint64_t value;
+
+	if (!virtio_mmio_needs_lock(off, size))
+		return virtio_mmio_read(&d->mmio, off, size);
+	pthread_mutex_lock(&d->lock);
+	value = virtio_mmio_read(&d->mmio, off, size);
+	pthread_mutex_unlock(&d->lock);
+	return value;
+}
+
+void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value)
+{
+	if (!virtio_mmio_needs_lock(off, size)) {
+		virtio_mmio_write(&d->mmio, off, size, value);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	vu_fe_budget(&d->fe, STORE_MS);
+	virtio_mmio_write(&d->mmio, off, size, value);
+	vu_fe_budget(&d->fe, 0);
+	charge(d);
+	pthread_mutex_unlock(&d->lock);
 }
 
 /* --- recovery --- */
@@ -255,64 +460,81 @@ static void set_base(struct device *d, unsigned int index)
 {
 	const volatile uint16_t *used = guest_ptr(d->memory, d->mmio.queue[index].device, 4);
 
-	if (used)
+	if (used && !d->record)
 		vu_fe_vring_base(&d->fe, index, used[1]);
 }
 
-/* Queues that the driver set up while there was no back end: the connection does not know them. */
-static bool start_missed_queues(struct device *d)
+void device_connect(struct device *d, int fd)
+{
+	d->greeted_ms = now_ms();
+	d->down = d->late = false;
+	vu_fe_connect(&d->fe, fd);
+}
+
+/*
+ * A ring that began while no process was there: the one before may have lived on for a moment, and written to its own record until its end.
+ * It is over now; nobody has begun this ring.
+ */
+static void begin_fresh(struct device *d)
 {
 	for (unsigned int i = 0; i < d->mmio.queues; i++) {
-		struct virtio_queue *q = &d->mmio.queue[i];
-
-		if (q->running && !d->fe.vring[i].started && !queue_start(d, i, q))
-			return false;
+		if (d->fresh >> i & 1)
+			clear_record(d, i);
+		else if (d->fe.vring[i].started)
+			set_base(d, i);
 	}
+	d->fresh = 0;
+}
+
+/* The new process has answered: it is told everything. A kick that the dead one took is not lost: it looks at each ring when it starts. */
+static bool join(struct device *d)
+{
+	int err;
+
+	vu_fe_budget(&d->fe, JOIN_MS);
+	begin_fresh(d);
+	err = vu_fe_join(&d->fe);
+	if (!err) {
+		say_config(d);
+		err = vu_fe_resume(&d->fe);
+	}
+	vu_fe_budget(&d->fe, 0);
+	charge(d);
+	/* One that refuses what another of its kind took is of no use. */
+	if (err)
+		vu_fe_give_up(&d->fe, d->fe.error);
+	if (d->fe.dead)
+		return false;
+	d->stale = true;
+	raise_line(d);	/* the dead one's last call may be lost */
 	return true;
 }
 
-static const char *reconnect(struct device *d, int fd)
+/* A process was greeted. Return: it is in use now. */
+static bool awaited(struct device *d, uint64_t now)
 {
-	for (unsigned int i = 0; i < d->mmio.queues; i++)
-		if (d->fe.vring[i].started)
-			set_base(d, i);
-	if (vu_fe_reconnect(&d->fe, fd))
-		return d->fe.error ? d->fe.error : "its new back end does not answer";
-	/* The driver may have chosen features while nobody listened. */
-	if (d->mmio.status & VIRTIO_STATUS_FEATURES_OK && !d->fe.features_set && !features_ok(d, d->mmio.driver_features))
-		return "its new back end cannot do what the driver chose";
-	if (!start_missed_queues(d) || d->fe.dead)
-		return "its new back end refuses a queue";
-	vu_fe_set_status(&d->fe, (uint8_t)d->mmio.status);
-	read_config(d, false);
-	/* A kick that the dead process took and did not act on is lost: kick once more. The same for its last call. */
-	for (unsigned int i = 0; i < d->mmio.queues; i++)
-		if (d->mmio.queue[i].running)
-			notify(d, i);
-	raise_line(d);
-	d->down = d->late = false;
-	return NULL;
+	if (d->fe.joining && d->fe.owed_n) {
+		if (now - d->greeted_ms > START_MS)
+			vu_fe_give_up(&d->fe, "its new process does not answer");
+		return false;
+	}
+	d->greeted_ms = 0;
+	return d->fe.joining && join(d);
 }
 
-const char *device_reconnect(struct device *d, int fd)
+static void beat(struct device *d)
 {
-	const char *error;
+	unsigned int limit = d->fe.protocol & VU_P_STATUS ? BEAT_MS : SLOW_BEAT_MS, age = vu_fe_beat_age(&d->fe);
 
-	d->fe.timeout_ms = START_MS;
-	error = reconnect(d, fd);
-	d->fe.timeout_ms = ANSWER_MS;
-	return error;
-}
-
-void device_beat(struct device *d)
-{
-	uint8_t status;
-
-	if (!d->own || d->down || d->fe.dead)
+	if (!d->own || d->fe.dead)
 		return;
-	d->fe.timeout_ms = BEAT_MS;
-	d->late = vu_fe_get_status(&d->fe, &status) == -ETIMEDOUT;
-	d->fe.timeout_ms = ANSWER_MS;
+	if (age > limit) {
+		vu_fe_give_up(&d->fe, "it gives no sign of life");
+		d->late = true;
+	} else if (!age && now_ms() - d->beat_ms >= BEAT_EVERY_MS) {
+		d->beat_ms = now_ms();
+		vu_fe_beat(&d->fe);
+	}
 }
 
 void device_give_up(struct device *d)
@@ -320,16 +542,69 @@ void device_give_up(struct device *d)
 	virtio_mmio_needs_reset(&d->mmio);
 }
 
-void device_event(struct device *d)
+static void refill(struct device_bucket *b, uint64_t now)
 {
-	while (vu_fe_event(&d->fe) == VU_BACKEND_CONFIG_CHANGE_MSG)
-		read_config(d, false);
+	uint64_t n = (now - b->filled_ms) * EVENTS_RATE / 1000;
+
+	if (!n)
+		return;
+	b->filled_ms = now;
+	b->tokens = n + b->tokens < EVENTS_BURST ? b->tokens + (unsigned int)n : EVENTS_BURST;
 }
 
-void device_broken(struct device *d)
+/* One message a turn, and only so many: what is too much waits in the socket, at its sender's cost. */
+static void event(struct device *d, uint64_t now)
 {
-	uint64_t n;
+	d->events.tokens--;
+	if (vu_fe_event(&d->fe) == VU_BACKEND_CONFIG_CHANGE_MSG)
+		d->stale = true;
+	if (d->events.tokens)
+		return;
+	if (!d->flooded_ms)
+		d->flooded_ms = now;
+	else if (now - d->flooded_ms > FLOOD_MS)
+		vu_fe_give_up(&d->fe, "it says without end that its configuration changed");
+}
 
-	if (read(d->err, &n, sizeof(n)) == sizeof(n))
+static void take_answers(struct device *d)
+{
+	bool asked = d->fe.config_owed;
+
+	if (!vu_fe_answers(&d->fe) && asked && !d->fe.config_owed && d->fe.config_size)
+		set_config(d, d->fe.config, d->fe.config_size, false);
+}
+
+void device_poll(struct device *d, struct device_poll *p)
+{
+	refill(&d->events, now_ms());
+	if (d->events.tokens > EVENTS_BURST / 2)
+		d->flooded_ms = 0;
+	p->answers = (struct pollfd){ .fd = d->fe.dead && !d->fe.joining ? -1 : d->fe.chan.fd, .events = POLLIN | POLLRDHUP };
+	p->events = (struct pollfd){ .fd = d->fe.dead || !d->events.tokens ? -1 : d->fe.event_fd, .events = POLLIN };
+	p->broken = (struct pollfd){ .fd = d->broken ? -1 : d->err, .events = POLLIN };
+}
+
+bool device_serve(struct device *d, const struct device_poll *p)
+{
+	uint64_t now = now_ms();
+	bool back = false;
+
+	if (p->answers.revents & (POLLRDHUP | POLLHUP | POLLERR) && p->answers.fd == d->fe.chan.fd)
+		vu_fe_give_up(&d->fe, "its process ended");
+	else if (p->answers.revents)
+		take_answers(d);
+	if (d->greeted_ms)
+		back = awaited(d, now);
+	if (p->events.revents && !d->fe.dead && p->events.fd == d->fe.event_fd && d->events.tokens)
+		event(d, now);
+	/* Whatever the counter says, and whoever wrote it: taken once, and not read, which could wait. */
+	if (p->broken.revents && !d->broken) {
+		d->broken = true;
 		virtio_mmio_needs_reset(&d->mmio);
+	}
+	if (!d->greeted_ms) {
+		beat(d);
+		ask_config(d, now);
+	}
+	return back;
 }

@@ -6,6 +6,7 @@
 #ifndef LGUEST_CORE_DEVICE_H
 #define LGUEST_CORE_DEVICE_H
 
+#include <poll.h>
 #include <pthread.h>
 
 #include "core/memory.h"
@@ -29,6 +30,15 @@ struct device_type {
 };
 
 /**
+ * struct device_bucket - tokens, refilled at a rate, for what a peer may make us do
+ * @tokens: left, @filled_ms: when some were last added
+ */
+struct device_bucket {
+	unsigned int tokens;
+	uint64_t filled_ms;
+};
+
+/**
  * struct device - one device of the guest
  * @lock: held around every use of @mmio and @fe: register access on the vCPU's thread, recovery on the main one. One for each
  *	device: a back end that is slow to come back holds up nobody but its own driver.
@@ -38,6 +48,16 @@ struct device_type {
  * @down: its back end is gone, and lguest-run was told
  * @own: lguest-run can start its back end again, @late: that did not answer a question about its health in time
  * @process: lguest-run's number for the back end's process (struct control_msg)
+ *
+ * @record: in-flight records of its queues, one sealed memfd (@record_fd) for the device's life; -1: a foreign back end has none
+ * @fresh: queues that began while no back end was there
+ * @written: bytes of config space that the driver wrote since its reset, and the back end took
+ * @greeted_ms: a new process was greeted then and has not answered yet, 0: none is awaited; @beat_ms: when one was last asked for a sign of life
+ * @stale: config space must be read again, @asked_ms: when that was last done
+ * @events: messages of the back end's own that are still taken, @flooded_ms: since when there are more
+ * @waited_ms, @minute_ms: what the connection had been waited for when this minute began
+ * @broken: @err was seen; it is not looked at again before the driver's reset
+ * @kicks: foreign back ends: the queues that a thread which may wait shall kick, a bit each (device_kicker())
  */
 struct device {
 	pthread_mutex_t lock;
@@ -54,6 +74,24 @@ struct device {
 	bool down;
 	bool own, late;
 	uint32_t process;
+
+	uint8_t *record;
+	int record_fd;
+	uint32_t fresh;
+	uint8_t written[VIRTIO_CONFIG_MAX / 8];
+	uint64_t greeted_ms, beat_ms;
+	bool stale;
+	uint64_t asked_ms;
+	struct device_bucket events;
+	uint64_t flooded_ms;
+	uint64_t waited_ms, minute_ms;
+	bool broken;
+	uint32_t kicks;
+};
+
+/** struct device_poll - what the main thread waits for: answers and the end of the connection, the back end's own words, broken queues. */
+struct device_poll {
+	struct pollfd answers, events, broken;
 };
 
 /** device_registers() - guest-physical address of its register page. */
@@ -64,7 +102,7 @@ uint32_t device_line(const struct device *d);
 
 /**
  * device_open() - connect to the back end and fill the register file
- * @d: @name, @index, @type, @memory, @window, @lguest set, the rest zero
+ * @d: @name, @index, @type, @memory, @window, @own, @lguest set, the rest zero
  * @fd: connected vhost-user socket; the device's from here on
  *
  * Binds kicks and calls in the module, shares the window (or RAM) and reads config space.
@@ -74,28 +112,48 @@ uint32_t device_line(const struct device *d);
 const char *device_open(struct device *d, int fd);
 
 /**
- * device_reconnect() - go on with a new back-end process; the driver sees a delay
- * @d: the device, @fd: connected socket of the new process; the device's from here on
+ * device_load() - the driver reads a register; device_store() - it writes one
+ * @d: the device
+ * @off: offset in its page, @size: bytes
  *
- * Return: NULL, or a clause on what failed (the device stays down).
+ * Both take the lock. Whatever the store needs of the back end, and however many messages that is, it waits for 1 s in all; a foreign
+ * back end, which nobody could start again, may take 10 s to stop its queues. After that the connection is dead and the store done.
  */
-const char *device_reconnect(struct device *d, int fd);
+uint64_t device_load(struct device *d, uint64_t off, unsigned int size);
+void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value);
 
 /**
- * device_beat() - ask a running back end of our own for an answer; without one in time its connection is dead
- * @d: the device
- *
- * A back end that hangs is seen by nobody else: the guest waits for its rings. A foreign one is not asked: nobody could start it again.
+ * device_connect() - greet a new back-end process, without waiting for it; device_serve() goes on when it answers
+ * @d: the device, locked
+ * @fd: connected socket of the new process; the device's from here on
  */
-void device_beat(struct device *d);
+void device_connect(struct device *d, int fd);
+
+/** device_poll() - what to wait for, for device_serve(). */
+void device_poll(struct device *d, struct device_poll *p);
+
+/**
+ * device_serve() - what the main thread does for a device in each turn; never waits, but 3 s at most for a new process that has answered
+ * @d: the device, locked
+ * @p: as device_poll() filled it, with what came
+ *
+ * Takes answers, one message of the back end's own, the news of a broken queue; asks a back end of our own once a second for a sign of
+ * life, and gives up the connection of one that owes it for too long.
+ *
+ * Return: true when a new process is in use.
+ */
+bool device_serve(struct device *d, const struct device_poll *p);
 
 /** device_give_up() - no back end will come: the driver is told NEEDS_RESET. */
 void device_give_up(struct device *d);
 
-/** device_event() - the back end's own socket has news (configuration changed). */
-void device_event(struct device *d);
-
-/** device_broken() - the err eventfd was signalled: a queue is broken. */
-void device_broken(struct device *d);
+/**
+ * device_kicker() - the body of a thread, one for each foreign back end: it passes on the kicks that the driver gave by a store
+ * @d: the device
+ *
+ * Eventfds are the back end's too. A sealed role cannot change them; another process may make one blocking and full, and then this thread
+ * waits, not the vCPU's.
+ */
+void device_kicker(struct device *d);
 
 #endif

@@ -8,6 +8,7 @@
  *
  * Sealed calls besides ioctl name no descriptor: kick eventfds and connections come at numbers that no rule can know.
  */
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/lguest.h>
 
@@ -33,29 +34,28 @@ static const struct policy_call calls[] = {
 	MODULE_IOCTL(LGUEST_IRQFD, POLICY_SETUP, "calls too"),
 
 	CALL(write, POLICY_BOTH, "early console, kicks by register store"),
-	CALL(read, POLICY_BOTH, "the error eventfds of queues"),
+	CALL(preadv2, POLICY_BOTH, "the error eventfds of queues, without waiting", ARG_IS(5, RWF_NOWAIT)),
 	CALL(sendmsg, POLICY_BOTH, "vhost-user, control"),
 	CALL(recvmsg, POLICY_BOTH, "vhost-user, control"),
 	CALL(poll, POLICY_BOTH, "wait, with the deadlines of vhost-user"),
 	CALL(restart_syscall, POLICY_BOTH, "poll goes on after SIGSTOP and SIGCONT"),
 	CALL(clock_gettime, POLICY_BOTH, "deadlines, where the host's clock is not the vDSO's"),
-	CALL(futex, POLICY_BOTH, "the lock between the vCPU's thread and the main one: FUTEX_WAIT, FUTEX_WAKE", ARG_BITS(1, ~1ull, FUTEX_PRIVATE_FLAG)),
+	CALL(futex, POLICY_BOTH, "the locks between the threads, the kicks that one hands to another: FUTEX_WAIT, FUTEX_WAKE", ARG_BITS(1, ~1ull, FUTEX_PRIVATE_FLAG)),
 	CALL(futex, POLICY_SETUP, "the vCPU's thread is made and named", ARG_BITS(1, ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME | 11ull), 0)),
 	CALL(socketpair, POLICY_BOTH, "a returned back end's own socket", ARG_IS(0, AF_UNIX), ARG_IS(1, SOCK_STREAM | SOCK_CLOEXEC), ARG_IS(2, 0)),
 	CALL(close, POLICY_BOTH, "a dead back end's connection"),
-	CALL(fcntl, POLICY_BOTH, "close-on-exec of a received record", ARG_IS(1, F_SETFD)),
-	CALL(newfstatat, POLICY_BOTH, "size of a received in-flight record", ARG_IS(3, 0x1000)),
 	CALL(exit_group, POLICY_BOTH, "the end"),
 
-	CALL(memfd_create, POLICY_SETUP, "RAM and windows"),
+	CALL(memfd_create, POLICY_SETUP, "RAM, windows and in-flight records"),
 	CALL(ftruncate, POLICY_SETUP, "their sizes"),
 	CALL(fcntl, POLICY_SETUP, "their seals", ARG_IS(1, F_ADD_SEALS)),
-	CALL(mmap, POLICY_SETUP, "RAM and windows, the vCPU's stack", ARG_WITHIN(2, PROT_READ | PROT_WRITE)),
+	CALL(mmap, POLICY_SETUP, "RAM, windows and in-flight records, the threads' stacks", ARG_WITHIN(2, PROT_READ | PROT_WRITE)),
 	CALL(munmap, POLICY_SETUP, "what alignment leaves over"),
 	CALL(mprotect, POLICY_SETUP, "the vCPU's stack", ARG_WITHIN(2, PROT_READ | PROT_WRITE)),
 	CALL(madvise, POLICY_SETUP, "huge pages"),
 	CALL(brk, POLICY_SETUP, "the thread's record"),
 	CALL(pread64, POLICY_SETUP, "kernel and initrd"),
+	CALL(newfstatat, POLICY_SETUP, "their sizes", ARG_IS(3, AT_EMPTY_PATH)),
 	CALL(getrandom, POLICY_SETUP, "the guest's seed"),
 	CALL(eventfd2, POLICY_SETUP, "kicks and calls"),
 	CALL(clone3, POLICY_SETUP, "the vCPU's thread"),
@@ -98,5 +98,5 @@ const struct policy policy_core_manifest = {
 	.limits = limits,
 	.may_stop = true,	/* a guest may be paused */
 	.namespaces = ROLE_NAMESPACES,
-	.own_first = CORE_FD_OWN,	/* guest memory, eventfds, in-flight records, connections that come later */
+	.own_first = CORE_FD_OWN,	/* guest memory, eventfds, in-flight records of our own, connections that come later */
 };

@@ -34,35 +34,19 @@ static struct device *device_at(struct machine *m, uint64_t gpa, unsigned int si
 
 static uint64_t load(struct machine *m, uint64_t gpa, unsigned int size)
 {
-	uint64_t off, value = ~0ull;	/* nobody answers: all ones, as on a bus */
-	struct device *d;
+	uint64_t off;
+	struct device *d = device_at(m, gpa, size, &off);
 
-	d = device_at(m, gpa, size, &off);
-	if (!d)
-		return value;
-	if (!virtio_mmio_needs_lock(off, size))
-		return virtio_mmio_read(&d->mmio, off, size);
-	pthread_mutex_lock(&d->lock);
-	value = virtio_mmio_read(&d->mmio, off, size);
-	pthread_mutex_unlock(&d->lock);
-	return value;
+	return d ? device_load(d, off, size) : ~0ull;	/* nobody answers: all ones, as on a bus */
 }
 
 static void store(struct machine *m, uint64_t gpa, unsigned int size, uint64_t value)
 {
-	struct device *d;
 	uint64_t off;
+	struct device *d = device_at(m, gpa, size, &off);
 
-	d = device_at(m, gpa, size, &off);
-	if (!d)
-		return;
-	if (!virtio_mmio_needs_lock(off, size)) {
-		virtio_mmio_write(&d->mmio, off, size, value);
-		return;
-	}
-	pthread_mutex_lock(&d->lock);
-	virtio_mmio_write(&d->mmio, off, size, value);
-	pthread_mutex_unlock(&d->lock);
+	if (d)
+		device_store(d, off, size, value);
 }
 
 const char *vcpu_mmio(struct machine *m, const struct lguest_run *run)

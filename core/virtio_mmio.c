@@ -82,8 +82,6 @@ static void stop_queue(struct virtio_mmio *v, unsigned int index)
 
 static void device_reset(struct virtio_mmio *v)
 {
-	for (unsigned int i = 0; i < v->queues; i++)
-		stop_queue(v, i);
 	v->ops->reset(v->dev);
 	memset(v->queue, 0, sizeof(v->queue));
 	v->driver_features = 0;

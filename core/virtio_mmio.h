@@ -64,7 +64,7 @@ struct virtio_mmio;
  * @driver_ok: the driver is ready; called before the queues start.
  * @notify: the driver kicked queue @index through the register.
  * @config_write: the driver wrote @len bytes at @off (in range) of config space.
- * @reset: back to the initial state; queues are stopped.
+ * @reset: back to the initial state, all queues stopped.
  */
 struct virtio_ops {
 	bool (*features_ok)(void *dev, uint64_t features);

@@ -94,7 +94,7 @@ const char *vu_check(const struct vu_rule *rule, const struct vu_msg *m, uint64_
 
 static ssize_t plain_recvmsg(void *ctx, int fd, struct msghdr *m)
 {
-	ssize_t n = recvmsg(fd, m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(fd, m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (m->msg_flags & MSG_PEEK));
 
 	(void)ctx;
 	return n < 0 ? -errno : n;
@@ -162,6 +162,23 @@ static int take_fds(struct vu_chan *c, struct msghdr *h)
 	return h->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
 }
 
+/*
+ * Look at what is there without taking it: a kernel that has no room for descriptors says that there are some. @iov is cut to what was
+ * looked at, since more may come meanwhile.
+ */
+static int look(struct vu_chan *c, struct iovec *iov)
+{
+	uint8_t seen[sizeof(c->in.u)];
+	struct iovec to = { seen, iov->iov_len };
+	struct msghdr h = { .msg_iov = &to, .msg_iovlen = 1, .msg_flags = MSG_PEEK };
+	ssize_t n = c->io->recvmsg(c->ctx, c->fd, &h);
+
+	if (n <= 0)
+		return n ? (int)n : -ECONNRESET;
+	iov->iov_len = (size_t)n;
+	return h.msg_flags & MSG_CTRUNC ? -EPROTO : 0;
+}
+
 /* One recvmsg of the part that is missing: of the 12 bytes of header first, then of the payload. */
 static int receive_part(struct vu_chan *c)
 {
@@ -174,10 +191,15 @@ static int receive_part(struct vu_chan *c)
 	ssize_t n;
 	int r;
 
+	if (c->fds != VU_FDS_TAKE)
+		h.msg_controllen = 0;
 	if (header)
 		iov = (struct iovec){ (uint8_t *)&c->in + off, VU_HDR_SIZE - off };
 	else
 		iov = (struct iovec){ c->in.u.bytes + off, c->in.size - off };
+	r = c->fds == VU_FDS_LEAVE ? look(c, &iov) : 0;
+	if (r)
+		return r;
 	n = c->io->recvmsg(c->ctx, c->fd, &h);
 	if (n <= 0)
 		return n ? (int)n : -ECONNRESET;

@@ -144,7 +144,7 @@ const struct vu_rule *vu_backend_rule(uint32_t request);
 
 /**
  * struct vu_io - how a channel reaches its socket: system calls, or the loop's ring
- * @recvmsg: as recvmsg(2) with MSG_DONTWAIT, -errno on errors
+ * @recvmsg: as recvmsg(2) with MSG_DONTWAIT, -errno on errors; MSG_PEEK in msg_flags asks for that
  * @sendmsg: as sendmsg(2), -errno on errors
  * @close: close a descriptor
  */
@@ -158,15 +158,26 @@ struct vu_io {
 extern const struct vu_io vu_io_plain;
 
 /**
+ * enum vu_fds - what becomes of descriptors that a peer sends
+ * @VU_FDS_TAKE: they come with the message
+ * @VU_FDS_REFUSE: a message that brings any breaks the framing; the kernel drops them, none is ever in our table
+ * @VU_FDS_LEAVE: the same, and they stay in the socket, unread: to drop a descriptor can take as long as its file likes (a connection that
+ *	lingers, a file system in user space), and whoever made the file may be the one who wants us to wait. The socket must then not be closed.
+ */
+enum vu_fds { VU_FDS_TAKE, VU_FDS_REFUSE, VU_FDS_LEAVE };
+
+/**
  * struct vu_chan - one end of a vhost-user socket
  * @fd: the socket, -1 when there is none
  * @io: how to reach it, @ctx: its first argument
+ * @fds: which descriptors of the peer are let in, enum vu_fds; vu_chan_init() says VU_FDS_TAKE
  * @in: the message being received, @got: bytes of header and payload so far
  */
 struct vu_chan {
 	int fd;
 	const struct vu_io *io;
 	void *ctx;
+	enum vu_fds fds;
 	struct vu_msg in;
 	uint32_t got;
 };

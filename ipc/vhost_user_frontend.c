@@ -2,8 +2,9 @@
 /*D:120
  * vhost_user_frontend.c: the front end's half. See vhost_user_frontend.h for what it may do.
  *
- * Everything goes through ask() (messages with an answer) or tell() (messages without, which are acknowledged
- * when REPLY_ACK is there): these two hold the deadline, and nothing else waits.
+ * Questions and what comes back for them are two things here. say() sends and notes what must come back, in a line (struct
+ * vu_fe_owed); take() receives one message and holds it against the head of the line. Whoever needs an answer waits with
+ * settle(), which is the only place that waits, and never longer than to the end of the operation.
  */
 #include "ipc/vhost_user_frontend.h"
 
@@ -32,8 +33,32 @@ static int64_t now_ms(void)
 static int die(struct vu_fe *fe, int err, const char *why)
 {
 	fe->dead = true;
+	fe->joining = false;
 	fe->error = why;
+	fe->owed_n = 0;
+	fe->beat_ms = 0;
+	fe->config_owed = false;
 	return err;
+}
+
+/* A public function begins: its time runs from here, unless the caller's own budget (vu_fe_budget()) runs already. */
+static void begin(struct vu_fe *fe, unsigned int factor)
+{
+	if (!fe->budget)
+		fe->until = now_ms() + (int64_t)factor * fe->timeout_ms;
+}
+
+void vu_fe_budget(struct vu_fe *fe, unsigned int ms)
+{
+	fe->budget = ms;
+	fe->until = now_ms() + ms;
+}
+
+/* --- the line of what is owed --- */
+
+static const struct vu_fe_owed *next_owed(const struct vu_fe *fe)
+{
+	return &fe->owed[fe->owed_first];
 }
 
 static int send_msg(struct vu_fe *fe, struct vu_msg *m)
@@ -48,62 +73,152 @@ static int send_msg(struct vu_fe *fe, struct vu_msg *m)
 	return err ? die(fe, err, "the back end closed its socket") : 0;
 }
 
-static int receive(struct vu_fe *fe, struct vu_msg *m, unsigned int timeout_ms)
+static void config_came(struct vu_fe *fe, const struct vu_msg *m)
 {
-	int64_t end = now_ms() + timeout_ms, left;
-	struct pollfd p = { .fd = fe->chan.fd, .events = POLLIN };
-	int r;
-
-	for (;;) {
-		r = vu_recv(&fe->chan, m);
-		if (r > 0)
-			return 0;
-		if (r == -EPROTO)
-			return die(fe, r, "the back end broke the framing");
-		if (r < 0)
-			return die(fe, r, "the back end hung up");
-		left = end - now_ms();
-		if (left <= 0)
-			return die(fe, -ETIMEDOUT, "the back end did not answer in time");
-		if (poll(&p, 1, (int)left) < 0 && errno != EINTR)
-			return die(fe, -errno, "poll failed");
+	fe->config_owed = false;
+	fe->config_size = 0;
+	if (m->size < 12 || !m->u.config.size)
+		return;
+	if (m->u.config.size != fe->config_want || m->size != 12 + fe->config_want) {
+		die(fe, -EPROTO, "the back end answered with another part of config space");
+		return;
 	}
+	fe->config_size = m->u.config.size;
+	memcpy(fe->config, m->u.config.data, fe->config_size);
 }
 
-/* Send and take the one answer that may come: same number, marked as a reply, exact size, exact descriptors. */
-static int exchange(struct vu_fe *fe, struct vu_msg *m, uint32_t size_min, uint32_t size_max, unsigned int fds,
-		    unsigned int timeout_ms)
+/* Where was the ring stopped? Which ring the answer is about is known from the question. */
+static void base_came(struct vu_fe *fe, const struct vu_fe_owed *o, const struct vu_msg *m)
 {
-	uint32_t request = m->request;
-	int err = send_msg(fe, m);
+	if (m->u.state.index != o->index || m->u.state.num > UINT16_MAX)
+		die(fe, -EPROTO, "the back end stopped another ring than asked");
+	else
+		fe->vring[o->index].base = (uint16_t)m->u.state.num;
+}
 
-	if (err)
-		return err;
-	err = receive(fe, m, timeout_ms);
-	if (err)
-		return err;
-	if (m->request == request && m->flags & VU_REPLY && m->size >= size_min && m->size <= size_max && m->nfds == fds)
+/* A whole message is there: it must be what is owed next. Same number, marked as a reply, exact size, exact descriptors. */
+static int pay(struct vu_fe *fe, struct vu_msg *m)
+{
+	struct vu_fe_owed o = *next_owed(fe);
+
+	if (!fe->owed_n || m->request != o.request || !(m->flags & VU_REPLY) || m->size < o.size_min || m->size > o.size_max ||
+	    m->nfds != o.fds) {
+		vu_close_fds(&fe->chan, m);
+		return die(fe, -EPROTO, fe->owed_n ? "the back end gave an answer that does not fit the question" :
+						     "the back end answered what nobody asked");
+	}
+	fe->owed_first = (fe->owed_first + 1) % VU_FE_OWED_MAX;
+	fe->owed_n--;
+	switch (o.what) {
+	case VU_FE_ACK: fe->refused |= m->u.u64 != 0; break;
+	case VU_FE_BEAT: fe->beat_ms = 0; break;
+	case VU_FE_CONFIG: config_came(fe, m); break;
+	case VU_FE_BASE: base_came(fe, &o, m); break;
+	case VU_FE_ANSWER: fe->answer = *m; break;
+	}
+	return fe->dead && !fe->joining ? -EPROTO : 0;
+}
+
+/* Receive one message if it is there. Return: 1 = one came, 0 = none yet, -errno = the connection is dead. */
+static int take(struct vu_fe *fe)
+{
+	struct vu_msg m;
+	int r;
+
+	if (fe->dead && !fe->joining)
+		return -EPIPE;
+	r = vu_recv(&fe->chan, &m);
+	if (r == -EPROTO)
+		return die(fe, r, "the back end broke the framing");
+	if (r < 0)
+		return die(fe, r, "the back end hung up");
+	if (r > 0)
+		r = pay(fe, &m);
+	else
 		return 0;
-	vu_close_fds(&fe->chan, m);
-	return die(fe, -EPROTO, "the back end gave an answer that does not fit the question");
+	return r ? r : 1;
+}
+
+/* Wait until no more than @left answers are owed. */
+static int settle(struct vu_fe *fe, unsigned int left)
+{
+	struct pollfd p = { .fd = fe->chan.fd, .events = POLLIN };
+	int64_t from = now_ms(), now = from;
+	int r = 0;
+
+	while (fe->owed_n > left) {
+		r = take(fe);
+		if (r < 0)
+			break;
+		if (r > 0)
+			continue;
+		now = now_ms();
+		if (now >= fe->until) {
+			r = die(fe, -ETIMEDOUT, "the back end did not answer in time");
+			break;
+		}
+		if (poll(&p, 1, (int)(fe->until - now)) < 0 && errno != EINTR) {
+			r = die(fe, -errno, "poll failed");
+			break;
+		}
+	}
+	fe->waited_ms += (uint64_t)(now_ms() - from);
+	return r < 0 ? r : fe->dead ? -EPIPE : 0;
+}
+
+/* Send, and note what must come back. A line that is full makes its caller wait for one answer. */
+static int say(struct vu_fe *fe, struct vu_msg *m, struct vu_fe_owed o)
+{
+	int err = fe->owed_n == VU_FE_OWED_MAX ? settle(fe, VU_FE_OWED_MAX - 1) : 0;
+
+	if (!err)
+		err = send_msg(fe, m);
+	if (err)
+		return err;
+	o.request = m->request;
+	fe->owed[(fe->owed_first + fe->owed_n++) % VU_FE_OWED_MAX] = o;
+	return 0;
+}
+
+/* Ask and wait; the answer replaces the question. */
+static int exchange(struct vu_fe *fe, struct vu_msg *m, uint32_t size_min, uint32_t size_max, unsigned int fds)
+{
+	int err = say(fe, m, (struct vu_fe_owed){ .what = VU_FE_ANSWER, .size_min = (uint16_t)size_min, .size_max = (uint16_t)size_max,
+						  .fds = (uint8_t)fds });
+
+	if (!err)
+		err = settle(fe, 0);
+	if (!err)
+		*m = fe->answer;
+	return err;
 }
 
 static int ask(struct vu_fe *fe, struct vu_msg *m)
 {
 	const struct vu_rule *rule = vu_rule(m->request);
 
-	return exchange(fe, m, rule->reply, rule->reply, rule->reply_fds, fe->timeout_ms);
+	return exchange(fe, m, rule->reply, rule->reply, rule->reply_fds);
 }
 
+/* Without waiting for the acknowledgement, where the back end gives one: done() looks at all of them at once. */
 static int tell(struct vu_fe *fe, struct vu_msg *m)
 {
-	int err;
-
 	if (!(fe->protocol & VU_P_REPLY_ACK))
 		return send_msg(fe, m);
 	m->flags |= VU_NEED_REPLY;
-	err = exchange(fe, m, 8, 8, 0, fe->timeout_ms);
-	if (err || !m->u.u64)
+	return say(fe, m, (struct vu_fe_owed){ .what = VU_FE_ACK, .size_min = 8, .size_max = 8 });
+}
+
+/* The end of an operation that was told: @err so far, then what the back end says to all of it. */
+static int done(struct vu_fe *fe, int err)
+{
+	bool refused;
+
+	if (!err)
+		err = settle(fe, 0);
+	refused = fe->refused;
+	fe->refused = false;
+	if (err || !refused)
 		return err;
 	fe->error = "the back end refused a message";
 	return -EREMOTEIO;
@@ -139,6 +254,56 @@ static int ask_u64(struct vu_fe *fe, uint32_t request, uint64_t *value)
 	return err;
 }
 
+int vu_fe_answers(struct vu_fe *fe)
+{
+	int r = 0;
+
+	/* No more than were asked for: a peer that says more is dead with the first. */
+	for (unsigned int i = 0; i <= VU_FE_OWED_MAX && (r = take(fe)) > 0; i++)
+		;
+	return r < 0 ? r : 0;
+}
+
+int vu_fe_beat(struct vu_fe *fe)
+{
+	struct vu_msg m = { .request = fe->protocol & VU_P_STATUS ? VU_GET_STATUS : VU_GET_FEATURES };
+	int err = 0;
+
+	if (!fe->dead && !fe->beat_ms && fe->owed_n < VU_FE_OWED_MAX)
+		err = say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_BEAT, .size_min = 8, .size_max = 8 });
+	if (!err && !fe->dead && !fe->beat_ms)
+		fe->beat_ms = now_ms();
+	return err;
+}
+
+unsigned int vu_fe_beat_age(const struct vu_fe *fe)
+{
+	int64_t age = fe->beat_ms ? now_ms() - fe->beat_ms : 0;
+
+	return age > 0 ? (unsigned int)age : 0;
+}
+
+int vu_fe_ask_config(struct vu_fe *fe, uint32_t len)
+{
+	struct vu_msg m = { .request = VU_GET_CONFIG, .size = 12 + len, .u.config.size = len };
+	int err;
+
+	if (!(fe->protocol & VU_P_CONFIG) || len > VU_CONFIG_MAX)
+		return -ENOTSUP;
+	if (fe->config_owed || fe->owed_n == VU_FE_OWED_MAX)
+		return -EBUSY;
+	fe->config_want = len;
+	err = say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_CONFIG, .size_max = (uint16_t)(12 + len) });
+	fe->config_owed = !err;
+	return err;
+}
+
+void vu_fe_give_up(struct vu_fe *fe, const char *why)
+{
+	if (!fe->dead || fe->joining)
+		die(fe, -EPIPE, why);
+}
+
 /* --- opening --- */
 
 /* The back end gets one end of a socket pair for its own messages. */
@@ -152,7 +317,7 @@ static int give_event_socket(struct vu_fe *fe)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	m.fd[0] = pair[1];
-	err = tell(fe, &m);
+	err = done(fe, tell(fe, &m));
 	close(pair[1]);
 	if (err) {
 		close(pair[0]);
@@ -160,18 +325,17 @@ static int give_event_socket(struct vu_fe *fe)
 	}
 	fe->event_fd = pair[0];
 	vu_chan_init(&fe->event, pair[0], &vu_io_plain, NULL);
+	fe->event.fds = fe->fds == VU_FDS_LEAVE ? VU_FDS_LEAVE : VU_FDS_REFUSE;
 	return 0;
 }
 
+/* All but the first question, whose answer is there. */
 static int negotiate(struct vu_fe *fe)
 {
 	uint64_t n;
-	int err = ask_u64(fe, VU_GET_FEATURES, &fe->features);
+	int err = 0;
 
-	fe->protocol = 0;
-	fe->queues = VU_FE_MAX_QUEUES;
-	fe->slots = VU_MEM_TABLE_MAX;
-	if (!err && fe->features & VU_F_PROTOCOL_FEATURES) {
+	if (fe->features & VU_F_PROTOCOL_FEATURES) {
 		err = ask_u64(fe, VU_GET_PROTOCOL_FEATURES, &n);
 		n &= OURS & fe->protocol_want;
 		if (!err)
@@ -188,24 +352,57 @@ static int negotiate(struct vu_fe *fe)
 		err = ask_u64(fe, VU_GET_MAX_MEM_SLOTS, &n);
 		fe->slots = n < VU_FE_MAX_REGIONS ? (uint32_t)n : VU_FE_MAX_REGIONS;
 	}
+	err = done(fe, err);
 	return err ? err : give_event_socket(fe);
 }
 
-int vu_fe_open(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms)
+/* A new connection: the first question is sent, and nothing waits for its answer. */
+static int greet(struct vu_fe *fe, int fd)
 {
+	struct vu_msg m = { .request = VU_GET_FEATURES };
+
+	vu_chan_init(&fe->chan, fd, &vu_io_plain, NULL);
+	fe->chan.fds = fe->fds;
+	fe->dead = fe->refused = fe->config_owed = false;
+	fe->owed_n = 0;
+	fe->beat_ms = 0;
+	fe->protocol = 0;
+	fe->queues = VU_FE_MAX_QUEUES;
+	fe->slots = VU_MEM_TABLE_MAX;
+	return say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_ANSWER, .size_min = 8, .size_max = 8 });
+}
+
+int vu_fe_open_fds(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms, enum vu_fds fds)
+{
+	int err;
+
 	memset(fe, 0, sizeof(*fe));
 	for (unsigned int i = 0; i < VU_FE_MAX_QUEUES; i++)
 		fe->vring[i].kick = fe->vring[i].call = fe->vring[i].err = -1;
 	fe->inflight_fd = fe->event_fd = -1;
 	fe->protocol_want = protocol;
 	fe->timeout_ms = timeout_ms;
-	vu_chan_init(&fe->chan, fd, &vu_io_plain, NULL);
-	return negotiate(fe);
+	fe->fds = fds;
+	begin(fe, 1);
+	err = greet(fe, fd);
+	if (!err)
+		err = settle(fe, 0);
+	fe->features = fe->answer.u.u64;
+	return err ? err : negotiate(fe);
 }
 
-static void close_sockets(struct vu_fe *fe)
+int vu_fe_open(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms)
 {
+	return vu_fe_open_fds(fe, fd, protocol, timeout_ms, VU_FDS_TAKE);
+}
+
+void vu_fe_hang_up(struct vu_fe *fe)
+{
+	die(fe, -EPIPE, fe->error);
+	if (fe->fds == VU_FDS_LEAVE)
+		return;	/* what lies in its sockets may take its time to be dropped */
 	vu_close_fds(&fe->chan, &fe->chan.in);
+	vu_close_fds(&fe->event, &fe->event.in);
 	if (fe->chan.fd >= 0)
 		close(fe->chan.fd);
 	if (fe->event_fd >= 0)
@@ -213,13 +410,18 @@ static void close_sockets(struct vu_fe *fe)
 	fe->chan.fd = fe->event_fd = -1;
 }
 
-void vu_fe_close(struct vu_fe *fe)
+/* The record that the back end made, if it is one of those. */
+static void forget_record(struct vu_fe *fe)
 {
-	close_sockets(fe);
-	if (fe->inflight_fd >= 0)
+	if (fe->inflight_fd >= 0 && !fe->inflight_kept)
 		close(fe->inflight_fd);
 	fe->inflight_fd = -1;
-	fe->dead = true;
+}
+
+void vu_fe_close(struct vu_fe *fe)
+{
+	vu_fe_hang_up(fe);
+	forget_record(fe);
 }
 
 int vu_fe_set_features(struct vu_fe *fe, uint64_t features)
@@ -229,8 +431,11 @@ int vu_fe_set_features(struct vu_fe *fe, uint64_t features)
 	if (features & ~fe->features)
 		return -EINVAL;
 	fe->acked = features | (fe->features & VU_F_PROTOCOL_FEATURES);
-	err = tell_u64(fe, VU_SET_FEATURES, fe->acked);
-	fe->features_set = !err;
+	fe->features_set = true;
+	begin(fe, 1);
+	err = done(fe, tell_u64(fe, VU_SET_FEATURES, fe->acked));
+	if (err == -EREMOTEIO)
+		fe->features_set = false;
 	return err;
 }
 
@@ -272,7 +477,9 @@ int vu_fe_add_region(struct vu_fe *fe, const struct vu_fe_region *r)
 	if (fe->regions >= fe->slots || fe->regions == VU_FE_MAX_REGIONS)
 		return -ENOSPC;
 	fe->region[fe->regions++] = *r;
+	begin(fe, 1);
 	err = fe->protocol & VU_P_CONFIGURE_MEM_SLOTS ? send_region(fe, r, true) : send_table(fe);
+	err = done(fe, err);
 	if (err)
 		fe->regions--;
 	return err;
@@ -287,7 +494,8 @@ int vu_fe_remove_region(struct vu_fe *fe, uint64_t gpa)
 			continue;
 		gone = fe->region[i];
 		fe->region[i] = fe->region[--fe->regions];
-		return fe->protocol & VU_P_CONFIGURE_MEM_SLOTS ? send_region(fe, &gone, false) : send_table(fe);
+		begin(fe, 1);
+		return done(fe, fe->protocol & VU_P_CONFIGURE_MEM_SLOTS ? send_region(fe, &gone, false) : send_table(fe));
 	}
 	return -ENOENT;
 }
@@ -306,7 +514,8 @@ int vu_fe_get_config(struct vu_fe *fe, uint32_t off, void *buf, uint32_t len)
 	m.u.config.offset = off;
 	m.u.config.size = len;
 	/* A refusal has no payload (libvhost-user, and so qemu-storage-daemon) or a header that says 0 bytes. */
-	err = exchange(fe, &m, 0, 12 + len, 0, fe->timeout_ms);
+	begin(fe, 1);
+	err = exchange(fe, &m, 0, 12 + len, 0);
 	if (err)
 		return err;
 	if (!m.size || (m.size >= 12 && !m.u.config.size))
@@ -328,7 +537,8 @@ int vu_fe_set_config(struct vu_fe *fe, uint32_t off, const void *buf, uint32_t l
 	m.u.config.offset = off;
 	m.u.config.size = len;
 	memcpy(m.u.config.data, buf, len);
-	return tell(fe, &m);
+	begin(fe, 1);
+	return done(fe, tell(fe, &m));
 }
 
 /* --- in-flight record --- */
@@ -342,6 +552,18 @@ static int send_inflight(struct vu_fe *fe)
 	return tell(fe, &m);
 }
 
+int vu_fe_record(struct vu_fe *fe, int fd, uint16_t queues, uint16_t queue_size, uint64_t size)
+{
+	forget_record(fe);
+	if (!(fe->protocol & VU_P_INFLIGHT_SHMFD) && !fe->dead)
+		return 0;
+	fe->inflight_fd = fd;
+	fe->inflight_kept = true;
+	fe->inflight = (struct vu_inflight){ .size = size, .queues = queues, .queue_size = queue_size };
+	begin(fe, 1);
+	return done(fe, send_inflight(fe));
+}
+
 int vu_fe_inflight(struct vu_fe *fe, uint16_t queues, uint16_t queue_size)
 {
 	struct vu_msg m = { .request = VU_GET_INFLIGHT_FD, .size = sizeof(m.u.inflight) };
@@ -353,19 +575,24 @@ int vu_fe_inflight(struct vu_fe *fe, uint16_t queues, uint16_t queue_size)
 		return 0;
 	m.u.inflight.queues = queues;
 	m.u.inflight.queue_size = queue_size;
+	begin(fe, 1);
 	err = ask(fe, &m);
 	if (err)
 		return err;
 	fcntl(m.fd[0], F_SETFD, FD_CLOEXEC);
-	if (fe->inflight_fd >= 0)
-		close(fe->inflight_fd);
+	forget_record(fe);
 	fe->inflight_fd = m.fd[0];
+	fe->inflight_kept = false;
 	fe->inflight = m.u.inflight;
 	if (__builtin_add_overflow(fe->inflight.size, fe->inflight.offset, &end) || fstat(fe->inflight_fd, &st) ||
 	    st.st_size < 0 || end > (uint64_t)st.st_size || fe->inflight.queues != queues ||
 	    fe->inflight.queue_size != queue_size)
-		return die(fe, -EPROTO, "the back end gave an in-flight record of a wrong shape");
-	return send_inflight(fe);
+		err = die(fe, -EPROTO, "the back end gave an in-flight record of a wrong shape");
+	else
+		err = done(fe, send_inflight(fe));
+	if (err)
+		forget_record(fe);	/* one that was refused is no record for a successor either */
+	return err;
 }
 
 /* --- rings --- */
@@ -413,31 +640,38 @@ int vu_fe_vring_start(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring
 
 	if (index >= VU_FE_MAX_QUEUES || v->kick < 0)
 		return -EINVAL;
-	err = send_vring(fe, index, v);
-	if (err)
-		return err;
+	/* Before the first word of it: a back end that dies over it may have begun, and the next one must know that it was to run. */
 	fe->vring[index] = *v;
 	fe->vring[index].started = true;
-	return 0;
+	begin(fe, 1);
+	err = done(fe, send_vring(fe, index, v));
+	if (err == -EREMOTEIO)
+		fe->vring[index].started = false;
+	return err;
+}
+
+static int ask_stop(struct vu_fe *fe, uint32_t index)
+{
+	struct vu_msg m = { .request = VU_GET_VRING_BASE, .size = sizeof(m.u.state), .u.state = { index, 0 } };
+
+	return say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_BASE, .index = (uint8_t)index, .size_min = sizeof(m.u.state),
+						.size_max = sizeof(m.u.state) });
 }
 
 int vu_fe_vring_stop(struct vu_fe *fe, uint32_t index, uint16_t *base)
 {
-	struct vu_msg m = { .request = VU_GET_VRING_BASE, .size = sizeof(m.u.state), .u.state = { index, 0 } };
 	int err;
 
 	if (index >= VU_FE_MAX_QUEUES)
 		return -EINVAL;
-	err = exchange(fe, &m, sizeof(m.u.state), sizeof(m.u.state), 0, STOP_FACTOR * fe->timeout_ms);
-	if (err)
-		return err;
-	if (m.u.state.index != index || m.u.state.num > UINT16_MAX)
-		return die(fe, -EPROTO, "the back end stopped another ring than asked");
-	fe->vring[index].started = false;
-	fe->vring[index].base = (uint16_t)m.u.state.num;
-	if (base)
+	fe->vring[index].started = false;	/* whatever comes back: its driver is done with it */
+	begin(fe, STOP_FACTOR);
+	err = ask_stop(fe, index);
+	if (!err)
+		err = settle(fe, 0);
+	if (!err && base)
 		*base = fe->vring[index].base;
-	return 0;
+	return err;
 }
 
 int vu_fe_vring_enable(struct vu_fe *fe, uint32_t index, bool on)
@@ -445,7 +679,8 @@ int vu_fe_vring_enable(struct vu_fe *fe, uint32_t index, bool on)
 	if (index >= VU_FE_MAX_QUEUES)
 		return -EINVAL;
 	fe->vring[index].enabled = on;
-	return fe->acked & VU_F_PROTOCOL_FEATURES ? tell_state(fe, VU_SET_VRING_ENABLE, index, on) : 0;
+	begin(fe, 1);
+	return fe->acked & VU_F_PROTOCOL_FEATURES ? done(fe, tell_state(fe, VU_SET_VRING_ENABLE, index, on)) : 0;
 }
 
 int vu_fe_set_call(struct vu_fe *fe, uint32_t index, int fd)
@@ -453,7 +688,8 @@ int vu_fe_set_call(struct vu_fe *fe, uint32_t index, int fd)
 	if (index >= VU_FE_MAX_QUEUES)
 		return -EINVAL;
 	fe->vring[index].call = fd;
-	return send_eventfd(fe, VU_SET_VRING_CALL, index, fd);
+	begin(fe, 1);
+	return done(fe, send_eventfd(fe, VU_SET_VRING_CALL, index, fd));
 }
 
 void vu_fe_vring_base(struct vu_fe *fe, uint32_t index, uint16_t base)
@@ -467,36 +703,51 @@ void vu_fe_vring_base(struct vu_fe *fe, uint32_t index, uint16_t base)
 int vu_fe_set_status(struct vu_fe *fe, uint8_t status)
 {
 	fe->status = status;
-	return fe->protocol & VU_P_STATUS ? tell_u64(fe, VU_SET_STATUS, status) : 0;
+	begin(fe, 1);
+	return fe->protocol & VU_P_STATUS ? done(fe, tell_u64(fe, VU_SET_STATUS, status)) : 0;
 }
 
 int vu_fe_get_status(struct vu_fe *fe, uint8_t *status)
 {
 	uint64_t v = fe->status;
-	int err = fe->protocol & VU_P_STATUS ? ask_u64(fe, VU_GET_STATUS, &v) : 0;
+	int err;
 
+	begin(fe, 1);
+	err = fe->protocol & VU_P_STATUS ? ask_u64(fe, VU_GET_STATUS, &v) : 0;
 	if (!err && v > UINT8_MAX)
 		return die(fe, -EPROTO, "the back end has a status of more than 8 bits");
 	*status = (uint8_t)v;
 	return err;
 }
 
+/*
+ * The driver's epoch is over, whatever the back end says to that: nothing of it is ever said again. A back end that fails here is dead, and
+ * what it still does is over with its process.
+ */
 int vu_fe_reset(struct vu_fe *fe)
 {
+	bool started[VU_FE_MAX_QUEUES];
 	int err = 0;
 
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES && !err; i++) {
-		if (fe->vring[i].started)
-			err = vu_fe_vring_stop(fe, i, NULL);
-		fe->vring[i].base = 0;
+	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES; i++) {
+		started[i] = fe->vring[i].started;
 		fe->vring[i].started = false;
 	}
+	forget_record(fe);
 	fe->features_set = false;
+	fe->acked = 0;
 	fe->status = 0;
+	begin(fe, STOP_FACTOR);
+	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES && !err; i++)
+		if (started[i])
+			err = ask_stop(fe, i);
 	if (!err && fe->protocol & VU_P_STATUS)
-		return tell_u64(fe, VU_SET_STATUS, 0);
-	if (!err && fe->protocol & VU_P_RESET_DEVICE)
-		return tell_empty(fe, VU_RESET_DEVICE);
+		err = tell_u64(fe, VU_SET_STATUS, 0);
+	else if (!err && fe->protocol & VU_P_RESET_DEVICE)
+		err = tell_empty(fe, VU_RESET_DEVICE);
+	err = done(fe, err);
+	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES; i++)
+		fe->vring[i].base = 0;
 	return err;
 }
 
@@ -516,7 +767,8 @@ int vu_fe_event(struct vu_fe *fe)
 		vu_close_fds(&fe->event, &m);
 	if (!why)
 		return (int)m.request;
-	close(fe->event_fd);
+	if (fe->fds != VU_FDS_LEAVE)
+		close(fe->event_fd);
 	fe->event_fd = -1;
 	fe->error = "the back end broke the rules of its own socket";
 	return r < 0 ? r : -EPROTO;
@@ -533,17 +785,34 @@ static int restore_regions(struct vu_fe *fe)
 	return err;
 }
 
-int vu_fe_reconnect(struct vu_fe *fe, int fd)
+/* Dead for everybody else until it has joined: what they want meanwhile is noted. */
+int vu_fe_connect(struct vu_fe *fe, int fd)
 {
 	int err;
 
-	close_sockets(fe);
-	vu_chan_init(&fe->chan, fd, &vu_io_plain, NULL);
-	fe->dead = false;
+	vu_fe_hang_up(fe);
+	err = greet(fe, fd);
+	fe->dead = true;
+	fe->joining = !err;
+	return err;
+}
+
+int vu_fe_join(struct vu_fe *fe)
+{
+	int err;
+
+	if (!fe->joining)
+		return -EPIPE;
+	fe->joining = fe->dead = false;
+	begin(fe, 1);
+	err = settle(fe, 0);
+	if (err)
+		return err;
+	fe->features = fe->answer.u.u64;
 	err = negotiate(fe);
 	if (err)
 		return err;
-	if (fe->acked & ~fe->features || fe->regions > fe->slots)
+	if ((fe->features_set && fe->acked & ~fe->features) || fe->regions > fe->slots)
 		return die(fe, -EPROTO, "the new back end offers less than the old one");
 	if (fe->features_set)
 		err = tell_u64(fe, VU_SET_FEATURES, fe->acked);
@@ -551,8 +820,29 @@ int vu_fe_reconnect(struct vu_fe *fe, int fd)
 		err = restore_regions(fe);
 	if (!err && fe->inflight_fd >= 0 && fe->protocol & VU_P_INFLIGHT_SHMFD)
 		err = send_inflight(fe);
+	return done(fe, err);
+}
+
+int vu_fe_resume(struct vu_fe *fe)
+{
+	int err = 0;
+
+	begin(fe, 1);
 	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES && !err; i++)
 		if (fe->vring[i].started)
 			err = send_vring(fe, i, &fe->vring[i]);
-	return !err && fe->status ? vu_fe_set_status(fe, fe->status) : err;
+	if (!err && fe->status && fe->protocol & VU_P_STATUS)
+		err = tell_u64(fe, VU_SET_STATUS, fe->status);
+	return done(fe, err);
+}
+
+int vu_fe_reconnect(struct vu_fe *fe, int fd)
+{
+	int err;
+
+	begin(fe, 1);
+	err = vu_fe_connect(fe, fd);
+	if (!err)
+		err = vu_fe_join(fe);
+	return err ? err : vu_fe_resume(fe);
 }

@@ -3,10 +3,13 @@
  * vhost_user_frontend.h: the front end's half of a vhost-user connection: what lguest-core (and our test
  * programs) use to drive a back end, ours or any other.
  *
- * The back end is hostile: every answer has a deadline, an exact size, an exact number of descriptors, and is
- * used from own memory. A back end that breaks a rule or is late makes the connection *dead*: every further
- * call answers -EPIPE at once, so that a hung role costs a vCPU one deadline and no more.
- * vu_fe_reconnect() goes on with a new process: all that was set up is remembered here and said again.
+ * The back end is hostile: every answer has an exact size, an exact number of descriptors, and is used from own memory. Time is for
+ * an operation, not for a message: a call waits @timeout_ms in all, however many messages it needs, and a caller that makes several
+ * calls for one purpose says what they may take together (vu_fe_budget()). A back end that breaks a rule or is late makes the
+ * connection *dead*: every further call answers -EPIPE at once, so that a hung role costs a vCPU one deadline and no more.
+ *
+ * What the driver set up is kept here as *wanted*, also by calls that fail because the connection is dead, and the next process is told
+ * all of it: vu_fe_reconnect(), or its three steps for a caller that must not wait for a process that starts.
  *
  * It may: read and write the connection's sockets. It may not: touch rings or guest memory.
  */
@@ -38,7 +41,7 @@ struct vu_fe_region {
  * @call: eventfd, -1 for none
  * @err: eventfd, -1 for none: signalled when the queue is broken (DEVICE_NEEDS_RESET)
  * @enabled: as last set with vu_fe_vring_enable()
- * @started: by vu_fe_vring_start()
+ * @started: wanted to run: from vu_fe_vring_start() to vu_fe_vring_stop() or vu_fe_reset(), also while the back end is away
  *
  * Descriptors are the caller's and stay open while the queue runs: they are sent again on reconnect.
  */
@@ -50,19 +53,41 @@ struct vu_fe_vring {
 	bool enabled, started;
 };
 
+/* Messages on their way whose answers have not come. */
+#define VU_FE_OWED_MAX 32u
+
+/**
+ * struct vu_fe_owed - what must come back for a message
+ * @request: its number, @size_min, @size_max: payload, @fds: descriptors
+ * @what: what is done with it, @index: BASE: the ring
+ */
+struct vu_fe_owed {
+	uint32_t request;
+	uint16_t size_min, size_max;
+	uint8_t fds, index;
+	enum { VU_FE_ACK, VU_FE_ANSWER, VU_FE_BASE, VU_FE_BEAT, VU_FE_CONFIG } what;
+};
+
 /**
  * struct vu_fe - a connection; callers read, only the functions write
  * @features: what the back end offers, @acked: what was chosen
  * @protocol: protocol features in use (theirs and ours)
  * @queues: queues it serves, @slots: memory regions it takes
  * @event_fd: poll this for POLLIN and call vu_fe_event(); -1 when not negotiated
+ * @waited_ms: how long calls have waited for answers, ever
+ * @owed_n: answers that are on their way: poll @chan.fd for POLLIN and call vu_fe_answers()
+ * @config: what vu_fe_ask_config() brought, @config_size: of that; @config_owed: it has not come yet
+ * @joining: between vu_fe_connect() and vu_fe_join(): dead for all other calls
  * @error: one clause on what went wrong last, for messages
  */
 struct vu_fe {
 	struct vu_chan chan;
+	enum vu_fds fds;
 	uint64_t features, acked, protocol, protocol_want;
 	uint32_t queues, slots;
-	unsigned int timeout_ms;
+	unsigned int timeout_ms, budget;
+	int64_t until, beat_ms;
+	uint64_t waited_ms;
 	int event_fd;
 	struct vu_chan event;
 	unsigned int regions;
@@ -70,11 +95,25 @@ struct vu_fe {
 	struct vu_fe_vring vring[VU_FE_MAX_QUEUES];
 	struct vu_inflight inflight;
 	int inflight_fd;
+	bool inflight_kept;
 	uint8_t status;
-	bool features_set;
-	bool dead;
+	bool features_set, refused;
+	bool dead, joining;
 	const char *error;
+	unsigned int owed_first, owed_n;
+	struct vu_fe_owed owed[VU_FE_OWED_MAX];
+	struct vu_msg answer;
+	bool config_owed;
+	uint32_t config_want, config_size;
+	uint8_t config[VU_CONFIG_MAX];
 };
+
+/**
+ * vu_fe_budget() - what all calls from here on may wait together
+ * @fe: the connection
+ * @ms: milliseconds from now; 0: each call has its own time again
+ */
+void vu_fe_budget(struct vu_fe *fe, unsigned int ms);
 
 /**
  * vu_fe_open() - begin on a connected socket: owner, features, protocol features, queue and slot numbers
@@ -86,6 +125,40 @@ struct vu_fe {
  * Return: 0 or -errno (-ETIMEDOUT, -EPROTO, -EPIPE; @fe->error says more).
  */
 int vu_fe_open(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms);
+
+/** vu_fe_open_fds() - as vu_fe_open(), which takes descriptors in (VU_FDS_TAKE); without, vu_fe_inflight() cannot work. */
+int vu_fe_open_fds(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms, enum vu_fds fds);
+
+/**
+ * vu_fe_hang_up() - close the sockets of a dead connection, and with them what a dying process sent; all that is wanted stays
+ * @fe: the connection. With VU_FDS_LEAVE its sockets stay open, since nobody knows how long their close takes.
+ */
+void vu_fe_hang_up(struct vu_fe *fe);
+
+/** vu_fe_give_up() - the connection is dead from here on, for a reason that the caller found. */
+void vu_fe_give_up(struct vu_fe *fe, const char *why);
+
+/** vu_fe_answers() - take the answers that are there; never blocks. Return: 0 or -errno, the connection is dead then. */
+int vu_fe_answers(struct vu_fe *fe);
+
+/**
+ * vu_fe_beat() - ask for a sign of life, without waiting for it; nothing when one is asked for already
+ * @fe: the connection
+ *
+ * Return: 0 or -errno. vu_fe_beat_age() tells how long the answer is owed.
+ */
+int vu_fe_beat(struct vu_fe *fe);
+
+/** vu_fe_beat_age() - milliseconds since vu_fe_beat() asked, 0: nothing is owed. */
+unsigned int vu_fe_beat_age(const struct vu_fe *fe);
+
+/**
+ * vu_fe_ask_config() - ask for the first @len bytes of config space, without waiting
+ * @fe: the connection; @config_owed is true until they are in @config. @config_size is 0 when the back end refused.
+ *
+ * Return: 0, -EBUSY (asked for already, or too much is owed), or -errno.
+ */
+int vu_fe_ask_config(struct vu_fe *fe, uint32_t len);
 
 /** vu_fe_close() - close the connection's descriptors; the caller's own stay open. */
 void vu_fe_close(struct vu_fe *fe);
@@ -124,12 +197,23 @@ int vu_fe_get_config(struct vu_fe *fe, uint32_t off, void *buf, uint32_t len);
 int vu_fe_set_config(struct vu_fe *fe, uint32_t off, const void *buf, uint32_t len);
 
 /**
- * vu_fe_inflight() - have the in-flight record made; before the first vu_fe_vring_start()
+ * vu_fe_record() - give the back end an in-flight record that the caller made; before the first vu_fe_vring_start() of each driver
  * @fe: the connection
+ * @fd: sealed memfd of @size bytes, the caller's; a queue's part is zero when its ring is fresh
  * @queues: number of queues, @queue_size: entries of the largest
  *
- * The record's descriptor is kept and given to the next process on vu_fe_reconnect(), which runs the requests
- * again that the dead one had not completed. Without the protocol feature this is a no-op.
+ * Without the protocol feature this is a no-op. It is given to the next process too, until vu_fe_reset().
+ *
+ * Return: 0 or -errno.
+ */
+int vu_fe_record(struct vu_fe *fe, int fd, uint16_t queues, uint16_t queue_size, uint64_t size);
+
+/**
+ * vu_fe_inflight() - have the record made by the back end, and give it back to it and to its successors, until vu_fe_reset()
+ * @fe: the connection, opened with VU_FDS_TAKE
+ * @queues: number of queues, @queue_size: entries of the largest
+ *
+ * What other front ends do (QEMU); lguest-core has its own. Without the protocol feature this is a no-op.
  *
  * Return: 0 or -errno.
  */
@@ -141,7 +225,9 @@ int vu_fe_inflight(struct vu_fe *fe, uint16_t queues, uint16_t queue_size);
  * @index: queue
  * @v: all fields but @started; copied. @v->enabled is applied too.
  *
- * Return: 0 or -errno.
+ * The messages go out in one go. On a dead connection the queue is noted, for the next process.
+ *
+ * Return: 0 or -errno; after a refusal (-EREMOTEIO) the queue is not wanted any more.
  */
 int vu_fe_vring_start(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring *v);
 
@@ -151,7 +237,8 @@ int vu_fe_vring_start(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring
  * @index: queue
  * @base: receives the avail index to start from again; may be NULL
  *
- * The back end finishes requests in flight first, so this call's deadline is ten times the usual one.
+ * The back end finishes requests in flight first, so this call's deadline is ten times the usual one (or the budget). The queue
+ * is not wanted any more, also when the call fails.
  *
  * Return: 0 or -errno.
  */
@@ -165,7 +252,7 @@ int vu_fe_set_call(struct vu_fe *fe, uint32_t index, int fd);
 
 /**
  * vu_fe_reset() - device reset: stop every started queue, RESET_DEVICE or status 0 where negotiated
- * @fe: the connection; memory stays shared, the acked features are forgotten
+ * @fe: the connection; memory stays shared; queues, record, features and status are forgotten, whatever the back end answers
  *
  * Return: 0 or -errno.
  */
@@ -187,17 +274,33 @@ int vu_fe_get_status(struct vu_fe *fe, uint8_t *status);
 int vu_fe_event(struct vu_fe *fe);
 
 /**
- * vu_fe_reconnect() - go on with another back-end process
+ * vu_fe_reconnect() - go on with another back-end process: vu_fe_connect(), vu_fe_join() and vu_fe_resume()
  * @fe: a connection, dead or not; its old socket is closed
  * @fd: connected socket of the new process
  *
- * Says everything again: features, memory, in-flight record, config is not written, every started queue from
- * its base (the back end takes the used index when there is an in-flight record; without one @base must be
- * right, see vu_fe_vring_base()). The new process must offer all that was acked.
+ * Says everything again: features, memory, in-flight record, every wanted queue from its base (the back end takes the used index when
+ * there is an in-flight record; without one @base must be right, see vu_fe_vring_base()). The new process must offer all that was acked.
  *
  * Return: 0 or -errno.
  */
 int vu_fe_reconnect(struct vu_fe *fe, int fd);
+
+/**
+ * vu_fe_connect() - hang up on the old process and greet the new one, without waiting: it may still be starting
+ * @fe: a connection, dead or not
+ * @fd: connected socket of the new process
+ *
+ * When vu_fe_answers() has brought what is owed (@owed_n is 0) the process is there: vu_fe_join() is next.
+ *
+ * Return: 0 or -errno.
+ */
+int vu_fe_connect(struct vu_fe *fe, int fd);
+
+/** vu_fe_join() - second step: protocol, features, memory, record. Then is the time for config space. Return: 0 or -errno. */
+int vu_fe_join(struct vu_fe *fe);
+
+/** vu_fe_resume() - third step: the queues that are wanted, then the status. A device that was reset meanwhile has neither. Return: 0 or -errno. */
+int vu_fe_resume(struct vu_fe *fe);
 
 /** vu_fe_vring_base() - set the base that the next vu_fe_reconnect() starts a queue from (its used->idx). */
 void vu_fe_vring_base(struct vu_fe *fe, uint32_t index, uint16_t base);

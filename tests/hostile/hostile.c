@@ -104,7 +104,7 @@ static bool expected_through(const struct policy *p, long nr)
 		for (unsigned int k = 0; hostile_role_in(p, through[i].role) && k < 12; k++)
 			if (through[i].numbers[k] == nr && (nr || !k))
 				return true;
-	return (!strcmp(role, "block-sync") || !strcmp(role, "core")) && nr == SYS_read;
+	return !strcmp(role, "block-sync") && nr == SYS_read;
 }
 
 static void check_calls(const struct policy_role *role)

@@ -175,12 +175,12 @@ Test(core_virtio_mmio, resets_whole)
 	bring_up();
 	dev.calls[0] = '\0';
 	wr(VM_STATUS, 0);
-	cr_expect_str_eq(dev.calls, "stop0 reset ");
+	cr_expect_str_eq(dev.calls, "reset ");
 	cr_expect_eq(rd(VM_STATUS), 0);
 	wr(VM_QUEUE_SEL, 0);
 	cr_expect_eq(rd(VM_QUEUE_READY), 0);
 	wr(VM_QUEUE_NOTIFY, 0);
-	cr_expect_str_eq(dev.calls, "stop0 reset ");
+	cr_expect_str_eq(dev.calls, "reset ");
 }
 
 Test(core_virtio_mmio, refuses_features_it_did_not_offer)
