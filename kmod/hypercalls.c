@@ -59,14 +59,16 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	struct lguest *lg = vcpu->lg;
 	struct lguest_data *data;
 	struct init_args d;
-	struct page **slot;
+	struct page *page;
 
 	if (vcpu->data || arg[0] & ~PAGE_MASK || lg_pin(vcpu, arg[0] >> PAGE_SHIFT)) {
 		kill_guest(lg, "LHCALL_LGUEST_INIT with bad address %#llx, or twice", arg[0]);
 		return -EINVAL;
 	}
-	slot = lg_gfn_slot(lg, arg[0] >> PAGE_SHIFT);
-	data = page_address(*slot);
+	page = lg_page(lg, arg[0] >> PAGE_SHIFT);
+	if (!page)
+		return -EFAULT;
+	data = page_address(page);
 	BUILD_BUG_ON(sizeof(d) != offsetof(struct lguest_data, reserved1) - offsetof(struct lguest_data, abi_version));
 	memcpy(&d, (const u8 *)data + offsetof(struct lguest_data, abi_version), sizeof(d));
 	barrier();	/* what is checked below is the copy */
@@ -87,7 +89,7 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	memset(data->hcall_status, LHCALL_RING_FREE, sizeof(data->hcall_status));
 	vcpu->data = data;
 	lg_fill_time(vcpu);
-	lg_map_data(vcpu, *slot);
+	lg_map_data(vcpu, page);
 	vcpu->sw->syscall_entry = d.syscall_entry;
 	vcpu->sw->return_to_user = d.return_to_user;
 	vcpu->entry_user = d.event_entry_user;
@@ -132,7 +134,7 @@ static s64 print(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 static s64 new_pgtable(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
 	lg_drain_lost(vcpu);
-	if (!lg_gfn_slot(vcpu->lg, arg[0] >> PAGE_SHIFT)) {
+	if (!lg_find_region(vcpu->lg, arg[0] >> PAGE_SHIFT)) {
 		kill_guest(vcpu->lg, "LHCALL_NEW_PGTABLE with %#llx, which is not in guest memory", arg[0]);
 		return -EFAULT;
 	}

@@ -13,6 +13,8 @@
 #include <linux/mm_types.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
+#include <linux/page-flags.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
 #include <linux/types.h>
@@ -236,7 +238,7 @@ extern const char lg_switcher_start[], lg_switcher_end[], lg_idt_stubs[], lg_nmi
 /* memory.c */
 int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r);
 void lg_free_regions(struct lguest *lg, struct mm_struct *mm);
-struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn);
+struct lg_region *lg_find_region(struct lguest *lg, gfn_t gfn);
 struct page *lg_page(struct lguest *lg, gfn_t gfn);
 int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn);
 struct page *lg_huge_page(struct lguest *lg, gfn_t gfn);
@@ -300,6 +302,25 @@ int lg_ioeventfd(struct lguest *lg, const struct lguest_ioeventfd *args);
 int lg_irqfd(struct lguest *lg, const struct lguest_irqfd *args);
 bool lg_notify(struct lguest *lg, u64 addr, u64 value);
 void lg_free_eventfds(struct lguest *lg);
+
+/**
+ * lg_region_page - the host's page for a guest page
+ * @r: the region that it may be in
+ * @gfn: any value: the guest chooses it, in its page tables too, so that a mispredicted branch must not make this a read of anywhere
+ *
+ * Return: the page; NULL when it is not there, not pinned yet, or the hardware has lost what was in it: to read that again, in
+ * the host's own name, would be the end of the host (lg_pin() then says so).
+ */
+static inline struct page *lg_region_page(const struct lg_region *r, gfn_t gfn)
+{
+	u64 i = gfn - r->gfn;
+	struct page *page;
+
+	if (i >= r->npages)
+		return NULL;
+	page = r->pages[array_index_nospec(i, r->npages)];
+	return page && likely(!PageHWPoison(page)) ? page : NULL;
+}
 
 static inline bool lg_canonical48(u64 va)
 {

@@ -6,7 +6,6 @@
  * guest-physical address to a pointer; nothing here knows about page tables.
  */
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/user.h>
@@ -158,7 +157,14 @@ void lg_free_regions(struct lguest *lg, struct mm_struct *mm)
 		account(lg, -atomic64_read(&lg->accounted));
 }
 
-static struct lg_region *find_region(struct lguest *lg, gfn_t gfn)
+/**
+ * lg_find_region - the region that a guest page is in
+ * @lg: the guest
+ * @gfn: any value
+ *
+ * Return: the region, or NULL when the guest has no memory there.
+ */
+struct lg_region *lg_find_region(struct lguest *lg, gfn_t gfn)
 {
 	unsigned int i, n = smp_load_acquire(&lg->nr_regions);
 
@@ -168,35 +174,12 @@ static struct lg_region *find_region(struct lguest *lg, gfn_t gfn)
 	return NULL;
 }
 
-/**
- * lg_gfn_slot - where the host keeps its page for a guest page
- * @lg: the guest
- * @gfn: guest page number
- *
- * Return: a slot, holding NULL while the page is not pinned; NULL when the guest has no memory there.
- */
-struct page **lg_gfn_slot(struct lguest *lg, gfn_t gfn)
-{
-	struct lg_region *r = find_region(lg, gfn);
-
-	/* The guest chooses gfn in its page tables: a mispredicted find_region() must not make that a read of anywhere */
-	return r ? &r->pages[array_index_nospec(gfn - r->gfn, r->npages)] : NULL;
-}
-
-/**
- * lg_page - the host's page for a guest page
- * @lg: the guest
- * @gfn: any value
- *
- * Return: the page; NULL when there is no memory there, it is not pinned yet, or the hardware has lost what was in it: to
- * read that again, in the host's own name, would be the end of the host (lg_pin() then says so).
- */
+/** lg_page - the host's page for a guest page of any region: see lg_region_page() */
 struct page *lg_page(struct lguest *lg, gfn_t gfn)
 {
-	struct page **slot = lg_gfn_slot(lg, gfn);
-	struct page *page = slot ? *slot : NULL;
+	const struct lg_region *r = lg_find_region(lg, gfn);
 
-	return page && !PageHWPoison(page) ? page : NULL;
+	return r ? lg_region_page(r, gfn) : NULL;
 }
 
 /**
@@ -348,7 +331,7 @@ static int pin_wanted(struct lg_vcpu *vcpu, const struct lg_region *r, u64 want,
  */
 int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 {
-	struct lg_region *r = find_region(vcpu->lg, gfn);
+	struct lg_region *r = lg_find_region(vcpu->lg, gfn);
 	u64 want, held, into;
 	struct run run;
 	int got, err;
@@ -389,7 +372,7 @@ int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
  */
 struct page *lg_huge_page(struct lguest *lg, gfn_t gfn)
 {
-	struct lg_region *r = find_region(lg, gfn);
+	struct lg_region *r = lg_find_region(lg, gfn);
 	struct page **pages;
 	unsigned int i;
 

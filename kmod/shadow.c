@@ -606,7 +606,7 @@ struct guest_path {
 static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *walk)
 {
 	walk->gpa = gpa;
-	return lg_gfn_slot(vcpu->lg, gpa >> PAGE_SHIFT) ? LG_NEED_PIN : LG_MMIO;
+	return lg_find_region(vcpu->lg, gpa >> PAGE_SHIFT) ? LG_NEED_PIN : LG_MMIO;
 }
 
 /*
@@ -717,9 +717,10 @@ static struct lg_sp *child_sp(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned i
 	return child;
 }
 
-/* Fill what lies beside, of entries that the guest has marked accessed: no fault for those later */
+/* Fill what lies beside, of entries that the guest has marked accessed and in the same region: no fault for those later */
 static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
 {
+	const struct lg_region *r = lg_find_region(vcpu->lg, p->gfn);
 	const u64 *table = p->pte[1] - i;
 	unsigned int j, first = i & ~(AROUND - 1);
 	struct guest_path q;
@@ -730,7 +731,7 @@ static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, 
 
 		if (sp->spt[j] || (entry & (G_P | G_A)) != (G_P | G_A))
 			continue;
-		page = lg_page(vcpu->lg, (entry & ADDR_MASK) >> PAGE_SHIFT);
+		page = lg_region_page(r, (entry & ADDR_MASK) >> PAGE_SHIFT);
 		if (!page)
 			continue;
 		/* A supervisor page in the low half would make the root unfit for user mode: not unasked */
@@ -746,13 +747,14 @@ static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, 
 static void fill_around_split(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
 {
 	unsigned int j, first = i & ~(AROUND_SPLIT - 1);
+	const struct lg_region *r = lg_find_region(vcpu->lg, p->gfn);
 	gfn_t base = p->gfn - i;
 	struct page *page;
 
 	for (j = first; j < first + AROUND_SPLIT; j++) {
 		if (sp->spt[j])
 			continue;
-		page = lg_page(vcpu->lg, base + j);
+		page = lg_region_page(r, base + j);
 		if (!page)
 			continue;
 		set_entry(vcpu->lg, sp, j, leaf_entry(p, p->leaf, page));

@@ -238,6 +238,11 @@ static void host_events(struct lg_vcpu *vcpu)
 	} else if (sw->trapnum >= FIRST_EXTERNAL_VECTOR && sw->trapnum < 256) {
 		lg_count(vcpu, HOST_IRQS);
 		host_gate(sw->trapnum);
+		/*
+		 * A tick that comes while preemption is off finds no quiescent state, and comes so whenever the guest
+		 * computes: without this the host's grace periods would wait for it. Nothing of RCU's is held here.
+		 */
+		rcu_note_context_switch(false);
 	}
 	if (unlikely(sw->nmi_pending)) {
 		sw->nmi_pending = 0;
@@ -481,8 +486,6 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 		return host_work(run);
 	}
 	vtime_account_guest_enter();
-	/* The guest holds no reference to anything of RCU's: as user mode, it is a quiescent state (KVM says so too) */
-	rcu_note_context_switch(false);
 	run_once(vcpu, &cr2);
 	WRITE_ONCE(vcpu->in_guest, 0);
 	vtime_account_guest_exit();
