@@ -601,7 +601,16 @@ struct guest_path {
 	bool writable, user, nx;
 	bool up_writable, up_user, up_nx;	/* without the leaf's own bits */
 	gfn_t gfn;		/* of the 4 KiB page */
+	const struct lg_region *region;		/* looked in last, and first */
 };
+
+/* What a walk looks for is nearly always in one region */
+static struct page *path_page(struct lguest *lg, struct guest_path *p, gfn_t gfn)
+{
+	if (!p->region || gfn - p->region->gfn >= p->region->npages)
+		p->region = lg_find_region(lg, gfn);
+	return p->region ? lg_region_page(p->region, gfn) : NULL;
+}
 
 static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *walk)
 {
@@ -620,13 +629,14 @@ static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct guest_path 
 
 	p->writable = p->user = true;
 	p->nx = false;
+	p->region = NULL;
 	for (p->level = 4; ; p->level--) {
-		u64 *table = lg_gpa(vcpu->lg, gfn << PAGE_SHIFT);
+		struct page *table = path_page(vcpu->lg, p, gfn);
 
 		if (!table)
 			return missing(vcpu, gfn << PAGE_SHIFT, walk) == LG_NEED_PIN ? LG_NEED_PIN : LG_BAD_TABLE;
 		p->table[p->level] = gfn;
-		p->pte[p->level] = table + index_of(va, p->level);
+		p->pte[p->level] = (u64 *)page_address(table) + index_of(va, p->level);
 		entry = READ_ONCE(*p->pte[p->level]);
 		if (!(entry & G_P)) {
 			walk->error = 0;
@@ -720,7 +730,6 @@ static struct lg_sp *child_sp(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned i
 /* Fill what lies beside, of entries that the guest has marked accessed and in the same region: no fault for those later */
 static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
 {
-	const struct lg_region *r = lg_find_region(vcpu->lg, p->gfn);
 	const u64 *table = p->pte[1] - i;
 	unsigned int j, first = i & ~(AROUND - 1);
 	struct guest_path q;
@@ -731,7 +740,7 @@ static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, 
 
 		if (sp->spt[j] || (entry & (G_P | G_A)) != (G_P | G_A))
 			continue;
-		page = lg_region_page(r, (entry & ADDR_MASK) >> PAGE_SHIFT);
+		page = lg_region_page(p->region, (entry & ADDR_MASK) >> PAGE_SHIFT);
 		if (!page)
 			continue;
 		/* A supervisor page in the low half would make the root unfit for user mode: not unasked */
@@ -747,14 +756,13 @@ static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, 
 static void fill_around_split(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
 {
 	unsigned int j, first = i & ~(AROUND_SPLIT - 1);
-	const struct lg_region *r = lg_find_region(vcpu->lg, p->gfn);
 	gfn_t base = p->gfn - i;
 	struct page *page;
 
 	for (j = first; j < first + AROUND_SPLIT; j++) {
 		if (sp->spt[j])
 			continue;
-		page = lg_region_page(r, base + j);
+		page = lg_region_page(p->region, base + j);
 		if (!page)
 			continue;
 		set_entry(vcpu->lg, sp, j, leaf_entry(p, p->leaf, page));
@@ -878,7 +886,7 @@ enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg
 		return ret;
 
 	set_accessed_dirty(&p, error & X86_PF_WRITE);
-	page = lg_page(vcpu->lg, p.gfn);
+	page = path_page(vcpu->lg, &p, p.gfn);
 	if (!page)
 		return missing(vcpu, p.gfn << PAGE_SHIFT | offset_in_page(va), walk);
 	lg_count(vcpu, FILLS);
