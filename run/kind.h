@@ -98,7 +98,7 @@ struct device_kind {
 	bool terminal;
 };
 
-/* DEVICE_KIND(rng, .id = 4, ...): the kind and its place in the linker's list; launch.c defines rng_launch. */
+/* DEVICE_KIND(net, .id = 1, ...): the kind and its place in the linker's list; launch.c defines net_launch. */
 #define DEVICE_KIND(id, ...) DEVICE_KIND_NAMED(id, #id, __VA_ARGS__)
 #define DEVICE_KIND_NAMED(c_name, text, ...) \
 	extern const struct kind_launch c_name##_launch; \

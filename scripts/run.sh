@@ -63,10 +63,9 @@ on_this_machine() {
 
 # In the test host the launcher's messages and the guest's early console go to a file, printed when something is wrong.
 in_the_test_host() {
-	local files=(--file "kmod/lg.ko:/lg.ko" --file "$vmlinux:/guest/vmlinux" --file "$work/initramfs:/guest/initramfs") p
-	for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=(--file "$B/$p:/bin/lguest/$p"); done
+	local files=(--lguest /bin/lguest --file "$vmlinux:/guest/vmlinux" --file "$work/initramfs:/guest/initramfs")
 	[ -n "$command" ] || cmdline="$cmdline $address"
-	local load="modprobe tun; insmod /lg.ko" run
+	local load="modprobe tun; insmod /bin/lguest/lg.ko" run
 	run="/bin/lguest/lguest-run $(options /guest | tr '\n' ' ') --cmdline '$cmdline'"
 	say "this machine has no /dev/lguest: starting the emulated host"
 	if [ -n "$command" ]; then

@@ -27,7 +27,7 @@
 
 static uint64_t rng_state = 0x9e3779b97f4a7c15ull;
 
-static uint64_t rng(void)
+static uint64_t random_number(void)
 {
 	rng_state ^= rng_state << 13;
 	rng_state ^= rng_state >> 7;
@@ -50,7 +50,7 @@ struct load {
 
 static uint64_t next_sector(struct load *l)
 {
-	uint64_t b = l->random ? rng() % l->blocks : l->next++ % l->blocks;
+	uint64_t b = l->random ? random_number() % l->blocks : l->next++ % l->blocks;
 
 	return b * SECTORS(l->block);
 }
@@ -140,11 +140,11 @@ static bool matches(const uint8_t *p, uint64_t block, uint32_t version)
 static void verify_submit(struct verify *v, uint64_t tag)
 {
 	uint8_t *buf = v->d.data + tag * BLOCK;
-	bool write = rng() & 1;
+	bool write = random_number() & 1;
 	uint64_t b;
 
 	do
-		b = rng() % v->blocks;
+		b = random_number() % v->blocks;
 	while (v->busy[b]);
 	v->busy[b] = true;
 	v->block_of[tag] = b;
@@ -272,7 +272,7 @@ static int crash(int argc, char **arg)
 	for (int k = 0; k < kills; k++) {
 		double killed;
 
-		verify_run(&v, blkdrv_now() + 0.02 + (double)(rng() % 100) / 1000);
+		verify_run(&v, blkdrv_now() + 0.02 + (double)(random_number() % 100) / 1000);
 		killed = blkdrv_now();
 		blkdrv_kill(&be);
 		be.quiet = true;

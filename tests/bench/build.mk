@@ -23,8 +23,8 @@ $(B)/tests/bench/nullblk: $(addprefix $(B)/,tests/bench/nullblk.o $(BACKEND_OBJS
 bench-block: $(B)/lguest-block $(BLKFE) ## lguest-block against raw fio and qemu-storage-daemon, medians of 5 rounds
 	scripts/deps.sh bench
 	tests/bench/block.py $(B)
-bench-roles: $(addprefix $(B)/lguest-,block net console rng) ## processor time from the start of each device role to sealed and its end
-	unshare -n tests/bench/roles.py $(B)
+bench-roles: $(addprefix $(B)/lguest-,$(DEVICES)) ## processor time from the start of each device role to sealed and its end
+	unshare -n tests/bench/roles.py $(B) $(foreach d,$(DEVICES),"$(d) $(BENCH_$(d))")
 bench-null: $(B)/tests/bench/nullblk $(BLKFE) ## requests a second through a device that does nothing: at least a million
 	rm -f $(B)/null.sock; $(B)/tests/bench/nullblk --socket-path=$(B)/null.sock & pid=$$!; \
 	$(BLKFE) bench $(B)/null.sock randread 4096 64 3; kill $$pid

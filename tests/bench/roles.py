@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Processor time of a device role from its start until it is sealed and has ended again, all of its processes together.
 
-    unshare -n tests/bench/roles.py BUILD [RUNS]
+    unshare -n tests/bench/roles.py BUILD 'DEVICE [OPTION...]'...
+
+{image} in an option is an image file, {tap} the number of a tap's descriptor, {folder} an empty folder.
 
 The front end has hung up before the role starts: it is sealed before it reads its connection, finds it closed, and ends.
-Prints the median of RUNS (51) of each role; exit status 1 when one is above the promise of 5 ms, or does not end well.
+Prints the median of 51 starts of each role; exit status 1 when one is above the promise of 5 ms, or does not end well.
 Makes a tap, which is why it wants a network namespace of its own.
 """
 
@@ -20,6 +22,7 @@ import sys
 import tempfile
 
 PROMISE_MS = 5
+RUNS = 51
 TUNSETIFF = 0x400454CA
 TAP_NO_PI_VNET_HDR = 0x5002
 
@@ -49,20 +52,15 @@ def start(argv, fds):
 
 
 def main():
-    build, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 51
-    wire, late = tap(), 0
-    with tempfile.NamedTemporaryFile() as image:
+    build, wire, late = sys.argv[1], tap(), 0
+    with tempfile.NamedTemporaryFile() as image, tempfile.TemporaryDirectory() as folder:
         image.truncate(1 << 20)
-        roles = {
-            "block": ([f"--blk-file={image.name}"], []),
-            "net": ([f"--tap-fd={wire}"], [wire]),
-            "console": (["--file=/dev/null"], []),
-            "rng": ([], []),
-        }
-        for name, (options, fds) in roles.items():
-            ms = statistics.median(start([f"{build}/lguest-{name}", *options], fds) for _ in range(runs))
+        os.chmod(folder, 0o777)
+        for device in sys.argv[2:]:
+            name, *options = device.format(image=image.name, tap=wire, folder=folder).split()
+            ms = statistics.median(start([f"{build}/lguest-{name}", *options], [wire]) for _ in range(RUNS))
             late += ms > PROMISE_MS
-            print(f"lguest-{name}: {ms:.1f} ms of processor time from start to sealed and its end, median of {runs}")
+            print(f"lguest-{name}: {ms:.1f} ms of processor time from start to sealed and its end, median of {RUNS}")
     return 1 if late else 0
 
 

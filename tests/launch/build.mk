@@ -5,23 +5,23 @@ $(B)/probe: tests/launch/probe.S tests/launch/probe.ld
 	$(CC) -D__ASSEMBLY__ -Ikmod/include/uapi -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments \
 		-Wl,-T,tests/launch/probe.ld -o $@ $<
 
-LAUNCH_FILES := $(B)/probe $(LAUNCH_PROGRAMS) kmod/lg.ko tests/launch/launch.sh
+LAUNCH_FILES := $(B)/probe tests/launch/launch.sh
 CHECKS += launch
 .PHONY: $(R)/launch.tap
 $(R)/launch.tap: $(B)/probe launch-programs module
 	@mkdir -p $(@D)
-	tests/host/run --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) \
+	tests/host/run --lguest /launch --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) \
 		--file $$(command -v ip):/launch/tools/ip -- \
 		'sh /launch/launch.sh' > $@
 
 # The mission's line with Debian in the guest: minutes, and an image that only root can make. The host's watchdogs wait longer than usual: the
 # emulator is slow where a killed guest's code was (see tests/host/README.md).
-MISSION_FILES = $(LAUNCH_PROGRAMS) kmod/lg.ko $(addprefix tests/launch/,mission.sh console.sh)
+MISSION_FILES = $(addprefix tests/launch/,mission.sh console.sh)
 .PHONY: mission
 mission: launch-programs module ## Debian from the mission's line: login, ping, HTTP, disks, a killed guest; as root and as a user
 	@mkdir -p $(R)
 	vmlinux=$$(guest/build.sh) && debian=$$(scripts/debian.sh) && \
-	tests/host/run --smp 2 --mem 2048 --timeout 1500 --dmesg-clean --log $(R)/mission.console \
+	tests/host/run --lguest /m --smp 2 --mem 2048 --timeout 1500 --dmesg-clean --log $(R)/mission.console \
 		--append "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=180" $(HOST) \
 		$(foreach f,$(MISSION_FILES),--file $(f):/m/$(notdir $(f))) --file $$(command -v ip):/m/ip \
 		--file $$vmlinux:/m/vmlinux --file $$debian:/m/img -- 'sh /m/mission.sh' > $(R)/mission.tap; \

@@ -7,6 +7,12 @@ cd "$(dirname "$0")" || exit 1
 PATH=$PWD:$PATH
 err=/tmp/err out=/tmp/out
 mkdir -p /tmp
+
+# What each device asks of this script (devices/NAME/tests/launch.sh): see lib.sh
+other_devices=
+devices=$(ls devices | sed 's/\.sh$//')
+for device in $devices; do . "./devices/$device.sh"; done
+
 own='^[0-9TZ:.-]* *lguest-run: '	# its sentences; once the guest is started, with their time
 
 ok() { echo "ok $*"; }
@@ -28,7 +34,7 @@ guest() {
 	else echo "# status $got, wanted $want"; not_ok "$name"; fi
 }
 
-left() { ps | grep -v grep | grep -E 'lguest-|block[0-9]|console[0-9]|net[0-9]' ; }
+left() { ps | grep -v grep | grep -E 'lguest-|:core|:[a-z]+[0-9]'; }
 
 # ends NAME: within a second no process of a guest is left
 ends() {
@@ -100,7 +106,7 @@ expect 105 'the image img is in use' 'nor can it be read meanwhile' $K --block r
 kill $run; wait $run
 ends 'everything ends behind it'
 cp img img2
-guest 4 'a source of random numbers' --console none --cmdline 4 --rng
+for device in $devices; do if type starts_$device >/dev/null 2>&1; then starts_$device; fi; done
 guest 3 'a disk read-only and one writable' --console none --cmdline 3 --block ro:img --block img2,serial=A
 guest 3 'a disk and no initrd' --console none --cmdline 3 --block ro:img
 grep -q ' root=/dev/vda ro 3' $err && ok 'the disk is the root then' || not_ok 'the disk is the root then'
@@ -131,9 +137,9 @@ kill -9 $(child $run lguest-core); wait $run; got=$?
 [ $got = 115 ] && ok "the core's minder killed: status 115" || { echo "# $got"; not_ok "the core's minder killed: status 115"; }
 ends "the core's minder killed: nothing is left"
 tools/ip tuntap add tap0 mode tap user 0
-start --block img --net tap0 --rng
+start --block img --net tap0 $other_devices
 for which in grandchild child; do
-	for role in console0 block0 net0 rng0; do
+	for role in console0 block0 net0 $(for d in $devices; do case $other_devices in *--$d*) echo ${d}0 ;; esac; done); do
 		: >$err
 		kill -9 $($which $run $role)
 		wait_for "$role is back" && ok "$role ($which) killed: it is back" || not_ok "$role ($which) killed: it is back"

@@ -15,8 +15,20 @@ check() { if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2"; fi; }
 note() { echo "# $*"; }
 now_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 
+# What each device asks of these scripts (devices/NAME/tests/launch.sh): other_devices gets options for one more device that needs
+# nothing prepared; functions starts_NAME, mistakes_NAME and explained_NAME are called where their names say.
+other_devices=
+for device in devices/*.sh; do . "./$device"; done
+# for_devices WHAT: call WHAT_NAME of each device that has it
+for_devices() {
+	for device in devices/*.sh; do
+		device=${device##*/}
+		if type "$1_${device%.sh}" >/dev/null 2>&1; then "$1_${device%.sh}"; fi
+	done
+}
+
 # The processes of guests, by the names that lguest-run gives them
-left() { ps -o pid,stat,args | grep -vE 'grep|timeout' | grep -E 'lguest-|:core|:block[0-9]|:console[0-9]|:net[0-9]|:rng[0-9]'; }
+left() { ps -o pid,stat,args | grep -vE 'grep|timeout' | grep -E 'lguest-|:core|:[a-z]+[0-9]'; }
 
 # within SECONDS COMMAND...: until it succeeds
 within() {

@@ -40,32 +40,9 @@ values() {
 	value config 101 'cannot read the configuration /proc: Is a directory (name a file)' --config /proc
 	value check 100 '--check takes no value' --check=1
 	value explain 100 '--explain takes no value' --explain=1
-	value block 100 '--block names nothing: --block \[ro:\]IMAGE' --block ''
-	value block 101 'cannot open the image /nowhere for writing: No such file or directory (check the name)' --block /nowhere
-	value block 101 'the image /dev/null is neither a file nor a block device: name one of these' --block /dev/null
-	value block 101 'the image fifo is neither a file nor a block device' --block ro:fifo
-	value block 101 'the image empty is smaller than one sector: make it as large' --block empty
-	value block 100 "no key 'readonly'" --block img,readonly
-	value block 100 "'ro' takes no value" --block img,ro=1
-	value block 100 "'serial' needs a value: serial=" --block img,serial
-	value block 100 'serial=.* has more than 20 characters' --block img,serial=123456789012345678901
-	value block 100 'window=1K is not a multiple of 256K from 3072K to 256M' --block img,window=1K
-	value block 100 'window=x is not a size like 8M' --block img,window=x
-	value block 100 'dma=none is neither window nor direct' --block img,dma=none
-	value net 100 '--net names nothing: --net TAP' --net ''
-	value net 105 'there is no tap tap9: ip tuntap add tap9 mode tap user NAME makes one' --net tap9
-	value net 105 'there is no tap a-name-that-is-too-long' --net a-name-that-is-too-long
-	value net 105 'lo is not a tap interface with one queue: ip tuntap add TAP mode tap user NAME makes one' --net lo
-	value net 100 'mac=01:00:00:00:00:01 is not an address like 52:54' --net tap0,mac=01:00:00:00:00:01
-	value net 100 "'unowned' takes no value" --net tap0,unowned=1
-	value console 100 '--console names nothing: --console stdio|none|FILE' --console ''
-	value console 100 '--console none is given beside another --console: leave one of them out' --console file
-	wrong 101 'cannot open the console /nowhere/x: No such file or directory (check the name)' 'a console that cannot be' --kernel probe --console /nowhere/x
-	wrong 100 'a terminal can have one console' 'two consoles on one terminal' --kernel probe --console stdio --console stdio
-	value console 100 "no key 'speed'" --console stdio,speed=9600
-	value rng 100 "no key 'fast'" --rng=fast
+	for_devices mistakes
 	value vhost-user 100 'needs both socket=PATH and type=' --vhost-user type=block
-	value vhost-user 100 'type=disk is not one of block, net, console, rng, fs' --vhost-user socket=/x,type=disk
+	value vhost-user 100 'type=disk is not one of block, net, console, .*fs' --vhost-user socket=/x,type=disk
 	value vhost-user 124 'no back end answers at /nowhere: No such file or directory (start it first)' --vhost-user socket=/nowhere,type=block
 	value vhost-user 105 'is too long: use one of less than 108 characters' --vhost-user socket=$long,type=block
 	for option in $(lguest-run --help | grep -oE '^  --[a-z-]+' | cut -c5-); do
@@ -175,13 +152,13 @@ user() {
 	[ $? = 103 ] && said 'more than the limit of locked memory (ulimit -l) or the host has: raise it'
 	check $? "an ordinary user: without the limits that make install raises"
 	ulimit -l unlimited
-	su -s /bin/sh alice -c './lguest-run --kernel probe --cmdline s --memory 32M --net tap1 --block mine --block ro:readable --rng' >$out 2>$err </dev/null &
+	su -s /bin/sh alice -c './lguest-run --kernel probe --cmdline s --memory 32M --net tap1 --block mine --block ro:readable'"$other_devices" >$out 2>$err </dev/null &
 	within 5 said 'probe: '
 	ps -o args | grep -v grep | grep -q guest:core
 	check $? "an ordinary user: with the right ones a guest runs"
 	pids=$(ps -o pid,args | awk '/guest:|lguest-run/ && !/awk|su -s/ { print $1 }')
-	[ $(echo $pids | wc -w) -ge 13 ]
-	check $? "an ordinary user: lguest-run, and two processes each for core, console, net, rng and two disks"
+	[ $(echo $pids | wc -w) -ge $((11 + 2 * $(echo "$other_devices" | grep -o -- " --" | wc -l))) ]
+	check $? "an ordinary user: lguest-run, and two processes each for core, console, net, two disks and all other devices"
 	for p in $pids; do grep -H '^Uid:.*[[:space:]]0[[:space:]]' /proc/$p/status; done >/tmp/root
 	[ ! -s /tmp/root ]
 	check $? "an ordinary user: none of its processes is root's"
@@ -198,7 +175,7 @@ user() {
 # Alone in a folder, without the programs that it would start
 ask() {
 	mkdir -p /tmp/alone && cp lguest-run /tmp/alone/
-	/tmp/alone/lguest-run --check --kernel probe --initrd img --block img --block ro:img2 --net tap0 --rng --pidfile /tmp/pid >$out 2>$err
+	/tmp/alone/lguest-run --check --kernel probe --initrd img --block img --block ro:img2 --net tap0 $other_devices --pidfile /tmp/pid >$out 2>$err
 	s=$?
 	[ $s = 0 ] && printed 'everything that guest needs is there' && [ ! -s $err ] && [ ! -e /tmp/pid ]
 	check $? "--check: all is there, status 0, nothing started"
@@ -209,7 +186,7 @@ ask() {
 	wrong 100 'did you mean --kernel' '--check: a wrong option' --check --kernal probe
 	mv /dev/lguest /dev/away
 	wrong 104 'there is no /dev/lguest: load the module first' '--check: no module' --check $K
-	lguest-run --explain --kernel probe --initrd init --name g --block img,direct --block ro:img2 --net tap0,mac=52:54:00:00:00:09 --rng \
+	lguest-run --explain --kernel probe --initrd init --name g --block img,direct --block ro:img2 --net tap0,mac=52:54:00:00:00:09 $other_devices \
 		--vhost-user socket=/tmp/s,type=fs,dma=direct --console /tmp/con >$out 2>$err
 	s=$?
 	[ $s = 0 ] && [ ! -s $err ] && [ ! -e /tmp/con ]
@@ -223,7 +200,7 @@ ask() {
 	explains block0 "lguest-block.* holds img, open for reading and writing, past the host's page cache"
 	explains block1 'lguest-block.* holds img2, open for reading only'
 	explains net0 "lguest-net.* holds the tap tap0; the guest's address is 52:54:00:00:00:09"
-	explains rng0 'lguest-rng.* holds nothing'
+	for_devices explained
 	explains console0 'lguest-console.* holds /tmp/con'
 	explains fs0 "a program of yours.*reached at /tmp/s.*sees ALL of the guest's memory, because of dma=direct"
 	explains block0 'sees its window of 8192 KiB, and nothing else of the guest'

@@ -19,10 +19,9 @@ trap 'rm -rf "$work"' EXIT
 vmlinux=$(guest/build.sh)
 tests/launch/spinning.py "$vmlinux" "$work/vmlinux"
 for guest in many faults; do guest/mkinitramfs.sh -o "$work/$guest.cpio" -c "$(cat tests/launch/$guest.guest)"; done
-files=("$work/vmlinux" "$work/many.cpio" "$work/faults.cpio" kmod/lg.ko "$B/probe" "$B/leave" tests/launch/*.sh)
-for p in lguest-run lguest-core lguest-console lguest-block lguest-net lguest-rng; do files+=("$B/$p"); done
+files=("$work/vmlinux" "$work/many.cpio" "$work/faults.cpio" "$B/probe" "$B/leave" tests/launch/*.sh)
 args=(--file "$(command -v ip):/launch/tools/ip")	# busybox makes no tap for a user
 for f in "${files[@]}"; do args+=(--file "$f:/launch/$(basename "$f")"); done
 commands=
 for c; do commands+="sh /launch/$c; "; done
-tests/host/run --dmesg-clean --mem 768 $options "${args[@]}" -- "$commands"
+tests/host/run --lguest /launch --dmesg-clean --mem 768 $options "${args[@]}" -- "$commands"

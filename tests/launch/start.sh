@@ -7,9 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
 vmlinux=$(guest/build.sh)
-files=("$vmlinux" kmod/lg.ko $B/probe $B/first "$(command -v ip)")
-for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=($B/$p); done
-out=$(tests/host/run --icount --mem 768 --timeout 600 $(for f in "${files[@]}"; do echo "--file $f:/s/${f##*/}"; done) -- '
+files=("$vmlinux" $B/probe $B/first "$(command -v ip)")
+out=$(tests/host/run --lguest /s --icount --mem 768 --timeout 600 $(for f in "${files[@]}"; do echo "--file $f:/s/${f##*/}"; done) -- '
 cd /s; modprobe tun; insmod lg.ko; ./ip tuntap add tap0 mode tap user 0; truncate -s 64M img
 for i in 1 2 3 4 5; do
 	echo "a $(./first probe: ./lguest-run --kernel probe --console none --cmdline s </dev/null)"

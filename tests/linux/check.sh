@@ -35,6 +35,5 @@ guest/mkinitramfs.sh -o $work/userland.cpio -f tests/linux/userland.sh:/userland
 	-f $work/known.md5:/lguest/known.md5 -c 'sh /userland.sh'
 guest/mkinitramfs.sh -o $work/shell.cpio
 files=("$vmlinux" $work/{selftest,load,seven,userland,shell}.cpio $module tests/linux/host.sh $B/selftest)
-for p in lguest-run lguest-core lguest-console lguest-block lguest-net; do files+=($B/$p); done
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
-tests/host/run --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"
+tests/host/run --lguest / --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"
