@@ -92,12 +92,13 @@ static void help(const struct backend_ops *ops)
 	       "  --require=WHAT       all, namespaces or none: layers of the sandbox without which it does not start (none)\n"
 	       "  --user=UID           started by root: the user and group that it runs as, not one of its own\n"
 	       "  --verbose            say which layers of the sandbox are on\n"
-	       "  --no-io-uring        use plain system calls, as on hosts that forbid io_uring\n"
+	       "%s"
 	       "  --print-capabilities what this program can do, as JSON\n"
 	       "  --print-policy       its sandbox: system calls, descriptors, limits\n"
 	       "  --help, --version\n\n"
 	       "Exit status: 0 the front end hung up, 1 a resource is missing, 2 wrong usage, 3 the front end\n"
-	       "broke the protocol, 4 the user left the guest.\n", ops->name, ops->summary, ops->usage);
+	       "broke the protocol, 4 the user left the guest.\n", ops->name, ops->summary, ops->usage,
+	       ops->role_poll ? "  --no-io-uring        use plain system calls, as on hosts that forbid io_uring\n" : "");
 }
 
 static void capabilities(const struct backend_ops *ops)
@@ -284,6 +285,10 @@ static const struct policy_role *choose_engine(struct backend *be, const struct 
 	if (!err) {
 		be->engine = &backend_engine_ring;
 		return be->ops->role;
+	}
+	if (!be->ops->role_poll && cmd->no_ring) {
+		backend_fail(be, "--no-io-uring: this device works on io_uring only; leave the option out");
+		return NULL;
 	}
 	if (!be->ops->role_poll) {
 		backend_fail(be, "this host refuses io_uring (%s), which the device needs; %s", ring_error(err),

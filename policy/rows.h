@@ -55,10 +55,14 @@
 	CALL(prlimit64, POLICY_SETUP, "seal: limits of this process", ARG_IS(0, 0)), \
 	CALL(seccomp, POLICY_SETUP, "seal: the second filter", ARG_IS(0, SECCOMP_SET_MODE_FILTER), ARG_IS(1, 0))
 
-/* Ring operations of the loop itself, in every role. */
-#define ROLE_RING_LOOP \
-	{ IORING_OP_READ, "READ", "kick eventfds" }, \
-	{ IORING_OP_WRITE, "WRITE", "call eventfds" }, \
+/*
+ * Ring operations of the loop itself, in every role. A role that moves its data by READ and WRITE too says so: @reads and @writes
+ * follow the loop's own reasons, "; read requests in one piece".
+ */
+#define ROLE_RING_LOOP ROLE_RING_LOOP_AND("", "")
+#define ROLE_RING_LOOP_AND(reads, writes) \
+	{ IORING_OP_READ, "READ", "kick eventfds, the last byte of a memory region" reads }, \
+	{ IORING_OP_WRITE, "WRITE", "call eventfds, the log" writes }, \
 	{ IORING_OP_RECVMSG, "RECVMSG", "vhost-user messages" }, \
 	{ IORING_OP_SENDMSG, "SENDMSG", "vhost-user replies" }, \
 	{ IORING_OP_CLOSE, "CLOSE", "descriptors taken back" }, \

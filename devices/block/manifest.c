@@ -31,7 +31,7 @@ static const struct policy_limit limits[] = {
 };
 
 static const struct policy_ring_op ring_ops[] = {
-	ROLE_RING_LOOP,
+	ROLE_RING_LOOP_AND("; read requests in one piece", "; write requests in one piece"),
 	{ IORING_OP_READV, "READV", "read requests" },
 	{ IORING_OP_WRITEV, "WRITEV", "write requests" },
 	{ IORING_OP_FSYNC, "FSYNC", "flush requests" },
