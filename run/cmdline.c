@@ -40,6 +40,7 @@ size_t cmdline_build(const struct launch *l, char *buf, size_t size)
 		memcpy(so_far, words, sizeof(so_far));
 		snprintf(words, sizeof(words), "%.64s %.180s", (*k)->cmdline, so_far);
 	}
+	/* cppcheck-suppress nullPointer ; snprintf() takes NULL for a size of 0 */
 	return (size_t)snprintf(buf, size, "%s%s", words, l->cmdline);
 }
 

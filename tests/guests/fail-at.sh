@@ -5,7 +5,7 @@
 # allocation failing, then the second, until there is none left. The host must live, its log be clean and no page stay
 # pinned; on hosts with 4 and with 5 levels, since the latter has allocations of its own. Prints TAP.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 lgtest=$1
 work=$(mktemp -d /var/tmp/lguest-fail-at.XXXXXX)
 trap 'rm -rf "$work"' EXIT

@@ -5,7 +5,7 @@
 # each kernel (default 6.12) under Bochs's models that have it, then modules with one ENDBR64 of the switcher taken out: the tests or
 # the host must fail. Prints TAP. A run whose host has IBT off fails: it would show nothing.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 lgtest=$1; shift
 kernels=${*:-6.12}
 models=${IBT_MODELS:-sapphire_rapids tigerlake}
