@@ -11,12 +11,6 @@
 
 #include "ipc/virtqueue_ring.h"
 
-/*
- * The longest chain followed. The specification's limit is the queue size, but Linux builds longer ones when
- * they go through an indirect table.
- */
-#define VQ_MAX_CHAIN 1024u
-
 void vq_break(struct vq *q, const char *why)
 {
 	if (!q->broken)

@@ -24,6 +24,12 @@
 
 #define VQ_MAX_SIZE 1024 /* entries; a power of two, at most 32768 by the specification */
 
+/*
+ * The longest indirect chain followed. The specification's limit is the queue size, but Linux builds longer ones. Descriptors that
+ * lead to the indirect table come before it.
+ */
+#define VQ_MAX_CHAIN 1024u
+
 /**
  * struct vq_chain - one request as the device sees it: checked pointers, readable ones first
  * @seg: caller's array; [0, @out) is device-readable, [@out, @out + @in) device-writable

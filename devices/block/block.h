@@ -2,8 +2,8 @@
 /*
  * block.h: what the files of lguest-block share.
  *
- * image.c knows the image before the sandbox, request.c knows requests, main.c is the table that joins both to the
- * back-end loop (devices/backend.h).
+ * image.c knows the image before the sandbox, request.c knows requests, span.c what goes through a buffer of our own, main.c is the
+ * table that joins them to the back-end loop (devices/backend.h).
  */
 #ifndef LGUEST_BLOCK_H
 #define LGUEST_BLOCK_H
@@ -13,7 +13,8 @@
 #include "devices/backend.h"
 
 #define BLK_SECTOR 512u
-#define BLK_SEGS 128u		/* segments of a request, header and status included */
+#define BLK_SEGS 128u		/* segments of a request, header and status included, that a driver is told of */
+#define BLK_CHAIN (VQ_MAX_CHAIN + BLK_QUEUE_SIZE)	/* and those that one which was not told can send */
 #define BLK_QUEUES 16u
 #define BLK_QUEUE_SIZE 256u
 #define BLK_ID_LEN 20u
@@ -26,8 +27,9 @@
  * @fd: its descriptor (POLICY_FD_RESOURCE once placed)
  * @capacity: bytes, a multiple of BLK_SECTOR
  * @read_only: opened O_RDONLY; the role refuses writes as well
- * @direct: O_DIRECT; @mem_align, @off_align: what that asks of buffers and offsets, in bytes
- * @block_size: what the guest is told, bytes
+ * @direct: O_DIRECT; @mem_align, @off_align: what that asks of buffers and offsets, in bytes; powers of two, 1 without
+ * @range_align: what fallocate() asks: 1 of a file, its sector of a block device
+ * @block_size: what the guest is told, bytes; @physical: what it had better write at once
  * @can_discard: the file system punches holes
  * @regular: a regular file, not a block device
  */
@@ -40,7 +42,9 @@ struct blk_image {
 	bool regular;
 	uint32_t mem_align;
 	uint32_t off_align;
+	uint32_t range_align;
 	uint32_t block_size;
+	uint32_t physical;
 };
 
 /**
@@ -49,25 +53,34 @@ struct blk_image {
  * @q: its queue, @head: what vq_push() wants
  * @status: the guest's status byte
  * @pos: byte offset in the image of what is left, @left: bytes left, @len: bytes asked for
- * @bounce: buffer for a request that O_DIRECT can't take as it is, @chunk: bytes of it in use
- * @seg: what is left of the data
+ * @bounce: buffer for what the image can't take as it is, or NULL
+ * @start, @span: of the image, what the operation under way has in @bounce; @part: bytes of the request that it is about
+ * @fill: the span is being read, because the request changes only some of it; @filled: it was, and is to be written
+ * @by_hand: this part of a write-zeroes is written, since fallocate() takes whole blocks only
+ * @writer: counts among blk.writers; @exclusive: as the only one
+ * @tries: of this operation, that were interrupted
+ * @seg: what is left of the data, [@first, @nseg): in @near, or in a buffer of the pool (@list)
  */
 struct blk_req {
 	struct backend_op op;
 	struct backend *be;
 	struct vq *q;
 	uint8_t *status;
-	uint8_t *bounce;
+	uint8_t *bounce, *list;
 	uint64_t pos;
 	uint64_t left;
 	uint64_t len;
+	uint64_t start, part;
+	uint32_t span;
 	uint32_t type;
-	uint32_t chunk;
 	int fallocate_mode;
 	uint16_t head;
 	uint16_t nseg;
 	uint16_t first;
-	struct iovec seg[BLK_SEGS];
+	uint8_t tries;
+	bool fill, filled, by_hand, writer, exclusive;
+	struct iovec *seg;
+	struct iovec near[BLK_SEGS];
 };
 
 /**
@@ -76,6 +89,10 @@ struct blk_req {
  * @fixed: the image's index in the ring's file table
  * @write_through: every write is on the disk when it completes (driver without FLUSH, or its choice)
  * @bounce_free: buffers not in use
+ * @starved: queues that wait for a buffer, or for a writer, a bit each
+ * @writers: requests in flight that change the image, @exclusive: one of them does it by reading and writing back
+ * @waits_alone: 1 + the queue whose next request waits to be the only writer, 0 = none
+ * @block_size: what the guest shall be told, 0 = 512
  */
 struct blk {
 	struct backend *be;
@@ -92,7 +109,10 @@ struct blk {
 	struct blk_req *req;
 	uint8_t *bounce_free[BLK_BOUNCES];
 	unsigned int bounces;
-	uint32_t starved;	/* queues that wait for a bounce buffer, a bit each */
+	uint32_t starved;
+	uint32_t block_size;
+	unsigned int writers, waits_alone;
+	bool exclusive;
 };
 
 /**
@@ -109,8 +129,46 @@ int blk_image_open(struct blk *blk);
  * @q: its queue
  * @c: the chain
  *
- * Return: true when taken, false when it needs a bounce buffer and none is free: give it back with vq_unpop().
+ * Return: true when taken, false when it must wait for a buffer or for others that write: give it back with vq_unpop().
  */
 bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c);
+
+/* span.c */
+
+/** blk_buffer() - take a buffer of BLK_BOUNCE_SIZE bytes out of the pool. Return: NULL when none is free. */
+uint8_t *blk_buffer(struct blk *blk);
+
+/** blk_buffers_back() - give a request's buffers back. */
+void blk_buffers_back(struct blk *blk, struct blk_req *r);
+
+/**
+ * blk_may_write() - may this request change the image now?
+ * @blk: the device
+ * @r: the request; @r->exclusive when it reads what is around its data and writes that back
+ *
+ * What one request reads and writes back another must not change meanwhile: such a one is alone among those that write.
+ *
+ * Return: true when it counts as a writer from now on; false: it must wait.
+ */
+bool blk_may_write(struct blk *blk, struct blk_req *r);
+
+/** blk_wrote() - the request is over: it does not count any more. */
+void blk_wrote(struct blk *blk, struct blk_req *r);
+
+/** blk_wake() - let the queues that wait try again. */
+void blk_wake(struct blk *blk);
+
+/**
+ * blk_span() - what of the image the request's next operation has in its buffer
+ * @blk: the device
+ * @r: @r->bounce is there
+ * @most: bytes of the request that it may be about
+ *
+ * Sets @start, @span, @part and @fill; for a write that needs no reading before, the buffer has its data.
+ */
+void blk_span(const struct blk *blk, struct blk_req *r, uint64_t most);
+
+/** blk_span_moved() - @res bytes of the span were moved. Return: bytes of the request that are done; -1: it cannot be done. */
+int64_t blk_span_moved(const struct blk *blk, struct blk_req *r, uint32_t res);
 
 #endif

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "devices/block/align.h"
 #include "devices/block/block.h"
 
 #define LOCK_WAIT_MS 3000
@@ -90,33 +91,51 @@ static int check_mode(struct blk *blk)
 	return 0;
 }
 
-/* What direct I/O asks of buffers and offsets; the block size of the device is the safe guess for both. */
+/* What direct I/O asks of buffers and offsets. The sector, which is a guess for a file whose file system does not tell, is safe for both. */
 static void read_alignment(struct blk_image *image, uint32_t sector)
 {
-	struct statx stx;
-
-	image->block_size = BLK_SECTOR;
 	image->mem_align = image->off_align = 1;
+	image->physical = image->regular ? BLK_SECTOR : sector;
 	if (!image->direct)
 		return;
 	image->mem_align = image->off_align = sector;
-#ifdef STATX_DIOALIGN
-	if (!statx(image->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) && (stx.stx_mask & STATX_DIOALIGN) &&
-	    stx.stx_dio_mem_align && stx.stx_dio_offset_align) {
-		image->mem_align = stx.stx_dio_mem_align;
-		image->off_align = stx.stx_dio_offset_align;
+	blk_read_align(image->fd, &image->mem_align, &image->off_align);
+	if (image->off_align > image->physical)
+		image->physical = image->off_align;
+}
+
+/*
+ * A disk of 512-byte sectors is what a partition table in an image was written for: that is what the guest is told, whatever the
+ * host's disk or file system has, unless the user says otherwise.
+ */
+static int set_block_size(struct blk *blk)
+{
+	struct blk_image *image = &blk->image;
+
+	image->block_size = blk->block_size ? blk->block_size : BLK_SECTOR;
+	if (image->physical < image->block_size)
+		image->physical = image->block_size;
+	if (image->off_align > BLK_BOUNCE_SIZE || image->range_align > BLK_BOUNCE_SIZE) {
+		backend_fail(blk->be, "%s has blocks of %u bytes, more than this program's %u", image_name(blk), image->physical,
+			     BLK_BOUNCE_SIZE);
+		return -EOPNOTSUPP;
 	}
-#else
-	(void)stx;
-#endif
-	if (image->off_align > image->block_size)
-		image->block_size = image->off_align;
+	image->capacity -= image->capacity % image->block_size;
+	if (image->capacity % image->off_align && !image->read_only) {
+		backend_fail(blk->be, "%s is no multiple of %u bytes, in which direct I/O writes there; leave out --direct, or make it longer "
+			     "(truncate -s %%%u)", image_name(blk), image->off_align, image->off_align);
+		return -EOPNOTSUPP;
+	}
+	if (image->capacity)
+		return 0;
+	backend_fail(blk->be, "%s is smaller than one block of %u bytes", image_name(blk), image->block_size);
+	return -ENOSPC;
 }
 
 static int check_kind(struct blk *blk)
 {
 	struct blk_image *image = &blk->image;
-	uint32_t sector = 4096;
+	uint32_t sector = BLK_ALIGN_GUESS;
 	struct stat st;
 	int size;
 
@@ -137,17 +156,13 @@ static int check_kind(struct blk *blk)
 		backend_fail(blk->be, "%s is neither a file nor a block device", image_name(blk));
 		return -ENOTBLK;
 	}
+	image->range_align = image->regular ? 1 : sector;
 	read_alignment(image, sector);
-	image->capacity -= image->capacity % image->block_size;
-	if (!image->capacity) {
-		backend_fail(blk->be, "%s is smaller than one block of %u bytes", image_name(blk), image->block_size);
-		return -EINVAL;
-	}
 	/* A hole punched behind the end changes nothing and tells whether holes can be made at all. */
 	image->can_discard = !image->read_only &&
 			     (!image->regular || !fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 							    st.st_size + 4096, 4096));
-	return 0;
+	return set_block_size(blk);
 }
 
 int blk_image_open(struct blk *blk)

@@ -16,10 +16,16 @@ static const char *serial_wrong(const char *value)
 	return strlen(value) <= VIRTIO_BLK_ID_BYTES ? NULL : "has more than 20 characters";
 }
 
+static const char *sector_wrong(const char *value)
+{
+	return !strcmp(value, "512") || !strcmp(value, "4096") ? NULL : "is neither 512 nor 4096";
+}
+
 static const struct kind_key keys[] = {
 	{ .name = "ro", .bare = true },
 	{ .name = "direct", .bare = true },
 	{ .name = "serial", .wrong = serial_wrong },
+	{ .name = "sector", .wrong = sector_wrong },
 	{ 0 }
 };
 
@@ -32,9 +38,10 @@ DEVICE_KIND(block,
 	.object = "IMAGE",
 	.prefix = "ro",
 	.keys = keys,
-	.grammar = "[ro:]IMAGE[,ro][,direct][,serial=TEXT]",
+	.grammar = "[ro:]IMAGE[,ro][,direct][,serial=TEXT][,sector=BYTES]",
 	.help = "a disk: an image file or a block device;\n"
-		"                       ro = read-only, direct = past the host's page cache",
+		"                       ro = read-only, direct = past the host's page cache;\n"
+		"                       sector = 4096 for an image that was made on a disk with such sectors",
 	/*
 	 * The least: a driver asks for 1280 KiB at once, in segments each of which may need the better half of a set of slots; a request
 	 * that does not fit would be tried again for ever.

@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 
 #include "core/exit.h"
+#include "devices/block/align.h"
 #include "policy/fds.h"
 #include "run/child.h"
 #include "run/launch.h"
@@ -69,6 +70,21 @@ static int lock_image(const struct role *r)
 	return EXIT_HOST;
 }
 
+/* Where direct I/O writes larger blocks, the end of the image must be the end of one: the role would refuse it. */
+static int check_direct(const struct role *r, const struct stat *st)
+{
+	uint32_t mem = BLK_ALIGN_GUESS, off = BLK_ALIGN_GUESS;
+
+	if (!role_key(r, "direct") || said_ro(r) || !S_ISREG(st->st_mode))
+		return 0;
+	blk_read_align(r->resource[0], &mem, &off);
+	if (!((uint64_t)st->st_size / SECTOR * SECTOR % off))
+		return 0;
+	complain("the image %s is no multiple of %u bytes, in which direct I/O writes there: leave out 'direct', or make it longer "
+		 "(truncate -s %%%u %s)", r->path, off, off, r->path);
+	return EXIT_FILE;
+}
+
 /* A disk needs a sector; a file can be made longer, a device has what it is bound to. */
 static int check_size(const struct role *r, const struct stat *st)
 {
@@ -79,7 +95,7 @@ static int check_size(const struct role *r, const struct stat *st)
 		return EXIT_FILE;
 	}
 	if (size >= SECTOR)
-		return 0;
+		return check_direct(r, st);
 	if (S_ISBLK(st->st_mode))
 		complain("the block device %s is empty: bind it to something first (losetup, or put a medium in)", r->path);
 	else
@@ -115,6 +131,8 @@ static void block_args(struct role *r, struct child *c)
 		child_arg(c, "--direct");
 	if (role_key(r, "serial"))
 		child_option(c, "--serial=%s", role_key(r, "serial"));
+	if (role_key(r, "sector"))
+		child_option(c, "--block-size=%s", role_key(r, "sector"));
 	child_give(c, r->resource[0], POLICY_FD_RESOURCE);
 }
 

@@ -22,6 +22,7 @@ enum {
 	OPT_DIRECT,
 	OPT_SERIAL,
 	OPT_QUEUES,
+	OPT_BLOCK_SIZE,
 };
 
 static const struct option options[] = {
@@ -31,6 +32,7 @@ static const struct option options[] = {
 	{ "direct", no_argument, NULL, OPT_DIRECT },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "num-queues", required_argument, NULL, OPT_QUEUES },
+	{ "block-size", required_argument, NULL, OPT_BLOCK_SIZE },
 	{ 0 }
 };
 
@@ -64,6 +66,14 @@ static int block_option(struct backend *be, int opt, const char *arg)
 	case OPT_QUEUES:
 		n = backend_number(be, "num-queues", arg, 1, BLK_QUEUES);
 		blk->queues = (uint16_t)n;
+		return n < 0 ? n : 0;
+	case OPT_BLOCK_SIZE:
+		n = backend_number(be, "block-size", arg, BLK_SECTOR, 4096);
+		if (n > 0 && n & (n - 1)) {
+			backend_fail(be, "--block-size=%s is not 512, 1024, 2048 or 4096", arg);
+			n = -EINVAL;
+		}
+		blk->block_size = n > 0 ? (uint32_t)n : 0;
 		return n < 0 ? n : 0;
 	default:
 		return -EINVAL;
@@ -111,6 +121,8 @@ static int block_open(struct backend *be)
 		features |= 1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES;
 	if (blk->queues > 1)
 		features |= 1ull << VIRTIO_BLK_F_MQ;
+	if (blk->image.physical > blk->image.block_size)
+		features |= 1ull << VIRTIO_BLK_F_TOPOLOGY;
 	features |= 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_FLUSH |
 		    1ull << VIRTIO_BLK_F_CONFIG_WCE;
 	backend_limit(be, features, blk->queues);
@@ -136,12 +148,16 @@ static void block_get_config(struct backend *be, uint8_t *cfg)
 		.blk_size = blk->image.block_size,
 		.wce = !blk->write_through,
 		.num_queues = blk->queues,
+		.physical_block_exp = (uint8_t)__builtin_ctz(blk->image.physical / blk->image.block_size),
+		.min_io_size = (uint16_t)(blk->image.physical / blk->image.block_size),
 	};
+	uint32_t unit = blk->image.physical / BLK_SECTOR;
 
 	if (blk->image.can_discard) {
-		c.max_discard_sectors = c.max_write_zeroes_sectors = INT32_MAX / BLK_SECTOR;
+		/* A driver splits longer ranges here, and had better do so between blocks. */
+		c.max_discard_sectors = c.max_write_zeroes_sectors = INT32_MAX / BLK_SECTOR / unit * unit;
 		c.max_discard_seg = c.max_write_zeroes_seg = 1;
-		c.discard_sector_alignment = blk->image.block_size / BLK_SECTOR;
+		c.discard_sector_alignment = unit;
 		c.write_zeroes_may_unmap = 1;
 	}
 	memcpy(cfg, &c, BLK_CONFIG_SIZE);
@@ -159,16 +175,22 @@ static int block_set_config(struct backend *be, uint32_t off, const uint8_t *dat
 
 static void block_queue_kick(struct backend *be, struct vq *q)
 {
-	static struct iovec seg[BLK_SEGS];
+	static struct iovec seg[BLK_CHAIN];
 	struct blk *blk = backend_dev(be);
-	struct vq_chain c = { .seg = seg, .seg_max = BLK_SEGS };
+	struct vq_chain c = { .seg = seg, .seg_max = BLK_CHAIN };
+	bool waited = blk->waits_alone == 1u + q->index;
 
+	if (waited)
+		blk->waits_alone = 0;
 	while (vq_pop(q, &c) > 0) {
 		if (blk_submit(blk, q, &c))
 			continue;
 		vq_unpop(q, c.head);
 		break;
 	}
+	/* What waited to write alone is under way, or not there any more: others may be waiting for that. */
+	if (waited && !blk->waits_alone)
+		blk_wake(blk);
 	backend_notify(be, q);
 }
 
@@ -179,6 +201,7 @@ static void block_reset(struct backend *be)
 	blk->flush_acked = false;
 	blk->write_through = false;
 	blk->starved = 0;
+	blk->waits_alone = 0;
 }
 
 static const struct backend_ops block_ops = {
@@ -192,13 +215,14 @@ static const struct backend_ops block_ops = {
 		"  --read-only       open it for reading and refuse writes\n"
 		"  --direct          bypass the host's page cache (O_DIRECT)\n"
 		"  --serial=TEXT     what GET_ID answers, at most 20 characters\n"
-		"  --num-queues=N    request queues, 1 to 16 (default 1)\n",
+		"  --num-queues=N    request queues, 1 to 16 (default 1)\n"
+		"  --block-size=N    the disk's sector size as the guest sees it, 512 (default) to 4096\n",
 	.options = options,
 	.role = &policy_block,
 	.role_poll = &policy_block_sync,
 	.features = 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_RO | 1ull << VIRTIO_BLK_F_BLK_SIZE |
 		    1ull << VIRTIO_BLK_F_FLUSH | 1ull << VIRTIO_BLK_F_CONFIG_WCE | 1ull << VIRTIO_BLK_F_MQ |
-		    1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES,
+		    1ull << VIRTIO_BLK_F_TOPOLOGY | 1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES,
 	.queues = BLK_QUEUES,
 	.queue_unit = 1,
 	.queue_size = BLK_QUEUE_SIZE,

@@ -25,23 +25,18 @@ struct blk_header {
 	uint64_t sector;
 };
 
-/* Give the bounce buffer back, and a second chance to the queues that found none. */
-static void put_bounce(struct blk *blk, struct blk_req *r)
-{
-	if (!r->bounce)
-		return;
-	blk->bounce_free[blk->bounces++] = r->bounce;
-	r->bounce = NULL;
-	for (uint16_t i = 0; blk->starved && i < BLK_QUEUES; i++)
-		if (blk->starved & (1u << i))
-			backend_again(blk->be, backend_vq(blk->be, i));
-	blk->starved = 0;
-}
+/* An operation that is interrupted so often in a row will not be done. */
+#define TRIES 100u
+
+/* What one system call takes (UIO_MAXIOV). */
+#define SEGS_AT_ONCE 1024
 
 /* @written: data bytes that the guest may believe, from the start of its writable segments. */
 static void complete(struct blk *blk, struct blk_req *r, uint8_t status, uint64_t written)
 {
-	put_bounce(blk, r);
+	blk_buffers_back(blk, r);
+	blk_wrote(blk, r);
+	blk_wake(blk);
 	__atomic_store_n(r->status, status, __ATOMIC_RELAXED);
 	vq_push(r->q, r->head, written + 1 > UINT32_MAX ? UINT32_MAX : (uint32_t)written + 1);
 }
@@ -64,29 +59,27 @@ static void advance(struct blk_req *r, uint64_t n)
 	}
 }
 
-/* Copy the next @n bytes between the request's segments and its bounce buffer. */
-static void bounce_copy(const struct blk_req *r, size_t n, bool to_guest)
-{
-	uint8_t *p = r->bounce;
-
-	for (uint16_t i = r->first; n && i < r->nseg; i++) {
-		size_t part = r->seg[i].iov_len < n ? r->seg[i].iov_len : n;
-
-		if (to_guest)
-			memcpy(r->seg[i].iov_base, p, part);
-		else
-			memcpy(p, r->seg[i].iov_base, part);
-		p += part;
-		n -= part;
-	}
-}
-
 static bool is_read(const struct blk_req *r)
 {
 	return r->type == VIRTIO_BLK_T_IN;
 }
 
-/* A range operation ended. Return: true to run it again, in another way. */
+static bool is_transfer(const struct blk_req *r)
+{
+	return r->type == VIRTIO_BLK_T_IN || r->type == VIRTIO_BLK_T_OUT || r->by_hand;
+}
+
+/* So much is done. Return: true when there is more. */
+static bool go_on(struct blk *blk, struct blk_req *r, uint64_t done)
+{
+	advance(r, done);
+	if (r->left)
+		return true;
+	complete(blk, r, VIRTIO_BLK_S_OK, is_read(r) ? r->len : 0);
+	return false;
+}
+
+/* A range operation or a flush ended. Return: true to run it again, in another way, or for the rest. */
 static bool step_range(struct blk *blk, struct blk_req *r, int64_t res)
 {
 	/* ZERO_RANGE is not everywhere; a hole reads as zeroes too. */
@@ -94,87 +87,114 @@ static bool step_range(struct blk *blk, struct blk_req *r, int64_t res)
 		r->fallocate_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 		return true;
 	}
-	complete(blk, r, !res ? VIRTIO_BLK_S_OK : res == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
+	if (!res)
+		return go_on(blk, r, r->part);
+	complete(blk, r, res == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
 	return false;
 }
 
 /* One operation ended: @res bytes or -errno. Return: true when the rest of the request needs another. */
 static bool step(struct blk *blk, struct blk_req *r, int64_t res)
 {
-	if (r->type != VIRTIO_BLK_T_IN && r->type != VIRTIO_BLK_T_OUT)
-		return step_range(blk, r, res);
-	if (res == -EINTR)
+	bool buffered = r->bounce && is_transfer(r);
+
+	if ((res == -EINTR || res == -EAGAIN) && ++r->tries < TRIES)
 		return true;
+	if (!is_transfer(r))
+		return step_range(blk, r, res);
 	/* 0 is the end of an image that somebody cut short. More than asked for can't be: don't count on it. */
-	if (res <= 0 || (uint64_t)res > r->left) {
+	if (res <= 0 || (uint64_t)res > (buffered ? r->span : r->left))
+		res = -1;
+	else if (buffered)
+		res = blk_span_moved(blk, r, (uint32_t)res);
+	else	/* less than asked for: go on with whole blocks of it */
+		res = res < (int64_t)blk->image.off_align ? -1 : res & ~(int64_t)(blk->image.off_align - 1);
+	if (res < 0) {
 		complete(blk, r, VIRTIO_BLK_S_IOERR, 0);
 		return false;
 	}
-	if (r->bounce && is_read(r))
-		bounce_copy(r, (size_t)res, true);
-	advance(r, (uint64_t)res);
-	if (r->left)
-		return true;
-	complete(blk, r, VIRTIO_BLK_S_OK, is_read(r) ? r->len : 0);
-	return false;
+	r->tries = 0;
+	return !res || go_on(blk, r, (uint64_t)res);
+}
+
+/* The edges of a range that lies askew in its blocks are written, the blocks between are left to fallocate(). */
+static void plan_range(struct blk *blk, struct blk_req *r)
+{
+	uint64_t align = blk->image.range_align, askew = r->pos & (align - 1), edge = align - askew;
+
+	r->by_hand = r->type == VIRTIO_BLK_T_WRITE_ZEROES && (askew || r->left < align);
+	if (r->by_hand)
+		blk_span(blk, r, r->left < edge ? r->left : edge);
+	else
+		r->part = r->left & ~(align - 1);
+}
+
+/* What the next operation is about; one that has been read to be changed is written. */
+static void plan(struct blk *blk, struct blk_req *r)
+{
+	if (r->filled)
+		return;
+	if (r->type == VIRTIO_BLK_T_DISCARD || r->type == VIRTIO_BLK_T_WRITE_ZEROES)
+		plan_range(blk, r);
+	else if (r->bounce)
+		blk_span(blk, r, r->left);
+}
+
+static int segs_at_once(const struct blk_req *r)
+{
+	return r->nseg - r->first < SEGS_AT_ONCE ? r->nseg - r->first : SEGS_AT_ONCE;
 }
 
 static void run_ring(struct blk *blk, struct blk_req *r)
 {
 	struct io_uring_sqe *sqe = backend_sqe(blk->be, &r->op);
-	const struct iovec *v = &r->seg[r->first];
-	int rw_flags = blk->write_through && r->type == VIRTIO_BLK_T_OUT ? RWF_DSYNC : 0;
+	bool read = is_read(r) || r->fill;
+	int rw_flags = blk->write_through && !read ? RWF_DSYNC : 0;
 
-	switch (r->type) {
-	case VIRTIO_BLK_T_FLUSH:
+	if (r->type == VIRTIO_BLK_T_FLUSH)
 		blk_prep_fsync(sqe, blk->fixed);
-		break;
-	case VIRTIO_BLK_T_DISCARD:
-	case VIRTIO_BLK_T_WRITE_ZEROES:
-		blk_prep_fallocate(sqe, blk->fixed, r->fallocate_mode, r->pos, r->left);
-		break;
-	default:
-		if (r->bounce)
-			blk_prep_rw(sqe, is_read(r), blk->fixed, r->bounce, r->chunk, r->pos, rw_flags);
-		else
-			blk_prep_rwv(sqe, is_read(r), blk->fixed, v, r->nseg - r->first, r->pos, rw_flags);
+	else if (!is_transfer(r))
+		blk_prep_fallocate(sqe, blk->fixed, r->fallocate_mode, r->pos, r->part);
+	else if (r->bounce)
+		blk_prep_rw(sqe, read, blk->fixed, r->bounce, r->span, r->start, rw_flags);
+	else
+		blk_prep_rwv(sqe, read, blk->fixed, &r->seg[r->first], segs_at_once(r), r->pos, rw_flags);
+}
+
+static int64_t transfer(struct blk *blk, const struct blk_req *r)
+{
+	const struct iovec whole = { r->bounce, r->span };
+	const struct iovec *v = r->bounce ? &whole : &r->seg[r->first];
+	off_t at = (off_t)(r->bounce ? r->start : r->pos);
+	int n = r->bounce ? 1 : segs_at_once(r);
+	ssize_t res;
+
+	if (is_read(r) || r->fill) {
+		res = preadv(blk->image.fd, v, n, at);
+		return res < 0 ? -errno : res;
 	}
+	res = pwritev(blk->image.fd, v, n, at);
+	if (res > 0 && blk->write_through && fdatasync(blk->image.fd))
+		res = -1;
+	return res < 0 ? -errno : res;
 }
 
 static int64_t run_sync(struct blk *blk, struct blk_req *r)
 {
-	const struct iovec whole = { r->bounce, r->chunk };
-	const struct iovec *v = r->bounce ? &whole : &r->seg[r->first];
-	int n = r->bounce ? 1 : r->nseg - r->first;
 	int fd = blk->image.fd;
-	ssize_t res;
 
-	switch (r->type) {
-	case VIRTIO_BLK_T_FLUSH:
+	if (r->type == VIRTIO_BLK_T_FLUSH)
 		return fdatasync(fd) ? -errno : 0;
-	case VIRTIO_BLK_T_DISCARD:
-	case VIRTIO_BLK_T_WRITE_ZEROES:
-		return fallocate(fd, r->fallocate_mode, (off_t)r->pos, (off_t)r->left) ? -errno : 0;
-	case VIRTIO_BLK_T_IN:
-		res = preadv(fd, v, n, (off_t)r->pos);
-		return res < 0 ? -errno : res;
-	default:
-		res = pwritev(fd, v, n, (off_t)r->pos);
-		if (res > 0 && blk->write_through && fdatasync(fd))
-			res = -1;
-		return res < 0 ? -errno : res;
-	}
+	if (!is_transfer(r))
+		return fallocate(fd, r->fallocate_mode, (off_t)r->pos, (off_t)r->part) ? -errno : 0;
+	return transfer(blk, r);
 }
 
 /* Start what is left of a request; without a ring, finish it. */
 static void run(struct blk *blk, struct blk_req *r)
 {
 	do {
-		if (r->bounce) {
-			r->chunk = r->left < BLK_BOUNCE_SIZE ? (uint32_t)r->left : BLK_BOUNCE_SIZE;
-			if (!is_read(r))
-				bounce_copy(r, r->chunk, false);
-		}
+		plan(blk, r);
 		if (backend_has_ring(blk->be)) {
 			run_ring(blk, r);
 			return;
@@ -202,6 +222,12 @@ static bool in_range(const struct blk *blk, uint64_t sector, uint64_t bytes, uin
 	       !__builtin_add_overflow(*pos, bytes, &end) && end <= blk->image.capacity;
 }
 
+/* Does a part of the image begin and end with a block? */
+static bool is_whole(const struct blk_req *r, uint64_t align)
+{
+	return !((r->pos | r->len) & (align - 1));
+}
+
 /* Would O_DIRECT refuse (or quietly buffer) these segments? */
 static bool needs_bounce(const struct blk *blk, const struct blk_req *r)
 {
@@ -209,15 +235,28 @@ static bool needs_bounce(const struct blk *blk, const struct blk_req *r)
 
 	if (!blk->image.direct)
 		return false;
+	if (!is_whole(r, blk->image.off_align))
+		return true;
 	for (uint16_t i = 0; i < r->nseg; i++)
 		if (((uintptr_t)r->seg[i].iov_base & mask) || (r->seg[i].iov_len & len_mask))
 			return true;
 	return false;
 }
 
-/* Refusals by status; 0xff: taken, started later by the caller. 0xfe: no bounce buffer. */
+/* Refusals by status; 0xff: taken, started later by the caller. 0xfe: a buffer, or its turn to write, is not there yet. */
 #define TAKEN 0xff
 #define STARVED 0xfe
+
+/* The last that a request asks for, when nothing else can refuse it. */
+static uint8_t take_turn(struct blk *blk, struct blk_req *r, bool bounce)
+{
+	if (bounce && !(r->bounce = blk_buffer(blk)))
+		return STARVED;
+	if (is_read(r))
+		return TAKEN;
+	r->exclusive = bounce && !is_whole(r, blk->image.off_align);
+	return blk_may_write(blk, r) ? TAKEN : STARVED;
+}
 
 static uint8_t take_rw(struct blk *blk, struct blk_req *r, const struct vq_chain *c, uint64_t sector)
 {
@@ -230,18 +269,30 @@ static uint8_t take_rw(struct blk *blk, struct blk_req *r, const struct vq_chain
 		return VIRTIO_BLK_S_IOERR;
 	if (!r->len || r->len % BLK_SECTOR || !in_range(blk, sector, r->len, &r->pos))
 		return VIRTIO_BLK_S_IOERR;
-	if (r->pos % blk->image.off_align || r->len % blk->image.off_align)
-		return VIRTIO_BLK_S_IOERR;
+	if (n > BLK_SEGS) {
+		_Static_assert(BLK_CHAIN * sizeof(*seg) <= BLK_BOUNCE_SIZE, "any list of segments fits into a buffer");
+		r->list = blk_buffer(blk);
+		if (!r->list)
+			return STARVED;
+		r->seg = (struct iovec *)(void *)r->list;
+	}
 	r->left = r->len;
 	r->nseg = (uint16_t)vq_slice(seg, n, off, r->len, r->seg);
 	if (!r->nseg)
 		return VIRTIO_BLK_S_IOERR;
-	if (!needs_bounce(blk, r))
-		return TAKEN;
-	if (!blk->bounces)
-		return STARVED;
-	r->bounce = blk->bounce_free[--blk->bounces];
-	return TAKEN;
+	return take_turn(blk, r, needs_bounce(blk, r));
+}
+
+/* Blocks of which only a part is not wanted any more stay. */
+static bool trim_to_blocks(struct blk_req *r, uint64_t align)
+{
+	uint64_t begin = (r->pos + align - 1) & ~(align - 1), end = (r->pos + r->len) & ~(align - 1);
+
+	if (begin >= end)
+		return false;
+	r->pos = begin;
+	r->len = end - begin;
+	return true;
 }
 
 /* One range per request: that is what the config space says (5.2.6.2). */
@@ -262,10 +313,12 @@ static uint8_t take_range(struct blk *blk, struct blk_req *r, const struct vq_ch
 	r->len = (uint64_t)range.num_sectors * BLK_SECTOR;
 	if (!r->len || !in_range(blk, range.sector, r->len, &r->pos))
 		return VIRTIO_BLK_S_IOERR;
+	if (!zeroes && !trim_to_blocks(r, blk->image.range_align))
+		return VIRTIO_BLK_S_OK;
 	r->left = r->len;
 	r->fallocate_mode = FALLOC_FL_KEEP_SIZE |
 			    (zeroes && !range.flags ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE);
-	return TAKEN;
+	return take_turn(blk, r, !is_whole(r, blk->image.range_align));
 }
 
 static uint8_t take(struct blk *blk, struct blk_req *r, const struct vq_chain *c, uint64_t *written)
@@ -280,6 +333,7 @@ static uint8_t take(struct blk *blk, struct blk_req *r, const struct vq_chain *c
 	case VIRTIO_BLK_T_OUT:
 		return take_rw(blk, r, c, h.sector);
 	case VIRTIO_BLK_T_FLUSH:
+		r->left = r->part = 0;
 		return TAKEN;
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
@@ -311,11 +365,15 @@ bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c)
 	r->q = q;
 	r->head = c->head;
 	r->first = r->nseg = 0;
-	r->bounce = NULL;
+	r->seg = r->near;
+	r->bounce = r->list = NULL;
+	r->tries = 0;
+	r->fill = r->filled = r->by_hand = r->writer = r->exclusive = false;
 	r->status = (uint8_t *)last->iov_base + last->iov_len - 1;
 	r->fallocate_mode = 0;
 	status = take(blk, r, c, &written);
 	if (status == STARVED) {
+		blk_buffers_back(blk, r);
 		blk->starved |= 1u << q->index;
 		return false;
 	}

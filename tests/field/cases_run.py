@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import fe
-from run import Loop
+from run import Loop, Skip, mount_tmpfs
 
 def ask(*args, env=None, console=("--console", "none")):
     """lguest-run --check, with a plain file as its module's device. Return: (status, what it said)."""
@@ -57,3 +57,13 @@ def case_exclusive_whatever_it_is():
     accepts("--block", image(), env={"FIELD_OPENS": os.path.abspath("flags")})
     with open("flags", encoding="ascii") as f:
         assert f.read().split() == ["EXCL"]
+
+
+def case_direct_image_of_an_odd_size():
+    """--check: a direct image whose last sectors direct I/O cannot write (A4)"""
+    mount_tmpfs("t", "size=8m")
+    if "no direct I/O" in ask("--block", image("t/a.img") + ",direct")[1]:
+        raise Skip("no direct I/O on tmpfs here")
+    accepts("--block", "t/a.img,direct")
+    refuses(101, "leave out 'direct', or make it longer (truncate -s %4096 t/b.img)", "--block", image("t/b.img", (1 << 20) + 512) + ",direct")
+    accepts("--block", "ro:t/b.img,direct", "--block", image("b.img", (1 << 20) + 512))

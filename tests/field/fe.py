@@ -117,11 +117,11 @@ class FrontEnd:
 
 
 class Disk(FrontEnd):
-    HEADER, STATUS, TABLE, DATA = 0x40000, 0x40100, 0x48000, 0x80000
+    HEADER, STATUS, TABLE, DATA = 0x40000, 0x44000, 0x48000, 0x80000
 
     def layout(self):
         """capacity, blk_size, physical_block_exp, alignments and limits of discard and write-zeroes"""
-        f = struct.unpack("<QIIHBBIBBHIBBHIIIIIIB", self.config(60)[:57])
+        f = struct.unpack("<QIIHBBIBBHIBBHIIIIIB", self.config(60)[:57])
         return dict(capacity=f[0], seg_max=f[2], block=f[6], physical=f[6] << f[7], discard_max=f[14], discard_align=f[16],
                     zeroes_max=f[17])
 

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +25,18 @@ def sh(*command):
     r = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert not r.returncode, "%s: %s" % (" ".join(command), r.stdout.strip())
     return r.stdout.strip()
+
+
+def eventually(*command, seconds=10):
+    """Until it succeeds."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return sh(*command)
+        except AssertionError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def real_root():

@@ -8,7 +8,8 @@
  * read, change these bytes".
  *
  * Besides ASan and UBSan these must hold: every operation lies in guest memory (or a bounce buffer) and within the
- * image; an operation in flight is never started again; what completes was in flight; a read-only image sees no write.
+ * image, and in whole blocks where the image takes no others; an operation in flight is never started again; what completes was in
+ * flight; a read-only image sees no write; while one request reads and writes back, no other changes the image.
  */
 #include <linux/io_uring.h>
 #include <stdio.h>
@@ -109,6 +110,12 @@ struct vq *backend_vq(struct backend *be, unsigned int index)
 {
 	(void)be;
 	return index ? NULL : &queue;
+}
+
+bool backend_running(const struct backend *be, const struct vq *q)
+{
+	(void)be;
+	return q->started && !q->broken;
 }
 
 bool backend_has_ring(const struct backend *be)
@@ -213,6 +220,7 @@ static uint64_t perform(const struct io_uring_sqe *sqe)
 	case IORING_OP_FALLOCATE:
 		REQUIRE(!blk->image.read_only, "a hole in a read-only image");
 		REQUIRE(!sqe->buf_index && !sqe->rw_flags && !sqe->splice_fd_in, "leftovers in fallocate");
+		REQUIRE(!((sqe->off | sqe->addr) & (blk->image.range_align - 1)), "a range of parts of blocks");
 		REQUIRE(sqe->addr && sqe->off <= CAPACITY && sqe->addr <= CAPACITY - sqe->off,
 			"a range outside the image");
 		return 0;
@@ -223,6 +231,7 @@ static uint64_t perform(const struct io_uring_sqe *sqe)
 		REQUIRE(read || !blk->image.read_only, "a write to a read-only image");
 		REQUIRE(!sqe->ioprio && !sqe->buf_index, "leftovers in a transfer");
 		total = touch_all(sqe, read);
+		REQUIRE(!((sqe->off | total) & (blk->image.off_align - 1)), "a transfer of parts of blocks");
 		REQUIRE(total && sqe->off <= CAPACITY && total <= CAPACITY - sqe->off, "a transfer outside the image");
 		return total;
 	default:
@@ -244,12 +253,14 @@ static void complete(unsigned int which, uint8_t how)
 	op = pending[which].op;
 	pending[which] = pending[--pending_n];
 	total = perform(&sqe);
+	if (blk->exclusive)
+		REQUIRE(blk->writers == 1, "%u others write beside one that reads and writes back", blk->writers - 1);
 	switch (how % 8) {
 	case 0: res = -5; break;
 	case 1: res = -95; break;
 	case 2: res = total ? (int32_t)(total / 2 + 1) : 0; break;
 	case 3: res = 0; break;
-	case 4: res = -4; break;
+	case 4: res = op && how & 8 ? -4 : -11; break;
 	default: res = (int32_t)total; break;
 	}
 	op->pending = false;
@@ -383,8 +394,12 @@ static void device(uint8_t flags)
 {
 	blk->image = (struct blk_image){
 		.fd = 4, .capacity = CAPACITY, .read_only = flags & 1, .direct = flags & 2, .can_discard = !(flags & 4),
-		.mem_align = 512, .off_align = 512, .block_size = 512,
+		.mem_align = 512, .off_align = 512, .range_align = flags & 0x20 ? 4096 : 1, .block_size = 512, .physical = 4096,
 	};
+	if (flags & 0x10)
+		blk->image.mem_align = blk->image.off_align = 4096;
+	if (!blk->image.direct)
+		blk->image.off_align = 1;
 	/* What the input can't reach is made once: ASan makes big blocks slow. */
 	if (!blk->req) {
 		blk->req = calloc(MAX_QUEUE, sizeof(*blk->req));
@@ -393,7 +408,7 @@ static void device(uint8_t flags)
 	}
 	for (unsigned int i = 0; i < MAX_QUEUE; i++)
 		blk->req[i].op.pending = false;
-	blk->starved = 0;
+	blk->starved = blk->waits_alone = 0;
 	blk->write_through = flags & 8;
 }
 
@@ -420,6 +435,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kick();
 	stop();
 	REQUIRE(blk->bounces == BLK_BOUNCES, "%u bounce buffers are lost", BLK_BOUNCES - blk->bounces);
+	REQUIRE(!blk->writers && !blk->exclusive, "%u writers are lost", blk->writers);
 	free(mem);
 	return 0;
 }

@@ -11,7 +11,7 @@
 
 struct fake fake;
 
-const struct policy_role policy_net, policy_console;
+const struct policy_role policy_net, policy_console, policy_block, policy_block_sync;
 
 #ifdef LGUEST_FUZZ
 void gmem_fetch_hook(const void *p, size_t len)

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * blk_rows.c: lguest-block's request code on the fake loop: operations that are interrupted (field case B16), and who waits for
+ * whom when parts of blocks are written (A4).
+ */
+#include <errno.h>
+
+#include <criterion/criterion.h>
+
+#include "devices/block/block.h"
+#include "tests/fuzz/fake_loop.h"
+
+#define BLOCK 4096u
+#define HEADER(n) (FAKE_DATA + 64u * (n))
+#define STATUS(n) (HEADER(n) + 32)
+#define DATA(n) (FAKE_DATA + 0x1000u + 0x2000u * (n))
+
+int lguest_block_main(int argc, char **argv);
+int blk_image_open(struct blk *blk) { (void)blk; return 0; }
+
+static struct blk *blk;
+
+static void open_block(bool direct)
+{
+	fake_open(lguest_block_main);
+	blk = fake.dev;
+	blk->path = "i";
+	blk->queues = 2;
+	blk->waits_alone = blk->writers = blk->starved = 0;
+	blk->bounces = 0;
+	blk->image = (struct blk_image){ .fd = 4, .capacity = 1 << 20, .direct = direct, .can_discard = true, .range_align = BLOCK,
+					 .mem_align = 1, .off_align = direct ? BLOCK : 1, .block_size = 512, .physical = BLOCK };
+	cr_assert_eq(fake.ops->open(NULL), 0);
+	for (unsigned int q = 0; q < 2; q++)
+		fake_start(q, 16, 0);
+}
+
+TestSuite(blk, .timeout = 10);
+
+/* Request @n of queue @q: three descriptors from 3 * n on. */
+static void ask(unsigned int q, uint16_t n, uint32_t type, uint64_t sector, uint32_t len)
+{
+	uint16_t d = (uint16_t)(3 * n);
+
+	*(struct virtio_blk_outhdr *)(void *)(fake.mem + HEADER(8 * q + n)) = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
+	fake.mem[STATUS(8 * q + n)] = 0xff;
+	fake_desc(q, d, HEADER(8 * q + n), 16, VQ_DESC_NEXT, (uint16_t)(d + 1));
+	fake_desc(q, (uint16_t)(d + 1), DATA(4 * q + n), len, VQ_DESC_NEXT | (type == VIRTIO_BLK_T_IN ? VQ_DESC_WRITE : 0), (uint16_t)(d + 2));
+	fake_desc(q, (uint16_t)(d + 2), STATUS(8 * q + n), 1, VQ_DESC_WRITE, 0);
+	fake_offer(q, d);
+	fake_kick(q, 10);
+}
+
+static uint8_t status(unsigned int q, uint16_t n)
+{
+	return fake.mem[STATUS(8 * q + n)];
+}
+
+static const struct io_uring_sqe *pending(unsigned int i)
+{
+	cr_assert_lt(i, fake.pending_n, "%u operations are pending", fake.pending_n);
+	return &fake.pending[i].sqe;
+}
+
+/* What asked for another pass gets it, as the loop does it. */
+static void loop(void)
+{
+	fake_kick(0, 10);
+	fake_kick(1, 10);
+}
+
+/* io_uring says EAGAIN where it found no worker, and fsync and fallocate are interrupted: no error of the guest's. */
+Test(blk, interrupted_operations_are_submitted_again)
+{
+	static const uint32_t types[] = { VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_WRITE_ZEROES };
+	static const int errors[] = { -EAGAIN, -EINTR };
+
+	for (unsigned int i = 0; i < 8; i++) {
+		uint32_t type = types[i / 2];
+		struct io_uring_sqe first;
+
+		open_block(false);
+		*(struct virtio_blk_discard_write_zeroes *)(void *)(fake.mem + DATA(0)) = (struct virtio_blk_discard_write_zeroes){ 8, 8, 0 };
+		ask(0, 0, type, 8, type == VIRTIO_BLK_T_WRITE_ZEROES ? 16 : 4096);
+		first = *pending(0);
+		for (unsigned int again = 0; again < 5; again++) {
+			fake_complete(0, errors[i % 2]);
+			cr_assert_eq(status(0, 0), 0xff, "type %u: status %u", type, status(0, 0));
+			cr_assert(pending(0)->opcode == first.opcode && pending(0)->off == first.off && pending(0)->len == first.len);
+		}
+		fake_complete(0, first.opcode == IORING_OP_READ || first.opcode == IORING_OP_WRITE ? 4096 : 0);
+		cr_assert_eq(status(0, 0), VIRTIO_BLK_S_OK, "type %u", type);
+		cr_assert_eq(fake.pending_n, 0);
+		/* but not for ever */
+		ask(0, 1, type, 8, type == VIRTIO_BLK_T_WRITE_ZEROES ? 16 : 4096);
+		for (unsigned int again = 0; again < 1000 && fake.pending_n; again++)
+			fake_complete(0, errors[i % 2]);
+		if (type != VIRTIO_BLK_T_WRITE_ZEROES)
+			cr_assert_eq(status(0, 1), VIRTIO_BLK_S_IOERR, "type %u", type);
+		cr_assert_eq(fake.pending_n, 0);
+	}
+}
+
+/* A sector of a block of eight: the block is read, changed and written. */
+Test(blk, part_of_a_block)
+{
+	uint8_t *buffer;
+
+	open_block(true);
+	memset(fake.mem + DATA(0), 'n', 512);
+	ask(0, 0, VIRTIO_BLK_T_OUT, 11, 512);
+	cr_assert(pending(0)->opcode == IORING_OP_READ && pending(0)->off == BLOCK && pending(0)->len == BLOCK);
+	buffer = (uint8_t *)(uintptr_t)pending(0)->addr;
+	memset(buffer, 'o', BLOCK);
+	fake_complete(0, BLOCK);
+	cr_assert(pending(0)->opcode == IORING_OP_WRITE && pending(0)->off == BLOCK && pending(0)->len == BLOCK);
+	for (unsigned int i = 0; i < BLOCK; i++)
+		cr_assert_eq(buffer[i], i / 512 == 3 ? 'n' : 'o', "byte %u", i);
+	cr_assert_eq(status(0, 0), 0xff);
+	fake_complete(0, BLOCK);
+	cr_assert_eq(status(0, 0), VIRTIO_BLK_S_OK);
+	/* what cannot be read is not written */
+	ask(0, 1, VIRTIO_BLK_T_OUT, 11, 512);
+	fake_complete(0, -EIO);
+	cr_assert_eq(status(0, 1), VIRTIO_BLK_S_IOERR);
+	cr_assert_eq(fake.pending_n, 0);
+	ask(0, 2, VIRTIO_BLK_T_OUT, 11, 512);
+	fake_complete(0, 100);
+	cr_assert_eq(status(0, 2), VIRTIO_BLK_S_IOERR, "100 bytes are no block");
+	cr_assert_eq(blk->bounces, BLK_BOUNCES);
+	cr_assert_eq(blk->writers, 0);
+}
+
+Test(blk, who_reads_and_writes_back_is_alone)
+{
+	open_block(true);
+	ask(0, 0, VIRTIO_BLK_T_OUT, 8, BLOCK);
+	ask(1, 0, VIRTIO_BLK_T_OUT, 80, BLOCK);
+	cr_assert_eq(fake.pending_n, 2, "whole blocks go side by side");
+	ask(0, 1, VIRTIO_BLK_T_OUT, 9, 512);
+	cr_assert_eq(fake.pending_n, 2, "a part waits until both are over");
+	ask(1, 1, VIRTIO_BLK_T_OUT, 96, BLOCK);
+	cr_assert_eq(fake.pending_n, 2, "and is not overtaken for ever");
+	ask(1, 2, VIRTIO_BLK_T_IN, 96, BLOCK);
+	cr_assert_eq(fake.pending_n, 2, "behind that one in its queue");
+	fake_complete(0, BLOCK);
+	loop();
+	cr_assert_eq(fake.pending_n, 1);
+	fake_complete(0, BLOCK);
+	loop();
+	cr_assert_eq(fake.pending_n, 1, "now it is alone");
+	cr_assert_eq(pending(0)->opcode, IORING_OP_READ);
+	fake_complete(0, BLOCK);
+	loop();
+	cr_assert_eq(fake.pending_n, 1);
+	cr_assert_eq(pending(0)->opcode, IORING_OP_WRITE);
+	fake_complete(0, BLOCK);
+	loop();
+	cr_assert_eq(fake.pending_n, 2, "and the others go on");
+	fake_complete(0, BLOCK);
+	fake_complete(0, BLOCK);
+	for (uint16_t i = 0; i < 2; i++)
+		cr_assert(status(0, i) == VIRTIO_BLK_S_OK && status(1, i) == VIRTIO_BLK_S_OK);
+	cr_assert_eq(status(1, 2), VIRTIO_BLK_S_OK);
+}
+
+/* The queue of who waits is stopped, or its driver puts something else there: nobody waits for what does not come. */
+Test(blk, who_waits_and_goes_away)
+{
+	open_block(true);
+	ask(0, 0, VIRTIO_BLK_T_OUT, 8, BLOCK);
+	ask(1, 0, VIRTIO_BLK_T_OUT, 81, 512);
+	cr_assert_eq(blk->waits_alone, 2);
+	fake_stop(1);
+	ask(0, 1, VIRTIO_BLK_T_OUT, 16, BLOCK);
+	cr_assert_eq(fake.pending_n, 2, "its queue is stopped: it keeps nobody");
+	fake_start(1, 16, 0);
+	ask(1, 0, VIRTIO_BLK_T_OUT, 81, 512);
+	cr_assert_eq(blk->waits_alone, 2);
+	ask(0, 2, VIRTIO_BLK_T_OUT, 24, BLOCK);
+	cr_assert_eq(fake.pending_n, 2);
+	/* the driver changes its mind: a flush where the write was */
+	*(uint32_t *)(void *)(fake.mem + HEADER(8)) = VIRTIO_BLK_T_FLUSH;
+	fake_kick(1, 10);
+	loop();
+	cr_assert_eq(blk->waits_alone, 0);
+	cr_assert_eq(fake.pending_n, 4, "both are under way");
+}
