@@ -156,12 +156,14 @@ static int enter_child(const struct policy_role *role, const struct policy_optio
 		err = policy_close_unlisted(role->policy, POLICY_SETUP);
 	if (!err)
 		err = confine(role, ns, u, &on);
-	if (layers)
-		*layers = on;
 	/* Before a byte of a peer is read: what is missing and required ends it here. */
 	if (!err && (opt->require & ~on))
 		err = -EACCES;
-	return err ? err : policy_load_filter(&role->setup);
+	if (!err)
+		err = policy_load_filter(&role->setup);
+	if (layers)
+		*layers = on;
+	return err;
 }
 
 static bool in_child;	/* this is the role, not who made it */
