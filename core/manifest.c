@@ -72,7 +72,7 @@ static const struct policy_call calls[] = {
 static const struct policy_desc descs[] = {
 	{ 0, 1, POLICY_BOTH, "nothing", "/dev/null" },
 	{ CORE_FD_CONSOLE, 1, POLICY_BOTH, "early console", "pipe:" },
-	{ CORE_FD_LOG, 1, POLICY_SETUP, "log", "pipe:" },
+	{ CORE_FD_LOG, 1, POLICY_BOTH, "log", "pipe:" },	/* kept, so that nothing else gets this number */
 	{ CORE_FD_CONTROL, 1, POLICY_BOTH, "lguest-run", "socket:" },
 	{ CORE_FD_LGUEST, 1, POLICY_BOTH, "the guest", "/dev/lguest" },
 	{ CORE_FD_KERNEL, 1, POLICY_SETUP, "kernel", "/" },

@@ -166,7 +166,10 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		return 1 + EXIT_USAGE;
 	case OPT_USER:
 		cmd->policy.user = (uid_t)backend_number(be, "user", optarg, 1, INT32_MAX);
-		return (int)cmd->policy.user < 0 ? 1 + EXIT_USAGE : 0;
+		if ((int)cmd->policy.user < 0)
+			return 1 + EXIT_USAGE;
+		policy_share_user(cmd->policy.user);
+		return 0;
 	case OPT_HELP:
 		help(be->ops);
 		return 1;

@@ -209,6 +209,8 @@ static pid_t spawn_once(const struct policy_role *role, const struct policy_opti
 	return pid;
 }
 
+static uid_t shared_user;
+
 /*
  * A user of its own for each process that root starts: no other process of the host has it, so that none can signal this one or use up what the
  * kernel counts by user. Process numbers are unique, and end at 2^22.
@@ -217,11 +219,27 @@ static struct policy_user choose_user(const struct policy_options *opt)
 {
 	struct policy_user u = { .was_root = geteuid() == 0, .id = geteuid(), .gid = getegid() };
 
-	if (u.was_root && opt->user)
-		u.id = u.gid = opt->user;
+	if (u.was_root && (opt->user || shared_user))
+		u.id = u.gid = opt->user ? opt->user : shared_user;
 	else if (u.was_root)
 		u.id = u.gid = POLICY_USER_FIRST + (uid_t)getpid();
 	return u;
+}
+
+void policy_share_user(uid_t user)
+{
+	if (user)
+		shared_user = user;
+	else if (!shared_user)
+		shared_user = POLICY_USER_FIRST + (uid_t)getpid();
+}
+
+int policy_confine_parent(const struct policy_role *role)
+{
+	const struct policy_options none = { 0 };
+	const struct policy_user u = choose_user(&none);
+
+	return policy_confine_helper(role, &u);
 }
 
 static pid_t spawn(const struct policy_role *role, const struct policy_options *opt, struct policy_user *u, unsigned int *layers)

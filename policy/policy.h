@@ -216,6 +216,18 @@ void policy_missing(unsigned int missing, char *text, size_t size);
 int policy_parse_require(const char *text, unsigned int *layers);
 
 /**
+ * policy_confine_parent() - a process that stays outside to keep something for its child, a role's minder or what becomes one, keeps only that
+ * @role: the manifest of the caller. What it lists and policy_place_fd() placed stays open; its sealed filter is loaded.
+ *
+ * Its user is its child's, or it could not signal it: policy_share_user() comes before the fork.
+ * Return: 0, or -errno: the caller must exit.
+ */
+int policy_confine_parent(const struct policy_role *role);
+
+/** policy_share_user() - started by root, this process and its children become @user; 0: one that is chosen now, unless one was. */
+void policy_share_user(uid_t user);
+
+/**
  * policy_report() - one line on the layers, for the log: "sandbox: all layers on", or which are missing.
  * @role: the manifest applied.
  * @layers: as policy_enter() set it.

@@ -126,6 +126,34 @@ static void take_defaults(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The guest's memory is a file for this limit, and so is its disk. Return: 0, or an exit status after complain(). */
+static int raise_file_size(const struct launch *l)
+{
+	struct rlimit have, none = { RLIM_INFINITY, RLIM_INFINITY };
+	struct stat st;
+
+	if (!setrlimit(RLIMIT_FSIZE, &none) || getrlimit(RLIMIT_FSIZE, &have))
+		return 0;
+	have.rlim_cur = have.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &have);
+	if (have.rlim_cur < l->memory) {
+		complain("files of at most %llu KiB are allowed, and the guest's memory is one of %llu MiB (raise it: ulimit -f unlimited)",
+			 (unsigned long long)have.rlim_cur >> 10, (unsigned long long)l->memory >> 20);
+		return EXIT_HOST;
+	}
+	for (unsigned int i = 0; i < l->roles; i++) {
+		int fd = l->role[i].resource[0];
+
+		if (fd < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY || fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+		    (rlim_t)st.st_size <= have.rlim_cur)
+			continue;
+		complain("files of at most %llu KiB are allowed, and %s has %llu MiB: its end could not be written (raise it: ulimit -f unlimited)",
+			 (unsigned long long)have.rlim_cur >> 10, l->role[i].path, (unsigned long long)st.st_size >> 20);
+		return EXIT_HOST;
+	}
+	return 0;
+}
+
 /* The limit of descriptors is raised as far as it may be: a guest of 16 devices needs some 250. */
 static int raise_limits(void)
 {
@@ -166,6 +194,8 @@ int main(int argc, char **argv)
 		status = raise_limits();
 	if (!status)
 		status = resources_open(&l);
+	if (!status)
+		status = raise_file_size(&l);
 	if (!status)
 		status = sandbox_check(&l);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* another process of this user is not to take its descriptors; the check's child maps its user */

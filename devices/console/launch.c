@@ -25,13 +25,29 @@ static bool is_stdio(const struct role *r)
 	return !strcmp(r->path, "stdio");
 }
 
+/*
+ * A job in the background of its terminal: the console's process has a session of its own, so that no SIGTTOU stops it there; the shell and the
+ * guest would both read what is typed, with the terminal raw.
+ */
+static bool in_background(void)
+{
+	pid_t owner = tcgetpgrp(STDIN_FILENO);
+
+	return owner > 0 && owner != getpgrp();
+}
+
 static int console_open(struct role *r)
 {
 	bool stdio = is_stdio(r);
 
+	if (stdio && in_background()) {
+		complain("this is a background job of the terminal that the guest's console would take: start it in the foreground, or say --console "
+			 "none or --console FILE");
+		return EXIT_HOST;
+	}
 	r->resource[0] = stdio ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FD_FLOOR) : fd_open("/dev/null", O_RDONLY);
 	r->resource[1] = stdio ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, FD_FLOOR)
-			       : fd_open(r->path, O_WRONLY | O_CREAT | O_APPEND);
+			       : fd_open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK);	/* a FIFO must not hold us */
 	if (r->resource[0] >= 0 && r->resource[1] >= 0)
 		return 0;
 	complain("cannot open the console %s: %m%s", r->path, errno == ENXIO ? " (nobody reads this FIFO: start its reader first)" : text_remedy(errno));

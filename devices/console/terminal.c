@@ -4,8 +4,8 @@
  * console role has ended, in whichever way: a sealed role that is killed by its filter, or by kill -9, cannot
  * restore anything, and has no right to.
  *
- * The keeper may: set terminal modes, wait for its child, pass signals and window sizes on. It may not: read
- * anything that a guest or a front end wrote.
+ * The keeper may: set terminal modes, wait for its child, pass signals and window sizes on, and nothing else (manifest-keeper.c). It reads
+ * nothing that a guest or a front end wrote.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,8 @@
 
 #include "devices/console/console.h"
 #include "policy/policy.h"
+
+POLICY_DECLARE(keeper);
 
 static bool get_size(struct console_size *size)
 {
@@ -39,31 +41,45 @@ static void send_size(int fd)
 		return;
 }
 
-/* All signals are taken here, one at a time, so nothing can happen in a handler. */
-static int wait_for(pid_t child, const sigset_t *set, int resize)
+/*
+ * All signals are taken here, one at a time, so nothing can happen in a handler. Until the child has become the user that the keeper is, it
+ * cannot be signalled: what it is owed is tried again.
+ */
+static int wait_for(pid_t child, const sigset_t *set)
 {
-	siginfo_t info;
-	int status;
+	const struct timespec soon = { .tv_nsec = 50000000 };
+	int status, owed = 0, sig;
 
 	for (;;) {
-		if (sigwaitinfo(set, &info) < 0)
-			continue;
-		if (info.si_signo == SIGWINCH)
-			send_size(resize);
-		else if (info.si_signo != SIGCHLD)
-			kill(child, info.si_signo);
-		else if (waitpid(child, &status, WNOHANG) == child)
+		sig = sigtimedwait(set, NULL, owed ? &soon : NULL);
+		if (sig == SIGWINCH)
+			send_size(POLICY_FD_RESIZE);
+		else if (sig == SIGCHLD && waitpid(child, &status, WNOHANG) == child)
 			return status;
+		else if (sig > 0 && sig != SIGCHLD)
+			owed = sig;
+		if (owed && (!kill(child, owed) || errno != EPERM))
+			owed = 0;
 	}
 }
 
-static void __attribute__((noreturn)) keeper(pid_t child, const sigset_t *set, int resize, const struct termios *saved)
-{
-	int status = wait_for(child, set, resize);
+/* The kernel's own form of the modes, which needs no knowledge of it: what is read is what is written. */
+static unsigned char modes[256];
 
-	/* In the background of its session it would be stopped here, with the terminal still raw. */
+static void __attribute__((noreturn)) keeper(pid_t child, const sigset_t *set, int resize)
+{
+	int status;
+
+	/* In the background of its session it would be stopped, with the terminal still raw. */
 	signal(SIGTTOU, SIG_IGN);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, saved);
+	if (policy_place_fd(STDIN_FILENO, STDIN_FILENO) < 0 || policy_place_fd(resize, POLICY_FD_RESIZE) < 0 ||
+	    policy_confine_parent(&policy_keeper)) {
+		kill(child, SIGKILL);
+		ioctl(STDIN_FILENO, TCSETSF, modes);
+		_exit(1);
+	}
+	status = wait_for(child, set);
+	ioctl(STDIN_FILENO, TCSETSF, modes);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
@@ -83,8 +99,9 @@ int terminal_keep(struct console *con)
 	pid_t child;
 	int resize[2];
 
-	if (tcgetattr(STDIN_FILENO, &saved))
+	if (tcgetattr(STDIN_FILENO, &saved) || ioctl(STDIN_FILENO, TCGETS, modes))
 		return -errno;
+	policy_share_user(0);
 	con->size_known = get_size(&con->size);
 	if (pipe2(resize, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
@@ -98,7 +115,7 @@ int terminal_keep(struct console *con)
 	child = fork();
 	if (child > 0) {
 		close(resize[0]);
-		keeper(child, &set, resize[1], &saved);
+		keeper(child, &set, resize[1]);
 	}
 	if (child < 0) {
 		int err = -errno;

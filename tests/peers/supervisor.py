@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Cases of the group hostile-peers about lguest-run itself (read by peers): what is said and where, restarts, orphans, inherited state, the
+descriptors of every process. What they use is peers' own.
+"""
+import fcntl
+import pty
+import resource
+import select
+import termios
+
+F_SETPIPE_SZ = 1031
+
+
+def descriptors(pid):
+    """{number: (what it is, access mode)} of a process."""
+    found = {}
+    for n in os.listdir("/proc/%d/fd" % pid):
+        try:
+            with open("/proc/%d/fdinfo/%s" % (pid, n)) as f:
+                flags = int(re.search(r"flags:\s*(\d+)", f.read())[1], 8)
+            found[int(n)] = (os.readlink("/proc/%d/fd/%s" % (pid, n)), "r w rw".split()[flags & 3], bool(flags & os.O_NONBLOCK))
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def status(pid, name):
+    with open("/proc/%d/status" % pid) as f:
+        return re.search(r"^%s:\s*(.*)$" % name, f.read(), re.M)[1]
+
+
+def started(g, pattern=r"\[guest\] alive", seconds=30):
+    """Until @pattern is in the file that the guest's output goes to."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if os.path.exists(g.log) and re.search(pattern, logged(g).decode(errors="replace")):
+            return g
+        time.sleep(0.05)
+    raise Failed("'%s' is not in the log" % pattern)
+
+
+def logged(g):
+    with open(g.log, "rb") as f:
+        return f.read()
+
+
+def with_log(*options, **more):
+    folder = tempfile.mkdtemp(prefix="peers-log-", dir=B)
+    g = guest(*options, "--log", folder + "/log", **more)
+    g.log = folder + "/log"
+    return g
+
+
+# --- what is said ---
+
+@case
+def forged():
+    """what a guest prints is a line of the guest's, whatever is in it: no control character comes through, no sentence of lguest-run's is forged"""
+    g = guest(script="forge")
+    line = g.wait("forged", 20).string
+    require(re.match(r"^[0-9T:.Z-]+ guest: \\x1b\]0;title by guest\\x07", line), "it came out as %r" % line)
+    g = guest(script="crash")
+    line = g.wait("boom", 20).string
+    require("\033" not in line and "\007" not in line, "the panic text came out as %r" % line)
+    require(not g.said(r"^lguest-run: forged|Z lguest-run: forged"), "a panic's second line looks like lguest-run's")
+
+
+@case
+def flooded():
+    """a guest that prints 100 MB fills the log with a few hundred KiB, and what was left out is counted"""
+    g = started(with_log(script="flood lines=400000"), r"\[guest\] flood", 20)
+    time.sleep(6)
+    g.run.terminate()
+    g.run.wait(10)
+    size = len(logged(g))
+    require(size < 600 << 10, "the log has %d bytes" % size)
+    require(b"were left out" in logged(g) or b"bytes were lost here" in logged(g), "what was left out is not counted")
+
+
+@case
+def stuck():
+    """a reader of stderr that stalls holds up neither the guest nor the recovery of a device"""
+    r, w = os.pipe()
+    fcntl.fcntl(w, F_SETPIPE_SZ, 65536)
+    g = guest("--block", "DISK", "--rng", output=w)
+    os.set_blocking(r, False)
+    seen = b""
+    until = time.monotonic() + 30
+    while b"alive" not in seen and time.monotonic() < until:
+        select.select([r], [], [], 0.2)
+        try:
+            seen += os.read(r, 65536)
+        except BlockingIOError:
+            pass
+    require(b"alive" in seen, "the guest does not come up: %r" % seen[-300:])
+    full = os.open("/proc/self/fd/%d" % w, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(full, b"z" * 512)
+    except BlockingIOError:
+        pass
+    dead = g.role("block0")
+    g.kill("block0")
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            if g.role("block0") != dead:
+                break
+        except Failed:
+            pass
+        time.sleep(0.05)
+    time.sleep(2)
+    for pid, _ in g.processes("core") + g.processes("block0"):
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/wchan" % (pid, task)) as f:
+                where = f.read()
+            require("pipe_write" not in where, "process %d of the guest waits in %s" % (pid, where))
+    seen = b""
+    until = time.monotonic() + 10
+    while b"block0 is back" not in seen and time.monotonic() < until:
+        select.select([r], [], [], 0.2)
+        try:
+            seen += os.read(r, 65536)
+        except BlockingIOError:
+            pass
+    os.close(full)
+    back = re.search(rb"block0 is back after (\d+) ms", seen)
+    require(back and int(back[1]) < 1000 * SLACK, "recovery: %r" % seen[-300:])
+    os.close(r)
+    os.close(w)
+
+
+# --- who holds what ---
+
+def check_process(g, pid, name, terminal):
+    """A sealed process: no terminal, no log, nothing but what its manifest lists."""
+    held = descriptors(pid)
+    for n, (what, mode, nonblock) in held.items():
+        where = "%s (process %d): descriptor %d is %s, %s" % (name, pid, n, what, mode)
+        console = name == "console0" and n in (4, 5)    # what it is for
+        require(console or not (terminal and what == terminal), where)
+        require(what not in (g.log, g.log + " (deleted)"), where)
+        if n == 2:
+            require(what.startswith("pipe:") and mode == "w" and nonblock, where)
+        if what.startswith("/") and not what.startswith(("/memfd:", "/dev/lguest", "/dev/null")):
+            require((name, n) in (("block0", 4), ("console0", 5), ("console0", 4)) or "memfd" in what, where)
+    require(status(pid, "Seccomp") == "2", "%s (process %d) has no filter" % (name, pid))
+    return held
+
+
+@case
+def who_holds_what():
+    """started at a terminal: no sealed process and no minder holds it or the log; each has a pipe for what it says, and that for writing alone"""
+    m, s = pty.openpty()
+    terminal = os.ttyname(s)
+    g = with_log("--block", "DISK", "--rng", console="stdio", popen=dict(stdin=s, stdout=s, stderr=s, start_new_session=True))
+    started(g)
+    seen = 0
+    for name in ("core", "block0", "rng0", "console0"):
+        for pid, parent in g.processes(name):
+            if name == "console0" and descriptors(pid).get(0, [""])[0] == terminal:    # the keeper, which restores the terminal, and holds nothing else
+                require(status(pid, "Seccomp") == "2" and sorted(descriptors(pid)) == [0, 8] and int(status(pid, "CapEff"), 16) == 0 and
+                        int(status(pid, "Uid").split()[0]) >= 0x70000000, "the keeper: %s" % descriptors(pid))
+                continue
+            check_process(g, pid, name, terminal)
+            seen += 1
+    require(seen == 8, "%d processes were looked at, not a role and a minder each of 4" % seen)
+    os.close(s)
+    os.close(m)
+
+
+# --- restarts and ends ---
+
+@case
+def exit137():
+    """a role that ends itself with the status of a SIGKILL is not taken for a killed one: it is given up after five deaths, and SIGUSR1 takes that back"""
+    g = guest("--block", "DISK", "--rng", place_with=(stand_in(), "lguest-rng"))
+    g.wait(r"\[guest\] alive", 60)
+    began = time.monotonic()
+    open(os.path.join(g.work, "later"), "w").close()
+    g.kill("rng0")
+    g.wait(r"rng0 died 5 times within 30 s: the guest goes on without it \(kill -USR1", 20)
+    deaths = len(g.said(r"rng0 (ended|was killed)"))
+    require(deaths <= 5, "%d deaths" % deaths)
+    require(not g.said(r"rng0 was killed by signal 9.*", began + 1), "the status of a SIGKILL is believed")
+    os.unlink(os.path.join(g.work, "later"))
+    at = time.monotonic()
+    g.run.send_signal(signal.SIGUSR1)
+    g.wait(r"rng0 is tried again", 5, at)
+    g.comes_back("rng0", 10, at)
+    g.lives()
+
+
+def stand_in():
+    """A program for lguest-rng's place: the real one, until the file "later" is beside it; then exit_group(137) after 2 ms."""
+    path = os.path.join(B, "tests/peers/exit137")
+    if not os.path.exists(path):
+        raise Failed("no " + path)
+    return path
+
+
+@case
+def lostloop():
+    """a hijacked core that says again and again that a device is lost: pauses grow, it is given up, and nothing spins"""
+    g = guest("--block", "DISK", "--rng", script="lostloop")
+    g.wait(r"block0 was killed by signal 9.*: starting it again in 800 ms", 30)
+    time.sleep(8)
+    n = len(g.said("block0 was killed"))
+    require(n <= 9, "%d restarts" % n)
+
+
+@case
+def orphans():
+    """lguest-run killed by SIGKILL as root, a hostile back end keeping the core busy: no process of the guest outlives it"""
+    g = guest("--block", "DISK", "--rng", foreign="flood")
+    g.wait(r"\[guest\] device 2", 60)
+    time.sleep(1.5)
+    ours = [pid for name in ("core", "block1", "block0", "rng0") for pid, _ in g.processes(name)]
+    require(len(ours) >= 6, "only %d processes" % len(ours))
+    os.kill(lguest_run(g), signal.SIGKILL)
+    time.sleep(2)
+    left = [pid for pid in ours if os.path.exists("/proc/%d" % pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    require(not left, "%d processes of the guest live on" % len(left))
+
+
+def lguest_run(g):
+    """unshare and sh have become it."""
+    return g.run.pid
+
+
+@case
+def own_users():
+    """started by root: each process runs as a user that no other one has, lguest-run is not dumpable"""
+    g = guest("--block", "DISK", "--rng").up()
+    users = {}
+    for name in ("core", "block0", "rng0"):
+        for pid, _ in g.processes(name):
+            uid = int(status(pid, "Uid").split()[0])
+            require(uid >= 0x70000000, "%s runs as %d" % (name, uid))
+            users.setdefault(uid, set()).add(name)
+    require(len(users) == 3, "users are shared: %s" % users)
+    # what belongs to a process that may not be looked into belongs to root
+    require(os.stat("/proc/%d/environ" % lguest_run(g)).st_uid == 0, "lguest-run")
+    killer = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "kill", "-9", str(g.role("core"))],
+                            stderr=subprocess.DEVNULL)
+    require(killer.returncode, "a process of the overflow user may signal the core")
+    g.lives()
+
+
+# --- what is inherited ---
+
+@case
+def sigchld_ignored():
+    """started with SIGCHLD ignored: a death is told as it was, and the guest's end too"""
+    g = guest("--block", "DISK", popen=dict(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))).up()
+    at = g.kill("block0")
+    g.wait(r"block0 was killed by signal 9 \(Killed\)", 5, at)
+    g.comes_back("block0", 5, at)
+    g = guest(script="crash", popen=dict(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)))
+    require(g.run.wait(20) == 110, "status %s" % g.run.returncode)
+
+
+@case
+def closed_stderr():
+    """started with descriptor 2 closed: the guest runs, and its log is written"""
+    g = with_log("--block", "DISK", script="crash", before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
+    require(g.run.wait(20) == 110, "status %s" % g.run.returncode)
+    require(b"the guest crashed: boom" in logged(g), "the log: %r" % logged(g)[-200:])
+
+
+def says(text, want, *options, limits=None, before=(), kernel=None):
+    """lguest-run ends with @want and one sentence."""
+    g = guest(*options, before=before, popen=dict(preexec_fn=limits) if limits else None)
+    try:
+        got = g.run.wait(15)
+    except subprocess.TimeoutExpired:
+        raise Failed("%s: it hangs" % (options,))
+    g.wait("end of output", 5)
+    require(got == want and g.said(text), "%s: status %s, %s" % (options, got, [line for _, line in g.lines]))
+
+
+@case
+def background_job():
+    """a background job of a terminal does not take it for its console"""
+    m, s = pty.openpty()
+    before = termios.tcgetattr(s)
+
+    def own_terminal():
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # What a shell does for "... &": a process group that is not the terminal's
+    job = """import os, sys
+pid = os.fork()
+if not pid:
+    os.setpgid(0, 0)
+    os.execv(sys.argv[1], sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"""
+    g = guest(console="stdio", before=(sys.executable, "-c", job),
+              popen=dict(stdin=s, stdout=s, preexec_fn=own_terminal))
+    g.wait(r"is a background job of the terminal", 15)
+    require(g.run.wait(10) == 105, "status %s" % g.run.returncode)
+    require(termios.tcgetattr(s) == before, "the terminal's settings are others")
+    os.close(s)
+    os.close(m)
+
+
+@case
+def limits():
+    """low limits of descriptors and of file sizes: raised where they may be, else one sentence that names ulimit"""
+    def cap(what, n):
+        def before():
+            resource.setrlimit(what, (n, n))
+        return before
+
+    def soft(what, n):
+        def before():
+            resource.setrlimit(what, (n, resource.getrlimit(what)[1]))
+        return before
+    user = ("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups")
+    says(r"too few open descriptors are allowed.*ulimit -n", 105, limits=cap(resource.RLIMIT_NOFILE, 128), before=user)
+    says(r"ulimit -f", 105, limits=cap(resource.RLIMIT_FSIZE, 65536), before=user)
+    g = guest("--rng", popen=dict(preexec_fn=soft(resource.RLIMIT_NOFILE, 128))).up()
+    g.end()
+    g = guest("--rng", popen=dict(preexec_fn=soft(resource.RLIMIT_FSIZE, 65536))).up()
+
+
+@case
+def fifos():
+    """a FIFO as --log, --pidfile, --console or --config holds nothing up"""
+    folder = tempfile.mkdtemp(prefix="peers-fifo-", dir=B)
+    fifo = os.path.join(folder, "fifo")
+    os.mkfifo(fifo)
+    says(r"nobody reads", 101, "--log", fifo, "--check")
+    says(r"the pidfile .* is not a file", 101, "--pidfile", fifo, "--check")
+    says(r"the configuration .* is not a file", 101, "--config", fifo, "--check")
+    g = guest("--check", console=fifo)
+    require(g.run.wait(15) == 101, "--console: status %s" % g.run.returncode)
+    shutil.rmtree(folder)
