@@ -1,15 +1,19 @@
 # The test host: `make host` builds and caches it, `make host-shell` opens a shell in it, group `host` tests it.
 HELLO := $(addprefix build/host/,6.1/hello.ko 6.12/hello.ko)
 
-# A module of the self-tests, once for each kernel: copied, because the kernel's build writes beside the source.
-build/host/%/hello.ko: tests/host/hello/hello.c tests/host/hello/Kbuild
+# The modules of the self-tests, once for each kernel: copied, because the kernel's build writes beside the source.
+build/host/%/hello.ko: $(addprefix tests/host/hello/,hello.c spin.c toggle.c Kbuild)
 	@mkdir -p $(@D)
 	cp $^ $(@D)
 	$(MAKE) -s -C $$(tests/host/headers.sh $*) M=$(CURDIR)/$(@D) modules
 
+build/host/pairs: tests/host/hello/pairs.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARN) -static -o $@ $<
+
 CHECKS += host
 .PHONY: $(R)/host.tap
-$(R)/host.tap: $(HELLO)
+$(R)/host.tap: $(HELLO) build/host/pairs
 	@mkdir -p $(@D)
 	tests/host/selftest $^ > $@
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# headers.sh [6.1|6.12]: print the KDIR to build a module for that test host's kernel with:
+# headers.sh [6.1|6.12|debug]: print the KDIR to build a module for that test host's kernel with:
 #
 #	make -C "$(tests/host/headers.sh 6.1)" M=$PWD modules
 #
@@ -10,5 +10,8 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 deps kmod
-dir=$("$HOSTDIR/mkhost.sh" "${1:-6.1}")
+case ${1-} in
+debug) dir=$("$HOSTDIR/../debug/mkdebug.sh") ;;
+*) dir=$("$HOSTDIR/mkhost.sh" "${1:-6.1}") ;;
+esac
 echo "$dir/root/usr/src/linux-headers-$(cat "$dir/release")"
