@@ -148,6 +148,8 @@ static int net_open(struct backend *be)
 		err = make_buffers(net);
 	if (err)
 		return err;
+	if (!net->mtu)
+		features &= ~BIT(VIRTIO_NET_F_MTU);
 	if (net->pairs == 1)
 		features &= ~(BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ));
 	backend_limit(be, features, (uint16_t)(net->pairs == 1 ? 2 : 2 * net->pairs + 1));
@@ -175,7 +177,7 @@ static void net_features_acked(struct backend *be, uint64_t features)
 static void net_get_config(struct backend *be, uint8_t *cfg)
 {
 	struct net *net = backend_dev(be);
-	struct net_config c = { .status = net->gone ? 0 : STATUS_LINK_UP, .max_pairs = (uint16_t)net->pairs };
+	struct net_config c = { .status = net->gone ? 0 : STATUS_LINK_UP, .max_pairs = (uint16_t)net->pairs, .mtu = net->mtu };
 
 	memcpy(c.mac, net->mac, sizeof(c.mac));
 	memcpy(cfg, &c, sizeof(c));
@@ -241,7 +243,7 @@ static const struct backend_ops net_ops = {
 	.options = options,
 	.role = &policy_net,
 	.features = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MAC) |
-		    BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |
+		    BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |
 		    BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
 		    BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_CTRL_VQ) |
 		    BIT(VIRTIO_NET_F_MQ),

@@ -23,7 +23,7 @@
 
 /* virtio 1.2, 5.1.3 */
 enum {
-	VIRTIO_NET_F_CSUM = 0, VIRTIO_NET_F_GUEST_CSUM = 1, VIRTIO_NET_F_MAC = 5, VIRTIO_NET_F_GUEST_TSO4 = 7,
+	VIRTIO_NET_F_CSUM = 0, VIRTIO_NET_F_GUEST_CSUM = 1, VIRTIO_NET_F_MTU = 3, VIRTIO_NET_F_MAC = 5, VIRTIO_NET_F_GUEST_TSO4 = 7,
 	VIRTIO_NET_F_GUEST_TSO6 = 8, VIRTIO_NET_F_GUEST_ECN = 9, VIRTIO_NET_F_HOST_TSO4 = 11,
 	VIRTIO_NET_F_HOST_TSO6 = 12, VIRTIO_NET_F_HOST_ECN = 13, VIRTIO_NET_F_MRG_RXBUF = 15,
 	VIRTIO_NET_F_STATUS = 16, VIRTIO_NET_F_CTRL_VQ = 17, VIRTIO_NET_F_MQ = 22, VIRTIO_F_VERSION_1 = 32,
@@ -90,6 +90,7 @@ struct net_pair {
  * struct net - the device
  * @hdr_len: bytes of the header as the driver knows it
  * @pairs_set: pairs that the driver uses (VQ_PAIRS_SET); 0 = not known, because the front end keeps the control queue
+ * @mtu: the tap's, when we started; 0 = not known
  * @gone: somebody removed the tap: nothing is read any more, and the guest's link is down
  */
 struct net {
@@ -100,6 +101,7 @@ struct net {
 	unsigned int pairs, pairs_set;
 	uint8_t mac[6];
 	bool mac_given, lock_mac, allow_unowned, gone;
+	uint16_t mtu;
 	uint64_t features;
 	uint32_t hdr_len;
 	struct net_pair pair[NET_PAIRS];

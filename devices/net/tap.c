@@ -10,11 +10,16 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "devices/net/net.h"
 #include "policy/policy.h"
 #include "devices/net/tap_owner.h"
+
+#define TAP_WAIT_MS 3000
+#define MTU_MIN 68	/* of IPv4, and the least that VIRTIO_NET_F_MTU may say (virtio 1.2, 5.1.4.1) */
 
 static int check_owner(struct net *net, const struct ifreq *ifr)
 {
@@ -25,28 +30,65 @@ static int check_owner(struct net *net, const struct ifreq *ifr)
 	return -EPERM;
 }
 
+/* The kernel says EINVAL to whatever is not what was asked for. */
+static void attach_failed(struct net *net, const char *name, int err)
+{
+	enum tap_kind kind = if_nametoindex(name) ? tap_kind(name) : TAP_NONE;
+
+	if (err == EBUSY)
+		backend_fail(net->be, "cannot attach to tap '%s': it is in use by another program; end that one, or make another tap", name);
+	else if (err == EPERM && kind != TAP_NONE)
+		backend_fail(net->be, "cannot attach to tap '%s': it belongs to another user", name);
+	else if (err == EINVAL && kind == TAP_TUN)
+		backend_fail(net->be, "'%s' is a tun interface, which has no Ethernet frames; make a tap with another name", name);
+	else if (err == EINVAL && kind == TAP_MANY_QUEUES)
+		backend_fail(net->be, "'%s' is a multi_queue tap: give --queue-pairs=2 or more, or make one without multi_queue", name);
+	else if (err == EINVAL && kind == TAP_ONE_QUEUE)
+		backend_fail(net->be, "tap '%s' has one queue: leave out --queue-pairs, or make it with multi_queue", name);
+	else if (err == EINVAL && if_nametoindex(name))
+		backend_fail(net->be, "'%s' is no tap; make one with another name", name);
+	else
+		backend_fail(net->be, "cannot attach to tap '%s': %s; make it with 'ip tuntap add dev %s mode tap user NAME%s'", name,
+			     strerror(err), name, net->pairs > 1 ? " multi_queue" : "");
+}
+
+/* The last operations of a program that has just ended keep its tap for some 100 ms: a busy one is worth a short wait. */
+static int set_interface(int fd, struct ifreq *ifr)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	for (int ms = 0; ioctl(fd, TUNSETIFF, ifr); ms += 10) {
+		if (errno != EBUSY || ms >= TAP_WAIT_MS)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int attach(struct net *net, const char *name)
 {
 	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR) };
-	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int fd, err;
 
 	if (net->pairs > 1)
 		ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_MULTI_QUEUE);
-	if (fd < 0) {
-		backend_fail(net->be, "cannot open /dev/net/tun: %s; is the tun module loaded?", strerror(errno));
-		return -errno;
-	}
 	if (strlen(name) >= sizeof(ifr.ifr_name)) {
 		backend_fail(net->be, "tap name '%s' is longer than 15 characters", name);
-		return -EINVAL;
+		return -ENAMETOOLONG;
+	}
+	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+		backend_fail(net->be, "cannot open /dev/net/tun: %s; is the tun module loaded?", strerror(-err));
+		return err;
 	}
 	memcpy(ifr.ifr_name, name, strlen(name));
-	if (!ioctl(fd, TUNSETIFF, &ifr))
+	err = set_interface(fd, &ifr);
+	if (!err)
 		return fd;
-	backend_fail(net->be, "cannot attach to tap '%s': %s; make it with 'ip tuntap add dev %s mode tap user NAME%s'", name,
-		     strerror(errno), name, net->pairs > 1 ? " multi_queue" : "");
+	attach_failed(net, name, -err);
 	close(fd);
-	return -errno;
+	return err;
 }
 
 static int check_fd(struct net *net, int fd, struct ifreq *ifr)
@@ -86,12 +128,31 @@ static int open_queue(struct net *net, unsigned int i)
 	return net->pair[i].fixed < 0 ? net->pair[i].fixed : 0;
 }
 
+/*
+ * The tap's MTU, for the guest. It is asked for by name, and a tap that was inherited may be of another network namespace: only an interface
+ * with the same address is the same.
+ */
+static void read_mtu(struct net *net)
+{
+	struct ifreq ifr = { 0 }, mine = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && !ioctl(net->pair[0].tap, TUNGETIFF, &ifr) && !ioctl(net->pair[0].tap, SIOCGIFHWADDR, &mine) &&
+	    !ioctl(fd, SIOCGIFHWADDR, &ifr) && !memcmp(&ifr.ifr_hwaddr, &mine.ifr_hwaddr, sizeof(ifr.ifr_hwaddr)) &&
+	    !ioctl(fd, SIOCGIFMTU, &ifr) && ifr.ifr_mtu >= MTU_MIN && ifr.ifr_mtu <= UINT16_MAX)
+		net->mtu = (uint16_t)ifr.ifr_mtu;
+	if (fd >= 0)
+		close(fd);
+}
+
 int tap_open(struct net *net)
 {
 	int err = 0;
 
 	for (unsigned int i = 0; i < net->pairs && !err; i++)
 		err = open_queue(net, i);
+	if (!err)
+		read_mtu(net);
 	return err;
 }
 

@@ -18,4 +18,14 @@ struct ifreq;
  */
 bool tap_is_unowned(const struct ifreq *ifr);
 
+enum tap_kind {
+	TAP_NONE,		/* no tun or tap interface, or the kernel does not tell */
+	TAP_TUN,
+	TAP_ONE_QUEUE,
+	TAP_MANY_QUEUES,
+};
+
+/** tap_kind() - what an interface is, for the sentence that says why it could not be attached to. */
+enum tap_kind tap_kind(const char *name);
+
 #endif

@@ -74,6 +74,8 @@ static uint32_t copy_start(const struct net *net, const struct vq_chain *c, stru
 	struct net_hdr hdr = { 0 };
 
 	vq_copy_out(c, 0, &hdr, net->hdr_len);
+	/* Others are for frames that a device hands out (1.2, 5.1.6), or of versions to come. */
+	hdr.flags &= HDR_F_NEEDS_CSUM;
 	hdr.num_buffers = 0;
 	vq_copy_out(c, net->hdr_len, tx->start + NET_HDR, n);
 	if (!header_ok(net, &hdr) || !source_ok(net, tx->start + NET_HDR))

@@ -65,6 +65,41 @@ Test(net, N1_short_frames)
 	cr_assert(sent(NET_HDR + 1514));
 }
 
+/* Flags that mean something only on the way in, or that nobody knows yet, do not reach the host's kernel (audit 23). */
+Test(net, unknown_header_flags)
+{
+	const uint8_t *start;
+	int op;
+
+	open_net(ALL, NULL);
+	for (unsigned int flags = 0; flags < 256; flags++) {
+		fake.mem[FAKE_DATA] = (uint8_t)flags;
+		fake_desc(1, 0, FAKE_DATA, 100, 0, 0);
+		fake_offer(1, 0);
+		fake_kick(1, 10);
+		op = fake_find(IORING_OP_WRITE);
+		cr_assert_geq(op, 0, "flags %#x", flags);
+		start = (const uint8_t *)(uintptr_t)fake.pending[op].sqe.addr;
+		cr_assert_eq(start[0], flags & 1, "flags %#x", flags);
+		fake_complete((unsigned int)op, 100);
+		fake_kick(1, 10);
+	}
+}
+
+Test(net, mtu_of_the_tap)
+{
+	uint8_t cfg[12] = { 0 };
+
+	open_net(ALL, NULL);
+	cr_assert_eq(fake.limit_features >> VIRTIO_NET_F_MTU & 1, 0, "not known, not offered");
+	net->mtu = 9000;
+	cr_assert_eq(fake.ops->open(NULL), 0);
+	cr_assert_eq(fake.limit_features >> VIRTIO_NET_F_MTU & 1, 1);
+	fake.ops->get_config(NULL, cfg);
+	cr_assert_eq(cfg[10] | cfg[11] << 8, 9000);
+	net->mtu = 0;
+}
+
 Test(net, N2_frames_beyond_64k)
 {
 	open_net(ALL, NULL);
