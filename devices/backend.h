@@ -108,6 +108,7 @@ struct backend_watch {
  * @option: one option from the command line; @arg as getopt gives it. Return 0 or -EINVAL after backend_fail().
  * @open: open resources and put them at their numbers (policy_place_fd()); may lower what the device offers with
  *	backend_limit(). Return 0, a negative errno or BACKEND_USAGE after backend_fail(). Runs before the sandbox.
+ * @narrow: after open(): the manifest that has just the rights for what was opened; backend_will_ring() tells the engine. Optional.
  * @start: in the sandbox, ring ready, before the first message: set up watches and buffers. Optional.
  * @features_acked: the driver's choice (SET_FEATURES), before queues start. Optional.
  * @get_config: fill the whole config space (@config_size bytes, zeroed before).
@@ -138,6 +139,7 @@ struct backend_ops {
 
 	int (*option)(struct backend *be, int opt, const char *arg);
 	int (*open)(struct backend *be);
+	const struct policy_role *(*narrow)(struct backend *be);
 	int (*start)(struct backend *be);
 	void (*features_acked)(struct backend *be, uint64_t features);
 	void (*get_config)(struct backend *be, uint8_t *cfg);
@@ -252,6 +254,9 @@ void backend_file_limit(struct backend *be, uint64_t bytes);
  * Return: the index for sqe->fd, -ENOSPC when the table is full.
  */
 int backend_fixed_file(struct backend *be, int fd);
+
+/** backend_will_ring() - after open(): will the loop be on io_uring? */
+bool backend_will_ring(const struct backend *be);
 
 /** backend_has_ring() - is the loop on io_uring? When not, backend_sqe() answers NULL. */
 bool backend_has_ring(const struct backend *be);

@@ -303,6 +303,11 @@ static const struct policy_role *choose_engine(struct backend *be, const struct 
 	return be->ops->role_poll;
 }
 
+bool backend_will_ring(const struct backend *be)
+{
+	return be->engine == &backend_engine_ring;
+}
+
 static int make_ring(struct backend *be, const struct policy_role *role)
 {
 	int err = backend_ring_open(be);
@@ -460,6 +465,8 @@ int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev
 	r = ops->open(&be);
 	if (r)
 		return r == BACKEND_USAGE ? EXIT_USAGE : EXIT_RESOURCE;
+	if (ops->narrow)
+		role = ops->narrow(&be);
 	if (make_inflight(&be) || find_socket(&be, &cmd))
 		return EXIT_RESOURCE;
 	if (cmd.drain >= 0 && (policy_place_fd(cmd.drain, POLICY_FD_DRAIN) < 0 ||

@@ -102,6 +102,7 @@ struct blk {
 	int given_fd;
 	bool want_read_only;
 	bool want_direct;
+	bool no_discard;
 	uint16_t queues;
 	char serial[BLK_ID_LEN];
 	bool flush_acked;

@@ -159,7 +159,7 @@ static int check_kind(struct blk *blk)
 	image->range_align = image->regular ? 1 : sector;
 	read_alignment(image, sector);
 	/* A hole punched behind the end changes nothing and tells whether holes can be made at all. */
-	image->can_discard = !image->read_only &&
+	image->can_discard = !image->read_only && !blk->no_discard &&
 			     (!image->regular || !fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 							    st.st_size + 4096, 4096));
 	return set_block_size(blk);

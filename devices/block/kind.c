@@ -24,6 +24,7 @@ static const char *sector_wrong(const char *value)
 static const struct kind_key keys[] = {
 	{ .name = "ro", .bare = true },
 	{ .name = "direct", .bare = true },
+	{ .name = "nodiscard", .bare = true },
 	{ .name = "serial", .wrong = serial_wrong },
 	{ .name = "sector", .wrong = sector_wrong },
 	{ 0 }
@@ -38,9 +39,10 @@ DEVICE_KIND(block,
 	.object = "IMAGE",
 	.prefix = "ro",
 	.keys = keys,
-	.grammar = "[ro:]IMAGE[,ro][,direct][,serial=TEXT][,sector=BYTES]",
+	.grammar = "[ro:]IMAGE[,ro][,direct][,nodiscard][,serial=TEXT][,sector=BYTES]",
 	.help = "a disk: an image file or a block device;\n"
 		"                       ro = read-only, direct = past the host's page cache;\n"
+		"                       nodiscard = its blocks are never given back to the host;\n"
 		"                       sector = 4096 for an image that was made on a disk with such sectors",
 	/*
 	 * The least: a driver asks for 1280 KiB at once, in segments each of which may need the better half of a set of slots; a request

@@ -129,6 +129,8 @@ static void block_args(struct role *r, struct child *c)
 		child_arg(c, "--read-only");
 	if (role_key(r, "direct"))
 		child_arg(c, "--direct");
+	if (role_key(r, "nodiscard"))
+		child_arg(c, "--no-discard");
 	if (role_key(r, "serial"))
 		child_option(c, "--serial=%s", role_key(r, "serial"));
 	if (role_key(r, "sector"))

@@ -12,6 +12,9 @@
 #include "devices/block/block.h"
 #include "policy/policy.h"
 
+POLICY_DECLARE(block_ro);
+POLICY_DECLARE(block_ro_sync);
+POLICY_DECLARE(block_keep);
 POLICY_DECLARE(block);
 POLICY_DECLARE(block_sync);
 
@@ -23,6 +26,7 @@ enum {
 	OPT_SERIAL,
 	OPT_QUEUES,
 	OPT_BLOCK_SIZE,
+	OPT_NO_DISCARD,
 };
 
 static const struct option options[] = {
@@ -30,6 +34,7 @@ static const struct option options[] = {
 	{ "blk-fd", required_argument, NULL, OPT_BLK_FD },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "direct", no_argument, NULL, OPT_DIRECT },
+	{ "no-discard", no_argument, NULL, OPT_NO_DISCARD },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "num-queues", required_argument, NULL, OPT_QUEUES },
 	{ "block-size", required_argument, NULL, OPT_BLOCK_SIZE },
@@ -55,6 +60,9 @@ static int block_option(struct backend *be, int opt, const char *arg)
 		return 0;
 	case OPT_DIRECT:
 		blk->want_direct = true;
+		return 0;
+	case OPT_NO_DISCARD:
+		blk->no_discard = true;
 		return 0;
 	case OPT_SERIAL:
 		if (strlen(arg) > BLK_ID_LEN) {
@@ -204,6 +212,18 @@ static void block_reset(struct backend *be)
 	blk->waits_alone = 0;
 }
 
+/* No more rights than the image that was opened needs. */
+static const struct policy_role *block_narrow(struct backend *be)
+{
+	const struct blk *blk = backend_dev(be);
+
+	if (blk->image.read_only)
+		return backend_will_ring(be) ? &policy_block_ro : &policy_block_ro_sync;
+	if (!blk->image.can_discard && backend_will_ring(be))
+		return &policy_block_keep;
+	return backend_will_ring(be) ? &policy_block : &policy_block_sync;
+}
+
 static const struct backend_ops block_ops = {
 	.name = "lguest-block",
 	.type = "block",
@@ -213,6 +233,7 @@ static const struct backend_ops block_ops = {
 		"  --blk-file=PATH   raw image: a file or a block device\n"
 		"  --blk-fd=N        the same, inherited open as descriptor N\n"
 		"  --read-only       open it for reading and refuse writes\n"
+		"  --no-discard      do not offer discard and write-zeroes\n"
 		"  --direct          bypass the host's page cache (O_DIRECT)\n"
 		"  --serial=TEXT     what GET_ID answers, at most 20 characters\n"
 		"  --num-queues=N    request queues, 1 to 16 (default 1)\n"
@@ -230,6 +251,7 @@ static const struct backend_ops block_ops = {
 	.first_part = 4,
 	.option = block_option,
 	.open = block_open,
+	.narrow = block_narrow,
 	.features_acked = block_features_acked,
 	.get_config = block_get_config,
 	.set_config = block_set_config,

@@ -333,6 +333,8 @@ static uint8_t take(struct blk *blk, struct blk_req *r, const struct vq_chain *c
 	case VIRTIO_BLK_T_OUT:
 		return take_rw(blk, r, c, h.sector);
 	case VIRTIO_BLK_T_FLUSH:
+		if (blk->image.read_only)
+			return VIRTIO_BLK_S_OK;	/* nothing was written; its manifest has no such call */
 		r->left = r->part = 0;
 		return TAKEN;
 	case VIRTIO_BLK_T_DISCARD:

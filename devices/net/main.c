@@ -253,6 +253,7 @@ static const struct backend_ops net_ops = {
 	.config_size = sizeof(struct net_config),
 	.option = net_option,
 	.open = net_open,
+	.order = tap_order,
 	.start = net_start,
 	.features_acked = net_features_acked,
 	.get_config = net_get_config,

@@ -3,10 +3,9 @@
  * manifest.c: the manifest of lguest-net.
  *
  * It may move frames between its window and its tap queues, all through one ring whose opcodes are fixed, and map
- * the windows that its peer sends. It may set the offloads of its tap. It may not configure it otherwise, make
+ * the windows that its peer sends. It may order offloads of its tap from its minder, with one byte. It may not configure it, make
  * sockets, open, create, execute or signal.
  */
-#include <linux/if_tun.h>
 #include <linux/io_uring.h>
 
 #include "policy/rows.h"
@@ -14,8 +13,6 @@
 static const struct policy_call calls[] = {
 	ROLE_CALLS_RING,
 	ROLE_CALLS_ALWAYS,
-	CALL(ioctl, POLICY_BOTH, "the offloads that a driver acked, anew at each of its resets", ARG_IS(0, POLICY_FD_TAP),
-	     ARG_IS(1, TUNSETOFFLOAD)),
 	ROLE_CALLS_SETUP,
 	{ 0 }
 };
@@ -23,6 +20,7 @@ static const struct policy_call calls[] = {
 static const struct policy_desc descs[] = {
 	ROLE_DESCS_CONTROL,
 	ROLE_DESC_RING,
+	{ POLICY_FD_ORDER, 1, POLICY_BOTH, "orders to its minder: offloads of the tap", "pipe:" },
 	{ POLICY_FD_TAP, POLICY_CLASS, POLICY_BOTH, "tap queues", "/dev/net/tun" },
 	{ 0 }
 };

@@ -112,8 +112,11 @@ struct net {
 /** tap_open() - attach all queues to the tap and place them. Return: 0, or -errno after backend_fail(). */
 int tap_open(struct net *net);
 
-/** tap_offloads() - what the tap may hand to the guest: the acked GUEST_* features. Works when sealed. */
+/** tap_offloads() - what the tap may hand to the guest: the acked GUEST_* features. Works when sealed, and takes a while. */
 void tap_offloads(const struct net *net);
+
+/** tap_order() - in the minder: set the offloads that a role ordered. */
+void tap_order(uint8_t flags);
 
 /* tx.c */
 

@@ -96,13 +96,34 @@ static void scatter(struct vq *q, struct spread *s, const struct net *net, const
 	}
 }
 
+#define HDR_F_NEEDS_CSUM 1u
+#define HDR_GSO_TCPV4 1u
+#define HDR_GSO_TCPV6 4u
+#define HDR_GSO_ECN 0x80u
+
+/* The tap's offloads follow the driver's choice a little later: a frame that the driver did not ask for (5.1.6.4) is not for it. */
+static bool unasked(const struct net *net, const uint8_t *frame)
+{
+	struct net_hdr h;
+	unsigned int gso;
+
+	memcpy(&h, frame, sizeof(h));
+	gso = h.gso_type & ~HDR_GSO_ECN;
+	if (h.flags & HDR_F_NEEDS_CSUM && !(net->features >> VIRTIO_NET_F_GUEST_CSUM & 1))
+		return true;
+	if (!gso)
+		return false;
+	return !(gso == HDR_GSO_TCPV4 && net->features >> VIRTIO_NET_F_GUEST_TSO4 & 1) &&
+	       !(gso == HDR_GSO_TCPV6 && net->features >> VIRTIO_NET_F_GUEST_TSO6 & 1);
+}
+
 static enum verdict give(struct vq *q, struct net *net, const uint8_t *frame, uint32_t len)
 {
 	static struct spread s;
 	bool mergeable = net->features >> VIRTIO_NET_F_MRG_RXBUF & 1;
 	enum verdict v;
 
-	if (len < NET_HDR + NET_ETH)
+	if (len < NET_HDR + NET_ETH || unasked(net, frame))
 		return DROPPED;
 	v = gather(q, &s, len - NET_HDR + net->hdr_len, net->hdr_len, mergeable);
 	if (v == GIVEN)

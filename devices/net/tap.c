@@ -2,12 +2,15 @@
 /*D:260
  * tap.c: attaching to a tap device.
  *
- * It may: open /dev/net/tun and ask the kernel about one interface, before the sandbox; set the offloads of the tap
- * afterwards (the one ioctl of the sealed filter). It may not: create addresses, routes or anything persistent.
+ * It may: open /dev/net/tun and ask the kernel about one interface, before the sandbox. It may not: create addresses, routes or anything
+ * persistent, nor set the offloads of the tap once sealed: each change is told to every listener of the host's network, under a lock of the
+ * whole host. It orders them from its minder, which does so when they change, and at most once a second for long; what the tap
+ * hands out meanwhile that the driver did not ask for is dropped (rx.c).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <liburing.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -156,6 +159,45 @@ int tap_open(struct net *net)
 	return err;
 }
 
+/* The order is on its way: at most one, and the newest choice after it. */
+static struct order {
+	struct backend_op op;
+	struct backend *be;
+	uint8_t wanted, sent;
+	bool given;
+} order;
+
+static void give_order(struct backend *be);
+
+static void order_given(struct backend_op *op, int32_t res)
+{
+	(void)op;
+	(void)res;
+	if (order.wanted != order.sent)
+		give_order(order.be);
+}
+
+static void give_order(struct backend *be)
+{
+	struct io_uring_sqe *sqe;
+
+	if (order.op.pending)
+		return;
+	order.op.done = order_given;
+	order.be = be;
+	order.sent = order.wanted;
+	order.given = true;
+	sqe = backend_sqe(be, &order.op);
+	if (sqe)
+		io_uring_prep_write(sqe, POLICY_FD_ORDER, &order.sent, sizeof(order.sent), 0);
+}
+
+/* In the minder. The kernel refuses what it does not know. */
+void tap_order(uint8_t flags)
+{
+	ioctl(POLICY_FD_TAP, TUNSETOFFLOAD, (unsigned long)flags);
+}
+
 void tap_offloads(const struct net *net)
 {
 	static const struct {
@@ -166,13 +208,15 @@ void tap_offloads(const struct net *net)
 		{ VIRTIO_NET_F_GUEST_TSO6, TUN_F_TSO6 },
 		{ VIRTIO_NET_F_GUEST_ECN, TUN_F_TSO_ECN },
 	};
-	unsigned long flags = 0;
+	uint8_t flags = 0;
 
 	for (unsigned int i = 0; i < sizeof(map) / sizeof(map[0]); i++)
 		if (net->features >> map[i].feature & 1)
-			flags |= map[i].flag;
+			flags |= (uint8_t)map[i].flag;
 	/* TSO without CSUM is refused by the kernel and makes no sense: then nothing is offloaded. */
 	if (!(flags & TUN_F_CSUM))
 		flags = 0;
-	ioctl(POLICY_FD_TAP, TUNSETOFFLOAD, flags);
+	order.wanted = flags;
+	if (!order.given || order.wanted != order.sent)
+		give_order(net->be);
 }

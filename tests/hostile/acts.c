@@ -8,9 +8,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/io_uring.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -311,6 +313,42 @@ static long grow_image(struct place *p, long arg)
 	return place_ring_op(p, &sqe);
 }
 
+/* Blocks behind the end of the file: no limit of file size counts them. */
+static long take_space(struct place *p, long arg)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_FALLOCATE, .fd = POLICY_FD_RESOURCE, .len = FALLOC_FL_KEEP_SIZE, .off = 65536,
+				    .addr = 1 << 20 };
+
+	(void)arg;
+	return place_ring_op(p, &sqe);
+}
+
+static long ring_sync_image(struct place *p, long arg)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_FSYNC, .fd = POLICY_FD_RESOURCE };
+
+	(void)arg;
+	return place_ring_op(p, &sqe);
+}
+
+/* What the operator types: descriptor 2 is his terminal, made by check_acts(). */
+static long ring_read_terminal(struct place *p, long arg)
+{
+	char c[8];
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_READ, .fd = POLICY_FD_LOG, .addr = (uintptr_t)c, .len = sizeof(c), .off = ~0ull };
+
+	(void)arg;
+	return place_ring_op(p, &sqe);
+}
+
+static long read_terminal(struct place *p, long arg)
+{
+	char c[8];
+
+	(void)p, (void)arg;
+	return answer(syscall(SYS_read, POLICY_FD_LOG, c, sizeof(c)));
+}
+
 enum { DIES, FAILS, WORKS, SKIP };
 
 /*
@@ -362,6 +400,11 @@ static const struct act {
 	{ "write a read-only image through the ring", ring_write_image, FAILS, FAILS, true, "block" },
 	{ "map a read-only image", map_image, FAILS, FAILS, true, "block block-sync" },
 	{ "write a read-only image", write_image, FAILS, FAILS, true, "block-sync" },
+	{ "take space behind the image's end", take_space, FAILS, SKIP, false, "block-ro block-keep" },
+	{ "sync an image that is only read", ring_sync_image, FAILS, SKIP, false, "block-ro" },
+	{ "read the operator's terminal through the ring", ring_read_terminal, FAILS, FAILS, false, HOSTILE_RING_ROLES },
+	{ "read the operator's terminal", read_terminal, FAILS, FAILS, false, "block-sync block-ro-sync" },
+	{ "read the operator's terminal", read_terminal, DIES, FAILS, false, "core" },
 	{ "write behind the image's end", grow_image, FAILS, SKIP, false, "block" },
 };
 
@@ -404,12 +447,33 @@ static void run_act(const struct policy_role *role, const struct act *a, enum pl
 	hostile_check(good(expected, &r), "%s: %s (%s): %s", role->policy->role, a->name, words, hostile_outcome(&r));
 }
 
+/* The operator's terminal as descriptor 2, where as many lines as anybody reads have been typed. Its other end stays open. */
+static bool lend_terminal(void)
+{
+	static const char line[] = "secret\n";
+	int low = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), master = fcntl(low, F_DUPFD_CLOEXEC, POLICY_FD_MAX), slave;
+	char name[64];
+
+	if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof(name)))
+		return false;
+	close(low);
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0 || dup2(slave, POLICY_FD_LOG) < 0)
+		return false;
+	close(slave);
+	for (int i = 0; i < 8; i++)
+		if (write(master, line, sizeof(line) - 1) < 0)
+			return false;
+	return true;
+}
+
 void check_acts(const struct policy_role *role)
 {
 	int host = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	hostile_check(host >= 0 && !bind(host, (const struct sockaddr *)&abstract,
 					 offsetof(struct sockaddr_un, sun_path) + 15), "abstract socket of the host");
+	hostile_check(lend_terminal(), "a terminal");
 	/* away from the fixed numbers */
 	hostile_check(fcntl(host, F_DUPFD_CLOEXEC, POLICY_FD_MAX) >= POLICY_FD_MAX, "room for a descriptor");
 	close(host);

@@ -114,7 +114,7 @@ for role; do
 		[ "$op" != READ ] || other=WRITE
 		drop_text "$role" "ring opcode $op" "s/\{ IORING_OP_$op, [^}]*\}/{ IORING_OP_$other, \"$other\", \"\" }/"
 	done
-	for fd in LOG CONTROL DRAIN RING INFLIGHT RESOURCE RESOURCE_OUT RESIZE LISTEN TAP; do
+	for fd in LOG CONTROL DRAIN RING ORDER INFLIGHT RESOURCE RESOURCE_OUT RESIZE LISTEN TAP; do
 		grep -q "POLICY_FD_$fd, " "$(manifest_of "$role").c" policy/rows.h || continue
 		[ "$fd" = RING ] && [ "$role" = block-sync ] && continue
 		other=LOG

@@ -376,7 +376,7 @@ Test(policy_audit, net)
 {
 	static const struct want_fd want[] = {
 		{ 2, "pipe:" }, { 3, "socket:" }, { 6, "pipe:" }, { 7, "anon_inode:[io_uring]" },
-		{ 11, "/memfd:lguest-inflight" }, { 16, "/dev/net/tun" }, { 0 },
+		{ 11, "/memfd:lguest-inflight" }, { 13, "pipe:" }, { 16, "/dev/net/tun" }, { 0 },
 	};
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, .ifr_name = "lgaudit0" };
 	char opt[32];
