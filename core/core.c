@@ -282,15 +282,16 @@ static void start_thread(void *(*body)(void *arg), void *arg, size_t stack)
 /* --- the main thread: recovery --- */
 
 /*
- * A dead connection is said once; what comes back goes through device_connect(). It is hung up on at once: a process that is dying may have
- * sent what it should not outlive, such as its own drain pipe.
+ * A dead connection is said once; what comes back goes through device_connect(). One that broke a rule is hung up on, and ends by itself; one that
+ * hangs is ended by lguest-run, which must see it killed and not leaving.
  */
 static void report_lost(struct device *d)
 {
 	if (!d->fe.dead || d->fe.joining || d->down)
 		return;
 	d->down = say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
-	vu_fe_hang_up(&d->fe);
+	if (!d->late)
+		vu_fe_hang_up(&d->fe);
 }
 
 static int received_fd(struct msghdr *m)

@@ -574,12 +574,22 @@ static void take_answers(struct device *d)
 		set_config(d, d->fe.config, d->fe.config_size, false);
 }
 
+/* Its sockets are closed at once: it may have sent what must not outlive it, such as its own drain pipe. */
+static void ended(struct device *d)
+{
+	vu_fe_give_up(&d->fe, "its process ended");
+	vu_fe_hang_up(&d->fe);
+}
+
 void device_poll(struct device *d, struct device_poll *p)
 {
 	refill(&d->events, now_ms());
 	if (d->events.tokens > EVENTS_BURST / 2)
 		d->flooded_ms = 0;
-	p->answers = (struct pollfd){ .fd = d->fe.dead && !d->fe.joining ? -1 : d->fe.chan.fd, .events = POLLIN | POLLRDHUP };
+	/* Of a dead connection only its end is of interest. */
+	p->answers = (struct pollfd){ .fd = d->fe.dead && !d->own ? -1 : d->fe.chan.fd, .events = POLLRDHUP };
+	if (!d->fe.dead || d->fe.joining)
+		p->answers.events |= POLLIN;
 	p->events = (struct pollfd){ .fd = d->fe.dead || !d->events.tokens ? -1 : d->fe.event_fd, .events = POLLIN };
 	p->broken = (struct pollfd){ .fd = d->broken ? -1 : d->err, .events = POLLIN };
 }
@@ -590,7 +600,7 @@ bool device_serve(struct device *d, const struct device_poll *p)
 	bool back = false;
 
 	if (p->answers.revents & (POLLRDHUP | POLLHUP | POLLERR) && p->answers.fd == d->fe.chan.fd)
-		vu_fe_give_up(&d->fe, "its process ended");
+		ended(d);
 	else if (p->answers.revents)
 		take_answers(d);
 	if (d->greeted_ms)

@@ -405,14 +405,18 @@ static int end_hung(struct launch *l)
 	return next;
 }
 
-/* A core whose main thread hangs recovers nothing any more, whatever its guest does. Return: as end_hung(). */
+/* A core whose main thread hangs recovers nothing any more, whatever its guest does. Return: as end_hung(), 0 when the guest is over. */
 static int watch_core(struct watch *w)
 {
-	int next = w->running && w->l->core_pid && !w->over ? core_must_live(w->l, now_ms()) : 0;
+	int next;
 
-	if (next < 0)
-		finish(w, EXIT_CORE, "lguest-core does not answer any more; the guest is over");
-	return next > 0 ? next : -1;
+	if (!w->running || !w->l->core_pid || w->over)
+		return -1;
+	next = core_must_live(w->l, now_ms());
+	if (next >= 0)
+		return next;
+	finish(w, EXIT_CORE, "lguest-core does not answer any more; the guest is over");
+	return 0;
 }
 
 static int sooner(int a, int b)

@@ -276,6 +276,8 @@ static void live(void)
 	for (unsigned int i = 0; n; i = (i + 1) % n) {
 		began = now_ms();
 		load(i, VM_CONFIG_GENERATION);
+		if (number("kicks", 0))
+			store(i, VM_QUEUE_NOTIFY, 0);
 		took = now_ms() - began;
 		if (took >= worst) {
 			worst = took;
@@ -388,6 +390,14 @@ static void bind_kick(const struct lguest_ioeventfd *e)
 	kick[(e->addr - GUEST_MMIO_BASE) / GUEST_MMIO_SIZE % GUEST_DEVICES][e->value % GUEST_QUEUES] = e->fd;
 }
 
+/* hang=1: the thread that raises a line stays there. The main thread does so when a role is back. */
+static void raise_line(unsigned long line)
+{
+	lines_raised[line % LGUEST_IRQS]++;
+	while (number("hang", 0))
+		pause_ms(1000);
+}
+
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
@@ -405,7 +415,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	case LGUEST_CREATE_VCPU: return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bell) || pthread_create(&thread, NULL, guest, NULL) ? -1 : 0;
 	case LGUEST_ADD_MEMORY: add_region(arg); return 0;
 	case LGUEST_IOEVENTFD: bind_kick(arg); return 0;
-	case LGUEST_INTERRUPT: lines_raised[(unsigned long)arg % LGUEST_IRQS]++; return 0;
+	case LGUEST_INTERRUPT: raise_line((unsigned long)arg); return 0;
 	case LGUEST_GET_REGS: memcpy(arg, &regs, sizeof(regs)); return 0;
 	case LGUEST_SET_REGS: memcpy(&regs, arg, sizeof(regs)); return 0;
 	case LGUEST_RUN: run(arg); return 0;

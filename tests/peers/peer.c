@@ -13,6 +13,8 @@
  *	drainleak	gives its drain pipe away wherever a descriptor may go, and is not served until it is closed there
  *	linger		gives away connections whose last close waits for a minute
  *	silent		answers nothing at all
+ *
+ * then-MODE: harmless in its first life, MODE in all later ones.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -292,6 +294,12 @@ static void read_mode(void)
 		strcpy(mode, "none");
 	if (f)
 		fclose(f);
+	if (strncmp(mode, "then-", 5))
+		return;
+	memmove(mode, mode + 5, strlen(mode + 5) + 1);
+	strcpy(strrchr(path, '/') + 1, "lived");
+	if (close(open(path, O_CREAT | O_EXCL | O_WRONLY, 0600)) == 0)
+		strcpy(mode, "none");
 }
 
 int main(int argc, char **argv)

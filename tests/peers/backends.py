@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0
+# backends.py: what a hostile or broken back end may cost the guest and the other devices; read by tests/peers/peers.
+
+def others_live(g, disk="block0", since=None):
+    """Another device's recovery takes its usual time, and the vCPU waits for nobody longer than 1 s."""
+    since = since or time.monotonic()
+    at = g.kill(disk)
+    g.comes_back(disk, 2 * SLACK, at)
+    time.sleep(1.5)
+    g.lives()
+    waited = g.longest_wait(since)
+    require(waited < 1000 * SLACK, "the vCPU waited %d ms" % waited)
+
+
+@case
+def rebind():
+    """a driver is rebound, then its role killed 3 times: no read is lost"""
+    g = guest("--block", "DISK", script="rebind")
+    g.wait(r"\[guest\] rebound: good", 30)
+    for _ in range(3):
+        at = g.kill("block0")
+        g.comes_back("block0", 2 * SLACK, at)
+        g.wait(r"\[guest\] read \d", 10, time.monotonic())
+        time.sleep(0.5)
+    require(not g.said("LOST"), "a read was lost")
+
+
+@case
+def flood():
+    """a role that says without end that its configuration changed: guest and recovery go on, and it is ended"""
+    g = guest("--block", "DISK", peer="flood", place="lguest-console").up()
+    time.sleep(2)
+    others_live(g)
+    g.wait("console0 (does not answer|ended|was killed)", 30)
+    g.lives()
+
+
+@case
+def flood_foreign():
+    """the same from a foreign back end"""
+    g = guest("--block", "DISK", foreign="flood").up()
+    time.sleep(2)
+    others_live(g, "block1")
+    g.wait("block0 is gone", 30)
+    g.lives()
+
+
+@case
+def slow():
+    """a role that takes 0.9 s for each message: the driver's start costs the vCPU one deadline"""
+    g = guest("--block", "DISK", peer="slow 900", place="lguest-console").up()
+    up = max(int(t) for t in re.findall(r"driver up in (\d+) ms", "\n".join(g.said("driver up"))))
+    require(up < 3000 * SLACK, "a driver took %d ms" % up)
+    others_live(g)
+
+
+@case
+def slow_foreign():
+    """a foreign back end that takes 0.9 s for each message of 16 queues: the same"""
+    g = guest("--block", "DISK", foreign="slow 900").up()
+    up = max(int(t) for t in re.findall(r"driver up in (\d+) ms", "\n".join(g.said("driver up"))))
+    require(up < 3000 * SLACK, "a driver took %d ms" % up)
+    others_live(g, "block1")
+
+
+@case
+def slowbeat():
+    """a role that takes 2.9 s for each sign of life: nobody waits for it"""
+    g = guest("--block", "DISK", peer="slowbeat 2900", place="lguest-console").up()
+    time.sleep(4)
+    since = time.monotonic()
+    others_live(g)
+    require(g.longest_wait(since) < 300 * SLACK, "the vCPU waited %d ms" % g.longest_wait(since))
+
+
+@case
+def hung():
+    """a role that gives no sign of life is replaced"""
+    g = guest("--block", "DISK", peer="slowbeat 60000", place="lguest-console").up()
+    g.wait("console0 does not answer any more", 5 * SLACK)
+    others_live(g)
+
+
+@case
+def silent():
+    """a new process that says nothing: other roles come back meanwhile, and it is replaced"""
+    g = guest("--block", "DISK", peer="then-silent", place="lguest-console").up()
+    at = g.kill("console0")
+    g.wait("console0 was killed by signal 9", 5, at)
+    time.sleep(1)
+    others_live(g)
+    g.wait("console0 (does not answer|ended)", 12 * SLACK, at)
+
+
+@case
+def errfd():
+    """a foreign back end that makes the error eventfd blocking and takes back what it wrote: the core never waits there"""
+    g = guest("--block", "DISK", foreign="errfd").up()
+    time.sleep(6)
+    others_live(g, "block1")
+
+
+@case
+def fullkick():
+    """a foreign back end whose kick eventfd blocks, and a driver that kicks by a store"""
+    g = guest("--block", "DISK", script="live kicks=1", foreign="fullkick").up()
+    time.sleep(2)
+    others_live(g, "block1")
+
+
+@case
+def linger():
+    """a foreign back end that sends connections whose close waits a minute: the core closes none"""
+    g = guest("--block", "DISK", foreign="linger").up()
+    time.sleep(3)
+    others_live(g, "block1")
+
+
+@case
+def drainleak():
+    """a role that gives its drain pipe away is back all the same"""
+    g = guest("--block", "DISK", peer="drainleak", place="lguest-console").up()
+    for _ in range(2):
+        at = g.kill("console0")
+        g.comes_back("console0", 5 * SLACK, at)
+        time.sleep(1)
+
+
+@case
+def fdleak():
+    """a role that leaves half a message with 8 descriptors in each of its lives: the core keeps none"""
+    g = guest("--block", "DISK", peer="fdleak", place="lguest-console").up()
+    core = g.role("core")
+    before = len(os.listdir("/proc/%d/fd" % core))
+    for _ in range(4):
+        at = g.kill("console0")
+        g.comes_back("console0", 5 * SLACK, at)
+        time.sleep(1)
+    after = len(os.listdir("/proc/%d/fd" % core))
+    require(after <= before, "the core had %d descriptors and has %d" % (before, after))
+
+
+@case
+def hung_core():
+    """a core whose main thread hangs is ended after 20 s, with status 115; one that is stopped is not"""
+    g = guest("--block", "DISK", script="live hang=1").up()
+    core = g.role("core")
+    os.kill(core, signal.SIGSTOP)
+    time.sleep(24)
+    require(g.run.poll() is None, "a stopped guest was ended")
+    os.kill(core, signal.SIGCONT)
+    g.lives()
+    at = g.kill("block0")
+    g.wait("lguest-core does not answer any more", 24 * SLACK, at)
+    require(g.run.wait(10) == 115, "status %s" % g.run.returncode)
