@@ -1,29 +1,123 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where the kernels that lg.ko builds for (6.1 and 6.12) name the same thing differently. One inline each, so that no
+ * Where the kernels that lg.ko builds for (6.1, 6.12 and 7.3) name the same thing differently. One inline each, so that no
  * other file has a version test.
  */
 #ifndef LG_COMPAT_H
 #define LG_COMPAT_H
 
+#include <linux/version.h>
+
+/*
+ * Since 6.19 what the kernel exports for hypervisors is for modules of KVM's names only. Nothing of that is used from there on:
+ * the FPU state is handled by what any module may use (fpu.c), an NMI is sent again, and a few lines are our own.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define LG_OWN_FPU
+#define LG_OWN_NMI
+#define LG_OWN_BARRIERS
+#endif
+
+#ifndef __ASSEMBLY__
 #include <linux/eventfd.h>
+#include <linux/hrtimer.h>
 #include <linux/hugetlb.h>
+#include <linux/kvm_para.h>
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
-#include <linux/version.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #include <asm/gsseg.h>
 #endif
+#include <asm/apic.h>
+#include <asm/prctl.h>
+#include <asm/nospec-branch.h>
+#include <asm/special_insns.h>
+#include <asm/sync_core.h>
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define rdmsrl	rdmsrq
+#define wrmsrl	wrmsrq
+#define rdmsrl_safe	rdmsrq_safe
+#endif
+
+#ifndef PAGE_MAPPING_FLAGS
+#define PAGE_MAPPING_FLAGS	FOLIO_MAPPING_FLAGS
+#endif
+
+/* What asks a thread to give up its CPU; since 6.13 there is a patient kind too */
+#ifdef _TIF_NEED_RESCHED_LAZY
+#define LG_RESCHED	(_TIF_NEED_RESCHED | _TIF_NEED_RESCHED_LAZY)
+#else
+#define LG_RESCHED	_TIF_NEED_RESCHED
+#endif
+
+/*
+ * Interrupts of the host's, taken on its behalf, with the frame's interrupt flag as it will be: off for all of them would be plain,
+ * but from 7.1 on the timer is armed again only on the way back to code that has interrupts on.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+#define LG_GATE_FLAGS	X86_EFLAGS_IF
+#else
+#define LG_GATE_FLAGS	0
+#endif
+
+void lg_call_gate(u64 address, u64 flags);
+
+#ifdef LG_OWN_NMI
+/*
+ * The host's NMI, taken in its stead: it is sent to this CPU again, which finds what it was about as it would have, since all of
+ * Linux's sources stay asserted until their handler has seen them. @blocked: it was an exit, and NMIs are still blocked.
+ */
+static inline void lg_host_nmi(bool blocked)
+{
+	if (blocked)
+		iret_to_self();
+	apic->send_IPI_mask(cpumask_of(smp_processor_id()), NMI_VECTOR);
+}
+#else
 void asm_exc_nmi_noist(void);
 void asm_exc_nmi_kvm_vmx(void);
 
-static inline u64 lg_host_nmi_entry(void)
+/* The host's NMI, with NMIs still blocked when it was an exit: its own entry, as KVM calls it */
+static inline void lg_host_nmi(bool blocked)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
-	return (u64)asm_exc_nmi_kvm_vmx;
+	lg_call_gate((u64)asm_exc_nmi_kvm_vmx, 0);
 #else
-	return (u64)asm_exc_nmi_noist;
+	lg_call_gate((u64)asm_exc_nmi_noist, 0);
+#endif
+}
+#endif
+
+/* What another guest, or the launcher, trained must not steer what runs next here */
+static inline void lg_branch_barrier(void)
+{
+#ifdef LG_OWN_BARRIERS
+	void lg_write_ibpb(void);
+
+	if (cpu_feature_enabled(X86_FEATURE_IBPB))
+		lg_write_ibpb();
+#else
+	indirect_branch_prediction_barrier();
+#endif
+}
+
+/* All of this CPU's TLB, global entries too: __flush_tlb_all() without the kernel's own. Interrupts are off */
+static inline void lg_flush_tlb_here(void)
+{
+	unsigned long cr4 = native_read_cr4();
+
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 ^ X86_CR4_PGE) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+}
+
+static inline void lg_hrtimer_init(struct hrtimer *timer, enum hrtimer_restart (*expired)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, expired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	timer->function = expired;
 #endif
 }
 
@@ -33,6 +127,25 @@ static inline void lg_eventfd_signal(struct eventfd_ctx *ctx)
 	eventfd_signal(ctx);
 #else
 	eventfd_signal(ctx, 1);
+#endif
+}
+
+/* Does the hypervisor below interrupt CPL 3 with page faults of its own? Only the kernel can take those */
+static inline bool lg_async_page_faults(void)
+{
+	u64 enabled;
+
+	return kvm_para_available() && !rdmsrl_safe(MSR_KVM_ASYNC_PF_EN, &enabled) &&
+		(enabled & KVM_ASYNC_PF_ENABLED);
+}
+
+/* Does the thread have a shadow stack? The guest would push to it */
+static inline bool lg_has_shadow_stack(void)
+{
+#ifdef CONFIG_X86_USER_SHADOW_STACK
+	return current->thread.features & ARCH_SHSTK_SHSTK;
+#else
+	return false;
 #endif
 }
 
@@ -47,4 +160,5 @@ static inline bool lg_memory_only(struct vm_area_struct *vma)
 	return is_vm_hugetlb_page(vma) || (vma->vm_file && lg_is_shmem(vma->vm_file->f_mapping));
 }
 
+#endif /* __ASSEMBLY__ */
 #endif

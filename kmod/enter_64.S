@@ -13,6 +13,24 @@
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/segment.h>
+#include "compat.h"
+
+#ifdef LG_OWN_BARRIERS
+/* The kernel's UNTRAIN_RET, CLEAR_BRANCH_HISTORY and those for guests, with what this file has in place of the kernel's functions */
+.macro LG_BARRIERS
+	CALL_UNTRAIN_RET
+	ALTERNATIVE_2 "", "call lg_write_ibpb", X86_FEATURE_ENTRY_IBPB, "call lg_write_ibpb", X86_FEATURE_IBPB_ON_VMEXIT
+	ALTERNATIVE_2 "", "call lg_clear_bhb", X86_FEATURE_CLEAR_BHB_LOOP, "call lg_clear_bhb", X86_FEATURE_CLEAR_BHB_VMEXIT
+.endm
+#else
+.macro LG_BARRIERS
+	UNTRAIN_RET
+	CLEAR_BRANCH_HISTORY
+	/* What an administrator chose for guests alone, too */
+	ALTERNATIVE_2 "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT, "", X86_FEATURE_ENTRY_IBPB
+	CLEAR_BRANCH_HISTORY_VMEXIT
+.endm
+#endif
 
 	.text
 SYM_FUNC_START(lg_enter)
@@ -34,11 +52,7 @@ SYM_FUNC_START(lg_enter)
 	JMP_NOSPEC rdi
 .Lhost_return:
 	ENDBR
-	UNTRAIN_RET
-	CLEAR_BRANCH_HISTORY
-	/* What an administrator chose for guests alone, too */
-	ALTERNATIVE_2 "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT, "", X86_FEATURE_ENTRY_IBPB
-	CLEAR_BRANCH_HISTORY_VMEXIT
+	LG_BARRIERS
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -50,8 +64,9 @@ SYM_FUNC_END(lg_enter)
 STACK_FRAME_NON_STANDARD lg_enter
 
 /*
- * void lg_call_gate(u64 address): call an entry point of the host's IDT as the processor would have. The entry ends
- * in IRETQ, which takes the frame built here and the return address that CALL pushed.
+ * void lg_call_gate(u64 address, u64 flags): call an entry point of the host's IDT as the processor would have. The entry ends
+ * in IRETQ, which takes the frame built here and the return address that CALL pushed. The flags are those of now and
+ * @flags: X86_EFLAGS_IF there means that interrupts are on when it returns.
  */
 SYM_FUNC_START(lg_call_gate)
 	pushq	%rbp
@@ -60,9 +75,59 @@ SYM_FUNC_START(lg_call_gate)
 	pushq	$__KERNEL_DS
 	pushq	%rbp
 	pushfq
+	orq	%rsi, (%rsp)
 	pushq	$__KERNEL_CS
 	CALL_NOSPEC rdi
 	popq	%rbp
 	RET
 SYM_FUNC_END(lg_call_gate)
 STACK_FRAME_NON_STANDARD lg_call_gate
+
+#ifdef LG_OWN_BARRIERS
+/* void lg_write_ibpb(void): the kernel's write_ibpb. Clobbers rax, rcx and rdx, no more */
+SYM_FUNC_START(lg_write_ibpb)
+	movl	$MSR_IA32_PRED_CMD, %ecx
+	movl	$PRED_CMD_IBPB, %eax
+	xorl	%edx, %edx
+	wrmsr
+	/* Where the barrier leaves return predictions alone */
+	ALTERNATIVE "jmp 1f", "", X86_BUG_IBPB_NO_RET
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_BUG_IBPB_NO_RET
+1:	RET
+SYM_FUNC_END(lg_write_ibpb)
+STACK_FRAME_NON_STANDARD lg_write_ibpb
+
+/*
+ * The kernel's clear_bhb_loop: branches enough, in the pattern and at the places that Intel gives, to push out what the guest
+ * left in the branch history. Clobbers rax and rcx.
+ */
+	.align	64
+SYM_FUNC_START(lg_clear_bhb)
+	pushq	%rbp
+	movq	%rsp, %rbp
+	movl	$5, %ecx
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	1f
+	jmp	5f
+	.align	64, 0xcc
+	/* each RET is in the upper half of its cache line (ITS) */
+	.skip	32 - (.Lret1 - 1f), 0xcc
+	ANNOTATE_INTRA_FUNCTION_CALL
+1:	call	2f
+.Lret1:	RET
+	.align	64, 0xcc
+	.skip	32 - 18, 0xcc
+2:	movl	$5, %eax
+3:	jmp	4f
+	nop
+4:	sub	$1, %eax
+	jnz	3b
+	sub	$1, %ecx
+	jnz	1b
+.Lret2:	RET
+5:	lfence
+	popq	%rbp
+	RET
+SYM_FUNC_END(lg_clear_bhb)
+STACK_FRAME_NON_STANDARD lg_clear_bhb
+#endif

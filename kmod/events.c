@@ -221,8 +221,7 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 /** lg_timer_init - the vCPU's one-shot timer, not armed */
 void lg_timer_init(struct lg_vcpu *vcpu)
 {
-	hrtimer_init(&vcpu->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
-	vcpu->timer.function = timer_fired;
+	lg_hrtimer_init(&vcpu->timer, timer_fired);
 }
 
 /**

@@ -22,6 +22,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 #include <linux/lguest.h>
+#include "compat.h"
 #include "switch.h"
 
 #define LG_ROOTS		64	/* address spaces cached: one PCID pair each */
@@ -65,7 +66,7 @@ struct lg_sp {
  * struct lg_root - a guest address space: two views on one shadow low half
  * @low: the low half's top table: on a 4-level host it is the user view's own root page
  * @top: root pages (what CR3 points to) of the kernel view and of the user view
- * @slot: its PCIDs are asid << 6 | slot, and the same with bit 11 for the user view
+ * @slot: its PCIDs are asid << 6 | slot, and the same with one more bit for the user view (pcid.c)
  * @tlb_gen: the vCPU's tlb_gen when both views' TLB entries were last known good
  * @kernel_only: a supervisor page is mapped in the low half: not for user mode as it is
  */
@@ -102,6 +103,21 @@ struct lg_irqfd {
 	wait_queue_head_t *wqh;
 	poll_table pt;
 	struct list_head list;
+};
+
+/**
+ * struct lg_fpu - a vCPU's FPU state
+ * @guest: where the kernel has calls for guests
+ * @area: else: as XSAVE writes it, while the guest does not run
+ * @host_xfd: what the thread may not use of it, while it does
+ */
+struct lg_fpu {
+#ifdef LG_OWN_FPU
+	u8 *area;
+	u64 host_xfd;
+#else
+	struct fpu_guest guest;
+#endif
 };
 
 /* Values of lg_msr[]: what SYSCALL and SYSENTER do; the guest's while a vCPU is loaded */
@@ -147,7 +163,7 @@ struct lg_vcpu {
 
 	bool loaded;
 	struct preempt_notifier notifier;
-	struct fpu_guest fpu;
+	struct lg_fpu fpu;
 	u64 host_msr[LG_MSRS];
 	u64 guest_fsbase, host_fsbase;
 	u16 guest_sel[4], host_sel[4];	/* DS, ES, FS, GS */
@@ -228,7 +244,6 @@ void lg_vcpu_unmap(struct lg_vcpu *vcpu);
 void lg_map_data(struct lg_vcpu *vcpu, struct page *page);
 u64 lg_switcher_addr(struct lg_vcpu *vcpu, const void *label);
 void lg_enter(u64 address, u64 *host_return);
-void lg_call_gate(u64 address);
 extern const struct lg_site {
 	u32 offset, feature;
 } lg_switcher_sites[], lg_switcher_sites_end[];
@@ -293,6 +308,14 @@ void lg_halt(struct lg_vcpu *vcpu);
 void lg_timer_init(struct lg_vcpu *vcpu);
 void lg_set_clockevent(struct lg_vcpu *vcpu, u64 ns);
 void lg_fill_time(struct lg_vcpu *vcpu);
+
+/* fpu.c */
+bool lg_fpu_create(struct lg_fpu *fpu);
+void lg_fpu_free(struct lg_fpu *fpu);
+void lg_fpu_run(struct lg_fpu *fpu, bool in);
+void lg_fpu_begin(struct lg_fpu *fpu);
+void lg_fpu_load(void);
+void lg_fpu_end(struct lg_fpu *fpu);
 
 /* hypercalls.c */
 bool lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run);

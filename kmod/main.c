@@ -43,6 +43,14 @@ static const char *unfit_host(void)
 	if (native_read_cr4() & X86_CR4_LASS)
 		return "this host has LASS on, which keeps ring 3 out of the upper half; boot it with clearcpuid=lass";
 #endif
+#ifdef LG_OWN_FPU
+	if (lg_async_page_faults())
+		return "this host takes KVM's asynchronous page faults, and its kernel lets only KVM do so for a guest; boot it with no-kvmapf";
+#endif
+#if defined(X86_FEATURE_INVLPGB)
+	if (boot_cpu_has(X86_FEATURE_INVLPGB) && boot_cpu_has(X86_FEATURE_PTI))
+		return "this host uses INVLPGB and page-table isolation, which leave no PCIDs; boot it with pti=off";
+#endif
 	if (boot_cpu_has(X86_FEATURE_XENPV))
 		return "this host is a Xen PV guest itself: its kernel is not in ring 0";
 	if (boot_cpu_has(X86_FEATURE_SEV_ES) && cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT))

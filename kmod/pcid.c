@@ -15,22 +15,38 @@
  * other 31 groups go to vCPUs in turn, on each CPU; when they are used up the epoch changes and all are free again. A
  * PCID that is loaded for the first time since its group was given out is loaded with a flush: so a
  * group needs no flush when it is taken.
+ *
+ * On processors with INVLPGB, kernels from 6.15 on give processes PCIDs up to 2047 that are the same on all CPUs; these processors need no
+ * PTI, so that 2048 and up are nobody's. There the user view's bit is bit 10, and all 16 groups above are free.
  */
-#define ASID_GROUPS	32
+static bool high_half(void)
+{
+#ifdef X86_FEATURE_INVLPGB
+	return boot_cpu_has(X86_FEATURE_INVLPGB);
+#else
+	return false;
+#endif
+}
+
+static unsigned int first_group(void) { return high_half() ? 32 : 1; }
+static unsigned int end_group(void) { return high_half() ? 48 : 32; }
+static u64 user_bit(void) { return high_half() ? 1ULL << 10 : 1ULL << 11; }
 
 struct lg_asids {
 	u64 epoch;
 	unsigned int next;
 };
-static DEFINE_PER_CPU(struct lg_asids, lg_asids) = { .epoch = 1, .next = 1 };
+static DEFINE_PER_CPU(struct lg_asids, lg_asids) = { .epoch = 1 };
 
 static void take_asid(struct lg_vcpu *vcpu)
 {
 	struct lg_asids *a = this_cpu_ptr(&lg_asids);
 
-	if (a->next == ASID_GROUPS) {
+	if (a->next < first_group())
+		a->next = first_group();
+	if (a->next == end_group()) {
 		a->epoch++;
-		a->next = 1;
+		a->next = first_group();
 	}
 	vcpu->asid = a->next++;
 	vcpu->asid_epoch = a->epoch;
@@ -38,8 +54,6 @@ static void take_asid(struct lg_vcpu *vcpu)
 	vcpu->tlb_gen = ++vcpu->lg->tlb_gen;
 	lg_count(vcpu, ASIDS);
 }
-
-#define PCID_USER	(1ULL << 11)
 
 /**
  * lg_load_cr3 - what the switcher loads into CR3, before each entry
@@ -62,7 +76,7 @@ void lg_load_cr3(struct lg_vcpu *vcpu)
 		sw->cr3[1] = __pa(root->top[1]);
 		if (lg_pcid) {
 			sw->cr3[0] |= CR3_NOFLUSH | pcid;
-			sw->cr3[1] |= CR3_NOFLUSH | pcid | PCID_USER;
+			sw->cr3[1] |= CR3_NOFLUSH | pcid | user_bit();
 		}
 		sw->no_direct = root->kernel_only || !vcpu->data;
 		vcpu->flush_tlb = lg_pcid && root->tlb_gen != vcpu->tlb_gen;

@@ -177,7 +177,7 @@ int lg_map_switcher(struct lguest *lg, struct mm_struct *mm)
 
 static void flush_tlb(void *unused)
 {
-	__flush_tlb_all();
+	lg_flush_tlb_here();
 }
 
 /**

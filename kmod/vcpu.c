@@ -169,7 +169,7 @@ static void vcpu_load(struct lg_vcpu *vcpu)
 	if (this_cpu_read(last_vcpu) != vcpu) {
 		this_cpu_write(last_vcpu, vcpu);
 		/* What another guest trained must not steer this one */
-		indirect_branch_prediction_barrier();
+		lg_branch_barrier();
 	}
 	load_msrs(vcpu);
 	save_selectors(vcpu->host_sel);
@@ -213,7 +213,9 @@ static void host_gate(u64 vector)
 	struct desc_ptr idt;
 
 	store_idt(&idt);
-	lg_call_gate(gate_offset((gate_desc *)idt.address + vector));
+	lg_call_gate(gate_offset((gate_desc *)idt.address + vector), LG_GATE_FLAGS);
+	if (LG_GATE_FLAGS)
+		local_irq_disable();
 }
 
 static void host_machine_check(void)
@@ -232,7 +234,7 @@ static void host_events(struct lg_vcpu *vcpu)
 
 	if (sw->trapnum == X86_TRAP_NMI) {
 		lg_count(vcpu, HOST_NMIS);
-		lg_call_gate(lg_host_nmi_entry());
+		lg_host_nmi(true);
 	} else if (sw->trapnum == X86_TRAP_MC) {
 		host_machine_check();
 	} else if (sw->trapnum >= FIRST_EXTERNAL_VECTOR && sw->trapnum < 256) {
@@ -246,7 +248,7 @@ static void host_events(struct lg_vcpu *vcpu)
 	}
 	if (unlikely(sw->nmi_pending)) {
 		sw->nmi_pending = 0;
-		lg_call_gate(lg_host_nmi_entry());
+		lg_host_nmi(false);
 	}
 	if (unlikely(sw->mce_pending)) {
 		sw->mce_pending = 0;
@@ -277,7 +279,7 @@ static void enter(struct lg_vcpu *vcpu)
 	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && rdpkru() != pkru)
 		wrpkru(pkru);
 	if (breakpoints)
-		hw_breakpoint_restore();
+		set_debugreg(this_cpu_read(cpu_dr7), 7);
 }
 
 /* Exit with CR2 in *cr2 when it was a page fault. Interrupts are off before and after */
@@ -285,8 +287,7 @@ static void run_once(struct lg_vcpu *vcpu, u64 *cr2)
 {
 	struct lg_switch *sw = vcpu->sw;
 
-	if (test_thread_flag(TIF_NEED_FPU_LOAD))
-		switch_fpu_return();
+	lg_fpu_load();
 	lg_load_cr3(vcpu);
 	enter(vcpu);
 	lg_count(vcpu, EXITS);
@@ -444,7 +445,7 @@ static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run, u64 cr2)
 
 static bool must_not_enter(struct lg_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->lg->dead) || (read_thread_flags() & (RETURN_WORK | _TIF_NEED_RESCHED)) ||
+	return READ_ONCE(vcpu->lg->dead) || (read_thread_flags() & (RETURN_WORK | LG_RESCHED)) ||
 		lg_interrupt_ready(vcpu);
 }
 
@@ -455,7 +456,8 @@ static bool host_work(struct lguest_run *run)
 		run->reason = LGUEST_EXIT_SIGNAL;
 		return false;
 	}
-	cond_resched();
+	if (read_thread_flags() & LG_RESCHED)
+		schedule();
 	return true;
 }
 
@@ -475,6 +477,7 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 		lg_prepare_user(vcpu);
 
 	preempt_disable();
+	lg_fpu_begin(&vcpu->fpu);
 	local_irq_disable();
 	/* in_guest first, then the last look: who raises a line after the look sees in_guest and sends an IPI */
 	WRITE_ONCE(vcpu->in_guest, 1);
@@ -482,6 +485,7 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	if (unlikely(must_not_enter(vcpu))) {
 		WRITE_ONCE(vcpu->in_guest, 0);
 		local_irq_enable();
+		lg_fpu_end(&vcpu->fpu);
 		preempt_enable();
 		return host_work(run);
 	}
@@ -490,6 +494,7 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	WRITE_ONCE(vcpu->in_guest, 0);
 	vtime_account_guest_exit();
 	local_irq_enable();
+	lg_fpu_end(&vcpu->fpu);
 	preempt_enable();
 
 	handle_exit(vcpu, run, cr2);
@@ -502,7 +507,7 @@ static int thread_is_fit(void)
 	u16 ldt;
 
 	store_ldt(ldt);
-	return ldt || test_thread_flag(TIF_IO_BITMAP) ? -EPERM : 0;
+	return ldt || test_thread_flag(TIF_IO_BITMAP) || lg_has_shadow_stack() ? -EPERM : 0;
 }
 
 /**
@@ -510,7 +515,7 @@ static int thread_is_fit(void)
  * @vcpu: not running; its mutex is held
  * @run: zeroed but for the vCPU number
  *
- * Return: 0 with run->reason; -EPERM when the thread has an LDT or I/O ports; -EINVAL before there is a root.
+ * Return: 0 with run->reason; -EPERM when the thread has an LDT, I/O ports or a shadow stack; -EINVAL before there is a root.
  */
 int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
@@ -526,12 +531,12 @@ int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 	preempt_notifier_register(&vcpu->notifier);
 	vcpu_load(vcpu);
 	preempt_enable();
-	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
+	lg_fpu_run(&vcpu->fpu, true);
 
 	while (!READ_ONCE(lg->dead) && turn(vcpu, run))
 		;
 
-	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
+	lg_fpu_run(&vcpu->fpu, false);
 	preempt_disable();
 	vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->notifier);
@@ -551,8 +556,7 @@ int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 
 static void free_vcpu(struct lg_vcpu *vcpu)
 {
-	if (vcpu->fpu.fpstate)
-		fpu_free_guest_fpstate(&vcpu->fpu);
+	lg_fpu_free(&vcpu->fpu);
 	lg_vcpu_unmap(vcpu);
 	kfree(vcpu->pin_pages);
 	kfree(vcpu);
@@ -585,7 +589,7 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	vcpu->pin_pages = lg_try(kcalloc(LG_HUGE_PAGES, sizeof(*vcpu->pin_pages), GFP_KERNEL_ACCOUNT));
 	/* Mapped last, and by a function that maps all or nothing: what is in slot 256 stays there until the guest ends */
-	err = vcpu->pin_pages && !lg_fail() && fpu_alloc_guest_fpstate(&vcpu->fpu) ? lg_vcpu_map(vcpu) : -ENOMEM;
+	err = vcpu->pin_pages && !lg_fail() && lg_fpu_create(&vcpu->fpu) ? lg_vcpu_map(vcpu) : -ENOMEM;
 	if (err) {
 		free_vcpu(vcpu);
 		return err;

@@ -27,9 +27,10 @@ check-%: check-deps ## (check-NAME: one group only)
 check-deps:
 	@scripts/deps.sh build host kmod devices
 
-host: ## build and cache the test hosts: kernels 6.1 and 6.12, Bochs
+host: ## build and cache the test hosts: kernels 6.1, 6.12 and 7.3, Bochs
 	tests/host/mkhost.sh --refresh 6.1
 	tests/host/mkhost.sh --refresh 6.12
+	tests/host/mkhost.sh --refresh 7.3
 	tests/host/mkbochs.sh
 
 # What a shell in the host finds in /: every program, and the module.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# headers.sh [6.1|6.12|debug]: print the KDIR to build a module for that test host's kernel with:
+# headers.sh [6.1|6.12|7.3|debug]: print the KDIR to build a module for that test host's kernel with:
 #
 #	make -C "$(tests/host/headers.sh 6.1)" M=$PWD modules
 #

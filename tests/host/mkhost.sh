@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# mkhost.sh [--refresh] [6.1|6.12]: build the test host, once, and print its folder.
+# mkhost.sh [--refresh] [6.1|6.12|7.3]: build the test host, once, and print its folder.
 #
 # The test host is Debian's own kernel package, unmodified and not installed, with a small initramfs. The folder holds
 #	vmlinux		the ELF kernel, for QEMU's PVH boot (4 levels, no KASLR)
@@ -9,6 +9,7 @@
 #	boot.bin, .rom	boot.S, which enters vmlinux with 4 or 5 levels of page tables, in QEMU and in Bochs
 #	base.cpio	busybox, the modules that tests use, and init; `run` appends what a test names
 #	root/		the packages as unpacked: all modules, and the headers to build lg.ko against
+#	tools/		for a kernel of a newer Debian than this one: its compiler and C library, which its headers' tools need
 #	release		the kernel's release, as uname -r prints it
 #
 # The key of the cache is the package's version and this script's text. A host that is there is used without asking apt;
@@ -43,15 +44,44 @@ find_image() {
 		esac
 	done | head -n 1
 }
+
+# The same where no package of the release names it, as with the newest kernels of backports
+find_by_name() {
+	apt-cache $APT pkgnames "linux-image-$kernel." | grep -E '^linux-image-[0-9.]+\+deb[0-9]+-amd64$' | sort -V | tail -n 1
+}
+
+# foreign_tools TOOLS KBUILD COMPILER: the compiler of trixie and the tools of KBUILD, run by trixie's own C library, which
+# is put into TOOLS. $dir/tools is where they will be found later.
+foreign_tools() {
+	fetch "$1" "$3-x86-64-linux-gnu" "cpp-${3#gcc-}-x86-64-linux-gnu" "libgcc-${3#gcc-}-dev" binutils-x86-64-linux-gnu libbinutils libctf0 libctf-nobfd0 \
+		libsframe1 libisl23 libmpc3 libmpfr6 libgmp10 libjansson4 libstdc++6/trixie libgcc-s1/trixie zlib1g/trixie libzstd1/trixie libc6/trixie \
+		libelf1t64 || die "cannot download trixie's compiler: check this machine's package mirror"
+	lib=$dir/tools/usr/lib/x86_64-linux-gnu
+	find "$1/usr/bin" "$1/usr/libexec" "$2" -type f -perm /111 ! -name '*.so*' | while read -r f; do
+		[ "$(head -c 4 "$f" | tail -c 3)" = ELF ] || continue
+		# Debian's programs that choose one of several by the architecture go by their own name
+		for real in "$f.real-x86" "$f.real-lsb-64"; do
+			[ -e "$real" ] || continue
+			printf '#!/bin/sh\nexec "$(readlink -f "$0").%s" "$@"\n' "${real##*.}" >"$f"
+			continue 2
+		done
+		mv "$f" "$f.bin"
+		printf '#!/bin/sh\nexec "%s/ld-linux-x86-64.so.2" --library-path "%s" "$(readlink -f "$0").bin" "$@"\n' "$lib" "$lib" >"$f"
+		chmod 755 "$f"
+	done
+}
+
 image=$(find_image)
 [ -n "$image" ] || { refresh_apt || true; image=$(find_image); }
 if [ -z "$image" ]; then
 	case $kernel in
 	6.1)  private_apt bookworm deb ;;
 	6.12) private_apt trixie deb ;;
-	*)    die "no Debian kernel of series $kernel: choose 6.1 or 6.12" ;;
+	7.3)  private_apt "trixie trixie-backports" deb ;;
+	*)    die "no Debian kernel of series $kernel: choose 6.1, 6.12 or 7.3" ;;
 	esac
 	image=$(find_image)
+	[ -n "$image" ] || image=$(find_by_name)
 fi
 [ -n "$image" ] || die "this machine's apt has no linux-image of series $kernel: run apt-get update, or add the release that has it"
 
@@ -61,14 +91,20 @@ if [ ! -d "$dir" ]; then
 	headers=linux-headers-$release
 	kbuild=$(apt-cache $APT depends "$headers" | sed -n 's/^  Depends: \(linux-kbuild-.*\)/\1/p' | head -n 1)
 	new=$SCRATCH/new
-	set -- "$image" "$headers" "${headers%-amd64}-common" "$kbuild"
+	# Since 7.x the image package only names those that have the kernel and its modules
+	# shellcheck disable=SC2046
+	set -- $(apt-cache $APT depends "$image" | sed -n 's/^  Depends: \(linux-\(base\|binary\|modules\)-.*\)/\1/p')
+	[ $# -gt 0 ] || set -- "$image"
+	set -- "$@" "$headers" "${headers%-amd64}-common" "$kbuild"
 	fetch "$new/root" "$@" || { refresh_apt && fetch "$new/root" "$@"; } ||
 		die "cannot download $image and its headers: check this machine's package mirror"
 	echo "$release" > "$new/release"
 	echo "$text" > "$new/text"
 
 	say "unpacking the kernel"
-	mv "$new/root/boot/vmlinuz-$release" "$new/bzImage"
+	[ -e "$new/root/lib" ] || ln -s usr/lib "$new/root/lib"
+	if [ -e "$new/root/boot" ]; then mv "$new/root/boot/vmlinuz-$release" "$new/bzImage"
+	else mv "$new/root/lib/modules/$release/vmlinuz" "$new/bzImage"; fi
 	"$HOSTDIR/unpack-kernel" "$new/bzImage" "$new/vmlinux"
 	gcc -c -o "$SCRATCH/boot.o" "$HOSTDIR/boot.S"
 	ld -Ttext=0 --section-start=.start=0x800000 --section-start=.rom=0xd0000 -e start -o "$SCRATCH/boot" "$SCRATCH/boot.o"
@@ -82,6 +118,13 @@ if [ ! -d "$dir" ]; then
 	sed -i "s,/usr/src/,$dir/root/usr/src/,g" "$new/root/usr/src/$headers/Makefile"
 	# 6.12's carry type data in a file "vmlinux", for which a module's build would need pahole; modules load without.
 	rm -f "$new/root/usr/src/$headers/vmlinux"
+
+	compiler=$(sed -n 's/^CC = .*\(gcc-[0-9]*\)$/\1/p' "$new/root/usr/src/$headers/.kernelvariables")
+	if ! command -v "$compiler" >/dev/null; then
+		say "$compiler is not here: taking that of the kernel's own Debian"
+		foreign_tools "$new/tools" "$new/root/usr/lib/$kbuild" "$compiler"
+		sed -i "s,^override CROSS_COMPILE.*,override CROSS_COMPILE = $dir/tools/usr/bin/x86_64-linux-gnu-," "$new/root/usr/src/$headers/.kernelvariables"
+	fi
 
 	r=$new/initramfs
 	mkdir -p "$r/bin" "$r/dev" "$r/proc" "$r/sys" "$r/tmp" "$r/mnt" "$r/root" "$r/lib/modules/$release"

@@ -3,4 +3,4 @@ CHECKS += module
 .PHONY: $(R)/module.tap
 $(R)/module.tap:
 	@mkdir -p $(@D)
-	tests/module/check.sh 6.1 6.12 > $@
+	tests/module/check.sh 6.1 6.12 7.3 > $@
