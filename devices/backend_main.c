@@ -300,6 +300,8 @@ static const struct policy_role *choose_engine(struct backend *be, const struct 
 	}
 	backend_fail(be, "runs without io_uring (%s)", cmd->no_ring ? "--no-io-uring" : ring_error(err));
 	be->engine = &backend_engine_poll;
+	/* It works a request at a time, and cannot promise an answer meanwhile: it does not offer to be asked for its status. */
+	be->session.offer_protocol &= ~VU_P_STATUS;
 	return be->ops->role_poll;
 }
 

@@ -18,9 +18,12 @@ $(EPOCHS): $(addprefix $(B)/,tests/frontend/epochs.o core/device.o core/virtio_m
 $(B)/tests/frontend/held: $(addprefix $(B)/,tests/frontend/held.o $(BACKEND_OBJS) $(call role_objs,block))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
+$(B)/tests/frontend/slowdisk.so: tests/frontend/slowdisk.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
 
 CHECKS += epochs
 .PHONY: $(R)/epochs.tap
-$(R)/epochs.tap: $(EPOCHS) $(B)/tests/frontend/held $(B)/lguest-block $(B)/lguest-console
+$(R)/epochs.tap: $(EPOCHS) $(B)/tests/frontend/held $(B)/tests/frontend/slowdisk.so $(B)/lguest-block $(B)/lguest-console
 	@mkdir -p $(@D)
 	$(EPOCHS) $(B) > $@ || grep -q "^not ok" $@

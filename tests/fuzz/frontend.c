@@ -85,11 +85,43 @@ static void calls(struct vu_fe *fe)
 	vu_fe_get_config(fe, 0, cfg, sizeof(cfg));
 	answer(VU_GET_STATUS);
 	vu_fe_get_status(fe, &status);
+	vu_fe_beat(fe);
+	vu_fe_ask_config(fe, sizeof(cfg));
+	answer(fe->protocol & VU_P_STATUS ? VU_GET_STATUS : VU_GET_FEATURES);
+	answer(VU_GET_CONFIG);
+	vu_fe_answers(fe);
+	REQUIRE(fe->config_size == 0 || fe->config_size == sizeof(cfg), "%u bytes of config space", fe->config_size);
 	answer(VU_GET_VRING_BASE);
 	vu_fe_vring_stop(fe, 0, &base);
 	answer(VU_SET_STATUS);
 	vu_fe_reset(fe);
+	REQUIRE(!fe->vring[0].started && !fe->status && !fe->features_set, "a reset left something");
 	REQUIRE(!fe->dead || vu_fe_vring_stop(fe, 0, NULL) == -EPIPE, "a dead connection came back");
+}
+
+/* The next process: the driver set a queue up while nobody was there, and is told nothing of how that goes. */
+static void next_life(struct vu_fe *fe)
+{
+	struct vu_fe_vring v = { .num = 64, .desc = 0x1000, .avail = 0x1800, .used = 0x1c00, .kick = event, .call = event,
+				 .err = -1, .enabled = true };
+	int s[2];
+
+	vu_fe_hang_up(fe);
+	close(far.fd);
+	vu_fe_record(fe, memfd, 2, 64, 8192);
+	vu_fe_vring_start(fe, 1, &v);
+	REQUIRE(fe->vring[1].started, "a queue is forgotten");
+	REQUIRE(!socketpair(AF_UNIX, SOCK_STREAM, 0, s), "socketpair");
+	vu_chan_init(&far, s[1], &vu_io_plain, NULL);
+	vu_fe_connect(fe, s[0]);
+	answer(VU_GET_FEATURES);
+	vu_fe_answers(fe);
+	for (uint32_t m = 1; m < VU_REQUEST_MAX; m++)
+		if (left && vu_rule(m))
+			answer(byte() % VU_REQUEST_MAX);
+	if (!vu_fe_join(fe))
+		vu_fe_resume(fe);
+	REQUIRE(fe->owed_n <= VU_FE_OWED_MAX, "owed %u", fe->owed_n);
 }
 
 static void events(struct vu_fe *fe)
@@ -147,11 +179,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answer(VU_GET_MAX_MEM_SLOTS);
 	answer(VU_SET_BACKEND_REQ_FD);
 	/* no time at all: an answer that is not there yet never comes */
-	if (!vu_fe_open(&fe, s[0], ~0ull, 0))
+	if (!vu_fe_open_fds(&fe, s[0], ~0ull, 0, size & 1 ? VU_FDS_REFUSE : VU_FDS_TAKE))
 		calls(&fe);
 	events(&fe);
+	next_life(&fe);
 	vu_fe_close(&fe);
-	close(s[1]);
+	close(far.fd);
 	REQUIRE(count_fds() == before, "descriptors leak: %u before, %u after", before, count_fds());
 	return 0;
 }
