@@ -1,8 +1,9 @@
 # devices/: one executable per device, all around the same loop (BACKEND_OBJS), which needs ipc/ and policy/. DEVICES is the list of
-# devices, made from the folders: whoever needs the list asks for it here. DEVICE_ROLES has their manifests (a device may have two),
+# devices, made from the folders: whoever needs the list asks for it here. DEVICE_ROLES has their manifests (a device may have two), HELPER_ROLES those of processes
+# of theirs that stay outside the sandbox, behind a filter of their own;
 # DEVICE_RUN_OBJS what each gives to lguest-run: kind.o and launch.o, and RUN_NAME, which its build.mk may set.
 DEVICES := $(patsubst devices/%/build.mk,%,$(wildcard devices/*/build.mk))
-DEVICE_ROLES = $(filter-out core minder attendant keeper,$(POLICY_ROLES))
+DEVICE_ROLES = $(filter-out core minder attendant keeper $(HELPER_ROLES),$(POLICY_ROLES))
 DEVICE_RUN_OBJS = $(foreach d,$(DEVICES),$(addprefix devices/$(d)/,kind.o launch.o $(RUN_$(d))))
 BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_poll.o devices/backend_main.o devices/backend_listen.o devices/backend_setup.o \
 	$(VIRTQUEUE) $(IPC_BACKEND) $(POLICY_OBJS)

@@ -30,13 +30,22 @@ INSTALL_JSON = $(DESTDIR)$(prefix)/share/qemu/vhost-user
 INSTALL_ETC = $(DESTDIR)$(if $(filter /usr/local,$(prefix)),/etc,/usr/lib)
 INSTALL_UDEV = $(INSTALL_ETC)/udev/rules.d/70-lguest.rules
 INSTALL_LIMITS = $(DESTDIR)/etc/security/limits.d/lguest.conf
-MAN_PAGES := $(wildcard docs/man/*.1)
+MAN_PAGES := $(addprefix $(B)/man/,$(notdir $(wildcard docs/man/*.1 devices/*/lguest-*.1)))
+MAN_OPTIONS := $(wildcard devices/*/option.1)
+
+# A manual page stands in docs/man, or with its device; lguest-run(1) gets the device's option from devices/NAME/option.1.
+vpath lguest-%.1 docs/man $(wildcard devices/*)
+$(B)/man/%.1: %.1 $(MAN_OPTIONS) VERSION run/build.mk
+	@mkdir -p $(@D)
+	sed -e "s,@VERSION@,$$(cat VERSION)," $(foreach o,$(MAN_OPTIONS),-e '/^\.\\" @devices@$$/r $(o)') $< > $@
+.PHONY: man
+man: $(MAN_PAGES) ## the manual pages as they are installed, in build/release/man
 JSON_FILES := $(wildcard devices/*/50-lguest-*.json)
 
-install: launch-programs ## programs, manual pages, udev rule, limits, descriptions (prefix=/usr/local DESTDIR=)
+install: launch-programs man ## programs, manual pages, udev rule, limits, descriptions (prefix=/usr/local DESTDIR=)
 	install -d $(INSTALL_BIN) $(INSTALL_MAN) $(INSTALL_JSON)
 	install -m 755 $(LAUNCH_PROGRAMS) $(INSTALL_BIN)
-	for f in $(MAN_PAGES); do sed "s,@VERSION@,$$(cat VERSION)," $$f > $(INSTALL_MAN)/$${f##*/} && chmod 644 $(INSTALL_MAN)/$${f##*/} || exit 1; done
+	install -m 644 $(MAN_PAGES) $(INSTALL_MAN)
 	for f in $(JSON_FILES); do sed 's,@bindir@,$(prefix)/bin,' $$f > $(INSTALL_JSON)/$${f##*/} && chmod 644 $(INSTALL_JSON)/$${f##*/} || exit 1; done
 	install -D -m 644 run/install/70-lguest.rules $(INSTALL_UDEV)
 	install -D -m 644 run/install/lguest.conf $(INSTALL_LIMITS)

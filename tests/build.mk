@@ -4,7 +4,7 @@
 R := build/results
 CHECKS :=
 
--include tests/*/build.mk
+-include tests/*/build.mk devices/*/tests/build.mk
 
 # The code's stations (make journey): each number once, no source file without one.
 CHECKS += journey

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What other front ends and drivers do, and what users do with sockets: the back ends as programs."""
+import glob
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ import time
 import fe
 from run import Skip
 
-PROGRAMS = {"lguest-rng": [], "lguest-block": ["--blk-file=disk.img"], "lguest-console": ["--file=out"], "lguest-net": ["--tap=tapx"]}
+PROGRAMS = {fe.BARE: [], "lguest-block": ["--blk-file=disk.img"], "lguest-console": ["--file=out"], "lguest-net": ["--tap=tapx"]}
 
 
 def disk(size=1 << 20):
@@ -55,7 +56,7 @@ class Listener:
 def case_socket_path_that_is_no_socket():
     """--socket-path never removes what is no socket: a file, a disk image, a FIFO, a link (A1)"""
     disk()
-    for name in ("lguest-rng", "lguest-block", "lguest-console"):
+    for name in (fe.BARE, "lguest-block", "lguest-console"):
         for kind in ("file", "fifo", "link"):
             if os.path.lexists("precious"):
                 os.unlink("precious")
@@ -86,13 +87,13 @@ def case_socket_path_of_another_user():
         os.chown("theirs", 12345, 12345)
     except OSError:
         raise Skip("one user only in this namespace") from None
-    status, said = fe.refusal("lguest-rng", "--socket-path=theirs")
+    status, said = fe.refusal(fe.BARE, "--socket-path=theirs")
     assert status == 1 and "another user's" in said and os.lstat("theirs").st_uid == 12345, said
 
 
 def case_stale_socket_is_replaced():
     """--socket-path replaces its own stale socket, and so does --unix of a console (A1, A19)"""
-    for args in (["lguest-rng", "--socket-path=s"], ["lguest-console", "--unix=s", "--socket-path=other"]):
+    for args in ([fe.BARE, "--socket-path=s"], ["lguest-console", "--unix=s", "--socket-path=other"]):
         s = socket.socket(socket.AF_UNIX)
         s.bind("s")
         s.close()
@@ -111,11 +112,11 @@ def case_stale_socket_is_replaced():
 
 def case_socket_in_use():
     """a start on a socket that is in use says so at once, each time, and leaves no dead connection before the next front end (A8)"""
-    with Listener("lguest-rng", "busy") as server:
+    with Listener(fe.BARE, "busy") as server:
         first = fe.FrontEnd(server.connect())
         first.up()
         for _ in range(6):
-            status, said = fe.refusal("lguest-rng", "--socket-path=busy", timeout=3)
+            status, said = fe.refusal(fe.BARE, "--socket-path=busy", timeout=3)
             assert status == 1 and "somebody listens there" in said, said
         second = fe.FrontEnd(server.connect())          # waits in the backlog
         first.sock.close()
@@ -130,7 +131,7 @@ def case_socket_goes_with_its_program():
     """a program that is ended takes its sockets along: TERM, INT, HUP, also while it serves (A19)"""
     for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         for busy in (False, True):
-            with Listener("lguest-rng", "s") as server:
+            with Listener(fe.BARE, "s") as server:
                 if busy:
                     front = fe.FrontEnd(server.connect())
                     front.up()
@@ -147,7 +148,7 @@ def case_socket_goes_with_its_program():
     p.wait(5)
     assert not os.path.lexists("u") and not os.path.lexists("s")
     # what took its place meanwhile is not its own
-    with Listener("lguest-rng", "s") as server:
+    with Listener(fe.BARE, "s") as server:
         os.unlink("s")
         with open("s", "w", encoding="ascii") as f:
             f.write("not yours")
@@ -159,7 +160,7 @@ def case_locked_memory_limit():
     def limit():
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (16 << 10, 16 << 10))
     disk()
-    with fe.Role("lguest-rng", preexec_fn=limit) as role:
+    with fe.Role(fe.BARE, preexec_fn=limit) as role:
         try:
             role.fe.number(fe.GET_FEATURES)
             raise Skip("this kernel does not count rings")
@@ -199,9 +200,9 @@ def case_ring_that_is_too_large():
         except (EOFError, OSError):
             assert role.process.wait(5) == 3
         assert "at most 256 entries (QEMU: queue-size=256)" in role.said(), role.said()
-    for name in ("lguest-block.1", "lguest-net.1", "lguest-console.1", "lguest-rng.1"):
-        with open(os.path.join(os.path.dirname(os.path.abspath(fe.__file__)), "../../docs/man", name), encoding="utf-8") as f:
-            assert "entries" in f.read(), name + " says nothing of ring sizes"
+    for page in glob.glob(os.path.join(fe.ROOT, "devices/*/lguest-*.1")):
+        with open(page, encoding="utf-8") as f:
+            assert "entries" in f.read(), page + " says nothing of ring sizes"
 
 
 def case_image_too_small():

@@ -1,5 +1,5 @@
 # Fuzz targets (libFuzzer, ASan, UBSan). A target NAME is FUZZ_NAME, its sources (compiled with the code under test, not
-# linked with the programs' objects), and FUZZ_NAME_FLAGS; tests/fuzz/NAME.mk sets them.
+# linked with the programs' objects), and FUZZ_NAME_FLAGS; tests/fuzz/NAME.mk or devices/NAME/tests/fuzz.mk sets them.
 #
 #	make fuzz T=block SECONDS=60		fuzz one target; the corpus is kept in $(FUZZ_CACHE)/NAME
 #	make fuzz-regress			run the inputs kept in tests/fuzz/regress/NAME (crashes that were fixed, seeds)
@@ -9,11 +9,12 @@ FUZZ_CC ?= clang
 SECONDS ?= 60
 FUZZ_CFLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -DLGUEST_FUZZ -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all -Wall -Wextra
--include $(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))
-FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))))
+-include $(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk)) $(wildcard devices/*/tests/fuzz.mk)
+FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))) \
+	$(patsubst devices/%/tests/fuzz.mk,%,$(wildcard devices/*/tests/fuzz.mk)))
 
 define fuzz_target
-$(B)/fuzz/$(1): $(FUZZ_$(1)) $(wildcard tests/fuzz/*.h devices/*.h devices/block/*.h ipc/*.h policy/*.h)
+$(B)/fuzz/$(1): $(FUZZ_$(1)) $(wildcard tests/fuzz/*.h devices/*.h devices/*/*.h ipc/*.h policy/*.h)
 	@mkdir -p $$(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(FUZZ_$(1)_FLAGS) -o $$@ $$(FUZZ_$(1))
 endef

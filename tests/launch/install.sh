@@ -27,7 +27,7 @@ installed() {
 		[ "$("$to$prefix/bin/lguest-$p" --version 2>"$log")" = "lguest-$p $(cat VERSION)" ]
 		check $? "$prefix: lguest-$p --version is the file VERSION's"
 	done
-	for page in docs/man/*.1; do
+	for page in docs/man/*.1 devices/*/lguest-*.1; do
 		page=$to$prefix/share/man/man1/${page##*/}
 		name="$prefix: the manual page ${page##*/} reads without a warning"
 		if ! command -v man >/dev/null; then [ -s "$page" ] && ok "$name # SKIP no man here" || not_ok "$name"; continue; fi
