@@ -45,11 +45,12 @@ bench-start: $(B)/first $(B)/probe launch-programs module ## instructions from e
 
 CHECKS += recovery
 .PHONY: recovery $(R)/recovery.tap
-recovery: $(B)/recover launch-programs module ## device roles killed 100 times and stopped 10 s under verified I/O (KILLS=100 STOP=10)
-	tests/launch/recovery $(or $(KILLS),100) $(or $(STOP),10)
+recovery: $(B)/recover launch-programs module ## device roles killed 100 times and stopped 10 s under verified I/O (KILLS=100 STOP=10), or RESETS=1: while the guest rebinds its drivers 20 times
+	$(if $(RESETS),FIO_SIZE=8M TIMEOUT=2400 RESETS=1 tests/launch/recovery $(or $(KILLS),100) $(or $(REBINDS),20),tests/launch/recovery $(or $(KILLS),100) $(or $(STOP),10))
 $(R)/recovery.tap: $(B)/recover launch-programs module
 	@mkdir -p $(@D)
 	FIO_SIZE=32M tests/launch/recovery 6 0 > $@ || grep -q '^not ok' $@
+	FIO_SIZE=4M RESETS=1 tests/launch/recovery 8 2 >> $@ || grep -q '^not ok' $@
 
 # A back end of QEMU's as a guest's disk
 CHECKS += foreign

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the test host, beside the programs, the guest's kernel and its file system (resets-guest.sh): roles of all kinds are killed while the
+# guest takes the drivers from its devices and gives them back, with verified I/O between. TAP on standard output.
+#
+#	resets.sh KILLS REBINDS		kills in all, at least so many rounds of the guest
+cd "$(dirname "$0")" || exit 1
+PATH=$PWD:$PATH
+kills=$1 rebinds=$2 failed=0 out=out err=err
+. ./recovery-lib.sh
+
+modprobe tun
+insmod ./lg.ko || exit 1
+./ip tuntap add tap0 mode tap user 0 && ip addr add 10.77.0.1/24 dev tap0 && ip link set tap0 up
+truncate -s 256M disk
+truncate -s 1M report
+mkfifo keys
+exec 3<>keys
+: >$out; : >$err
+lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk --block report --rng <keys >>$out 2>>$err 3>&- &
+run=$!
+await 180 '<lines' $out
+say $? "a guest that verifies a disk and prints lines"
+k=0 done=0
+while [ $k -lt $kills ] && kill -0 $run; do
+	k=$((k + 1))
+	case $((k % 8)) in
+	1|3|5|7) role=block0 ;; 2) role=net0 ;; 4) role=console0 ;; 6) role=rng0 ;; 0) role=block1 ;;
+	esac
+	kill_role $role && done=$((done + 1))
+	random_ms 2000
+done
+[ $done = $kills ]
+say $? "kill -9 of $done roles: each came back"
+printf stop | dd of=report bs=4096 seek=32 conv=notrunc,sync 2>/dev/null
+n=0
+while kill -0 $run 2>/dev/null && [ $n -lt 3000 ]; do usleep 200000; n=$((n + 1)); done
+kill -0 $run 2>/dev/null && { echo "# the guest did not end"; kill $run; }
+wait $run; status=$?
+tr -d '\000' <report >found
+sed 's/^/# /' found | tail -n 40
+say $status "the guest ends by itself, and nothing was wrong in it, status $status"
+rounds=$(sed -n 's/.*rounds \([0-9]*\) wrong 0.*/\1/p' found | tail -n 1)
+[ "${rounds:-0}" -ge $rebinds ]
+say $? "each driver was rebound ${rounds:-0} times: no error, no corruption, write-through stays"
+# Each round's lines are a text of their own
+awk '/<lines/ { n++ } n { print > ("lines." n) }' $out
+n=0 bad=0
+for f in lines.*; do
+	n=$((n + 1))
+	grep -q 'lines>' $f || { [ $n = 1 ] || echo "# $f has no end"; }
+	recover verify $f >verified || { bad=$((bad + 1)); sed "s/^/# $f: /" verified; }
+done
+[ $bad = 0 ] && [ $n -ge $rebinds ]
+say $? "no byte of the console is lost in $n rounds"
+for r in block0 block1 net0 console0 rng0; do
+	sed -n "s/^[0-9TZ:.-]* *lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r" '{ a[NR] = $1 }
+		END { if (NR) print "# recovery of " r ": median " a[int((NR + 1) / 2)] " ms, worst " a[NR] " ms, of " NR }'
+done
+grep -v 'is back after\|killed by signal 9\|ended by signal 9' $err | sed 's/^/# /' | tail -n 20
+rmmod lg
+say $? "the module unloads"
+exit $failed
