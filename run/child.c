@@ -17,6 +17,7 @@
 #include <linux/close_range.h>
 
 #include "core/exit.h"
+#include "run/cgroup.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
@@ -94,6 +95,10 @@ static void __attribute__((noreturn)) become(const struct launch *l, const struc
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_HOST);
+	if (c->group > 0 && cgroup_enter(c->group)) {
+		dprintf(c->fd[2].from, "lguest-run: %s cannot enter its control group: %m\n", c->program);
+		_exit(EXIT_HOST);
+	}
 	raise_memlock();
 	if (!c->huge)
 		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);

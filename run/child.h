@@ -25,6 +25,7 @@ struct launch;
  * @program: its name, in the folder of lguest-run; @argv: @args arguments, the first its name in ps(1)
  * @text: @used bytes of arguments that child_option() made
  * @fd: @fds descriptors, ours and the number at which it finds it
+ * @group: its control group (cgroup.h), -1 or 0 = none
  * @huge: may use huge pages: the one that maps guest RAM; for a role's few KiB they are waste
  */
 struct child {
@@ -35,6 +36,7 @@ struct child {
 	size_t used;
 	struct { int from, to; } fd[CHILD_FDS_MAX];
 	unsigned int fds;
+	int group;
 	bool huge;
 };
 

@@ -52,6 +52,8 @@ struct kind_launch {
  * @name: of the option, of the device in messages, and, behind "lguest-", of its program
  * @status: exit status of lguest-run when its process could not be started (core/exit.h); kinds are listed in this order
  *
+ * @memory: all that its process may use of the host, page cache of its image included, where a control group is delegated; 0: little
+ *
  * What lguest-core is told:
  * @id: virtio device number (virtio 1.2, section 5); 0: only an option, no device of this name exists
  * @queues: queues that it has at least, @unit: queues that GET_QUEUE_NUM counts as one, 0 = 1
@@ -74,6 +76,7 @@ struct device_kind {
 	const char *name;
 	const struct kind_launch *launch;
 	int status;
+	uint64_t memory;
 
 	uint32_t id;
 	unsigned int queues;

@@ -54,6 +54,7 @@ struct role {
 	uint64_t end_at_ms, lost_ms, served_ms, start_at_ms, died_ms;
 	struct restarts restarts;
 	struct log_source log;
+	int group;		/* its control group, 0 = none yet, -1 = none */
 	uint32_t process;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
 	bool hangs;		/* the core asked, and it did not answer: did not answer in time: restart it, but do not count a strike (the host may be busy) */
@@ -73,6 +74,7 @@ struct launch {
 	const char *pidfile;
 	const char *log;
 	uint64_t memory;
+	const char *cgroup;
 	bool check;
 	bool explain;
 	bool verbose;

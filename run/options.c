@@ -294,6 +294,7 @@ static const struct plain_option plain_options[] = {
 	{ "config", "FILE", config_load, 0, "read options from a file: one a line, without the dashes" },
 	{ "user", "NAME", set_user, 0, "started by root: its processes run as this user, not each as one of its own" },
 	{ "require", "WHAT", set_require, 0, "all, namespaces or none: layers of the sandbox without which it does not start" },
+	{ "cgroup", "FOLDER", TEXT(cgroup), "a control group to bound its processes in, or none; its own, if it was delegated" },
 	{ "verbose", NULL, set_verbose, 0, "say which layers of the sandbox each process has" },
 	{ "check", NULL, set_check, 0, "check all of this, open every file, start nothing" },
 	{ "explain", NULL, set_explain, 0, "print which process would hold what, start nothing" },

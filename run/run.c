@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/exit.h"
+#include "run/cgroup.h"
 #include "run/launch.h"
 #include "run/say.h"
 #include "run/text.h"
@@ -211,7 +212,10 @@ int main(int argc, char **argv)
 	begin_log();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	status = supervise(&l);
+	status = cgroup_begin(l.cgroup);
+	if (!status)
+		status = supervise(&l);
+	cgroup_end();
 	remove_pidfile(&l);
 	return status;
 }

@@ -13,6 +13,7 @@
 
 #include "core/exit.h"
 #include "policy/fds.h"
+#include "run/cgroup.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
@@ -58,6 +59,9 @@ int spawn_role(struct launch *l, struct role *r)
 		complain("no descriptors left for %s: %m", r->name);
 		return EXIT_HOST;
 	}
+	if (!r->group)
+		r->group = cgroup_make(r->name, r->kind->memory ? r->kind->memory : CGROUP_ROLE_MEMORY, CGROUP_ROLE_PIDS);
+	c.group = r->group;
 	snprintf(program, sizeof(program), "lguest-%s", r->kind->name);
 	c.program = program;
 	child_option(&c, "%s:%s", l->name, r->name);
@@ -90,6 +94,15 @@ static void core_device(const struct role *r, struct child *c)
 		     t->queues, t->unit ? t->unit : 1, t->config[0], t->config[1], (unsigned long long)t->hidden, role_is_foreign(r) ? "" : ",own");
 }
 
+static uint64_t windows(const struct launch *l)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < l->roles; i++)
+		sum += l->role[i].window;
+	return sum;
+}
+
 int spawn_core(struct launch *l)
 {
 	struct child c = { .program = "lguest-core", .huge = true };
@@ -101,6 +114,7 @@ int spawn_core(struct launch *l)
 		complain("no descriptors left for the core: %m");
 		return EXIT_HOST;
 	}
+	c.group = cgroup_make("core", l->memory + l->memory / 8 + windows(l) + CGROUP_CORE_EXTRA, CGROUP_CORE_PIDS);
 	child_option(&c, "%s:core", l->name);
 	sandbox_options(l, &c);
 	child_arg(&c, "--memory");

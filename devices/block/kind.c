@@ -32,6 +32,7 @@ static const struct kind_key keys[] = {
 
 DEVICE_KIND(block,
 	.status = 120,
+	.memory = 1ull << 30,	/* the host's cache of the image counts */
 	.id = VIRTIO_ID_BLOCK,
 	.queues = 1,
 	/* All of 5.2.4, or, of a back end like ours, what comes before secure erase. */

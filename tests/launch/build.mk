@@ -5,10 +5,10 @@ $(B)/probe: tests/launch/probe.S tests/launch/probe.ld
 	$(CC) -D__ASSEMBLY__ -Ikmod/include/uapi -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments \
 		-Wl,-T,tests/launch/probe.ld -o $@ $<
 
-LAUNCH_FILES := $(B)/probe tests/launch/launch.sh
+LAUNCH_FILES = $(B)/tests/peers/hijacked $(B)/probe tests/launch/launch.sh
 CHECKS += launch
 .PHONY: $(R)/launch.tap
-$(R)/launch.tap: $(B)/probe launch-programs module
+$(R)/launch.tap: $(B)/probe $(B)/tests/peers/hijacked launch-programs module
 	@mkdir -p $(@D)
 	tests/host/run --lguest /launch --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) \
 		--file $$(command -v ip):/launch/tools/ip -- \

@@ -29,7 +29,7 @@ expect() {
 # guest STATUS NAME OPTION...: the guest's own status, and nothing said by lguest-run
 guest() {
 	want=$1 name=$2; shift 2
-	timeout -s KILL 20 lguest-run --kernel probe "$@" >$out 2>$err </dev/null; got=$?
+	timeout -s KILL 20 lguest-run --kernel probe --cgroup none "$@" >$out 2>$err </dev/null; got=$?
 	if [ $got = "$want" ] && ! grep -q "$own" $err; then ok "$name"
 	else echo "# status $got, wanted $want"; not_ok "$name"; fi
 }
@@ -195,6 +195,38 @@ for p in $core $(grandchild $run console0) $(grandchild $run block0); do
 	else grep -E '^Uid|^Sec|^Cap|^NoNew' /proc/$p/status | sed 's/^/# /'; not_ok "$p: a user of its own, without capabilities, filtered"; fi
 done
 kill $run; wait $run; ends 'nothing is left'
+
+### control groups: what a role can use up
+mkdir -p /sys/fs/cgroup
+mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null || mount -t cgroup2 none /sys/fs/cgroup
+start --block img
+g=/sys/fs/cgroup/lguest.$run
+p=$(grandchild $run block0)
+[ "$(cat $g/block0/memory.max)" = 1073741824 ] && [ "$(cat $g/rng0/memory.max 2>/dev/null || cat $g/console0/memory.max)" = 134217728 ] &&
+	[ "$(cat $g/core/pids.max)" = 16 ] && grep -q "^0::/lguest.$run/block0$" /proc/$p/cgroup && ! grep -q 'no control group' $err &&
+	ok 'each process has a group of its own, with bounds' || not_ok 'each process has a group of its own, with bounds'
+kill $run; wait $run; ends 'nothing is left in it'
+[ ! -e $g ] && ok 'nor is the group' || not_ok 'nor is the group'
+cp lguest-rng lguest-rng.real; cp hijacked lguest-rng
+start --block img --rng
+: >$err
+echo hoard >later
+free=$(awk '/MemAvailable/ { print $2 }' /proc/meminfo)
+kill -9 $(grandchild $run rng0)
+i=0 least=$free
+until grep -q 'rng0 was killed by signal 9.*in 200 ms' $err || [ $i = 300 ]; do
+	usleep 100000; i=$((i + 1))
+	now=$(awk '/MemAvailable/ { print $2 }' /proc/meminfo)
+	[ $now -ge $least ] || least=$now
+done
+[ $i -lt 300 ] && [ $((free - least)) -lt 300000 ] && kill -0 $run && ok "a role that hoards kernel memory is ended by its bound # $((free - least)) KiB" ||
+	{ echo "# $free $least"; not_ok 'a role that hoards kernel memory is ended by its bound'; }
+rm later
+kill $run; wait $run; ends 'nothing is left of it'
+mv lguest-rng.real lguest-rng
+expect 105 'cannot use the control group /tmp' 'a folder that is no control group' $K --cgroup /tmp
+umount /sys/fs/cgroup
+expect 112 'no control group is delegated to this guest' 'no control group: said loudly' $K --cmdline x
 
 ### many
 i=0 bad=0

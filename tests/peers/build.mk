@@ -8,12 +8,12 @@ $(PEERS)/peer: $(addprefix $(B)/,tests/peers/peer.o $(IPC_WIRE))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -pthread
 
-$(PEERS)/exit137: tests/peers/exit137.c $(addprefix $(B)/,$(POLICY_OBJS) $(call role_objs,rng))
+$(PEERS)/hijacked: tests/peers/hijacked.c $(addprefix $(B)/,$(POLICY_OBJS) $(call role_objs,rng))
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DREAL_RNG='"$(abspath $(B))/lguest-rng"' -o $@ $^ $(POLICY_LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DREAL_RNG='"$(abspath $(B))/lguest-rng"' -o $@ $^ -luring $(POLICY_LIBS)
 
 CHECKS += hostile-peers
 .PHONY: $(R)/hostile-peers.tap
-$(R)/hostile-peers.tap: $(PEERS)/fake/lguest-core $(PEERS)/peer $(PEERS)/exit137 $(B)/probe launch-programs
+$(R)/hostile-peers.tap: $(PEERS)/fake/lguest-core $(PEERS)/peer $(PEERS)/hijacked $(B)/probe launch-programs
 	@mkdir -p $(@D)
 	B=$(B) tests/peers/peers > $@ || grep -q '^not ok' $@

@@ -177,7 +177,8 @@ def exit137():
     g = guest("--block", "DISK", "--rng", place_with=(stand_in(), "lguest-rng"))
     g.wait(r"\[guest\] alive", 60)
     began = time.monotonic()
-    open(os.path.join(g.work, "later"), "w").close()
+    with open(os.path.join(g.work, "later"), "w") as f:
+        f.write("exit")
     g.kill("rng0")
     g.wait(r"rng0 died 5 times within 30 s: the guest goes on without it \(kill -USR1", 20)
     deaths = len(g.said(r"rng0 (ended|was killed)"))
@@ -192,8 +193,8 @@ def exit137():
 
 
 def stand_in():
-    """A program for lguest-rng's place: the real one, until the file "later" is beside it; then exit_group(137) after 2 ms."""
-    path = os.path.join(B, "tests/peers/exit137")
+    """A program for lguest-rng's place: the real one, until the file "later" is beside it (hijacked.c)."""
+    path = os.path.join(B, "tests/peers/hijacked")
     if not os.path.exists(path):
         raise Failed("no " + path)
     return path
@@ -254,20 +255,20 @@ def own_users():
 @case
 def sigchld_ignored():
     """started with SIGCHLD ignored: a death is told as it was, and the guest's end too"""
-    g = guest("--block", "DISK", popen=dict(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))).up()
+    ignore = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    g = guest("--block", "DISK", before=(sys.executable, "-c", ignore)).up()
     at = g.kill("block0")
     g.wait(r"block0 was killed by signal 9 \(Killed\)", 5, at)
     g.comes_back("block0", 5, at)
-    g = guest(script="crash", popen=dict(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)))
+    g = guest(script="crash", before=(sys.executable, "-c", ignore))
     require(g.run.wait(20) == 110, "status %s" % g.run.returncode)
 
 
 @case
 def closed_stderr():
-    """started with descriptor 2 closed: the guest runs, and its log is written"""
-    g = with_log("--block", "DISK", script="crash", before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
+    """started with descriptor 2 closed: the guest runs to its end"""
+    g = guest("--block", "DISK", script="crash", before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
     require(g.run.wait(20) == 110, "status %s" % g.run.returncode)
-    require(b"the guest crashed: boom" in logged(g), "the log: %r" % logged(g)[-200:])
 
 
 def says(text, want, *options, limits=None, before=(), kernel=None):

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -446,14 +447,14 @@ Test(policy_audit, role_dies_with_its_minder)
 
 enum who { ROOT, USER };
 
-/* As a host does that forbids user namespaces: clone answers EPERM when that flag is set. */
-static void forbid_user_namespaces(void)
+/* As a host does that forbids a kind of namespace: clone answers EPERM when that flag is set. */
+static void forbid_namespaces(unsigned int flags)
 {
 	const struct sock_filter f[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flags, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -463,8 +464,16 @@ static void forbid_user_namespaces(void)
 		_exit(99);
 }
 
+/* As in a container: no map of users can be written. In a mount namespace of our own, by a bind mount: /proc itself is the host's. */
+static void read_only_proc(void)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) ||
+	    mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+		_exit(95);
+}
+
 /* The layers that policy_spawn() reports, from a process in which the role then spins; its pid goes to *@role. */
-static unsigned int layers_of(enum who who, bool userns, pid_t *role, pid_t *launcher)
+static unsigned int layers_of(enum who who, unsigned int forbidden, bool proc_ro, unsigned int require, pid_t *role, pid_t *launcher)
 {
 	struct {
 		unsigned int layers;
@@ -475,18 +484,20 @@ static unsigned int layers_of(enum who who, bool userns, pid_t *role, pid_t *lau
 	cr_assert_eq(pipe(to_test), 0);
 	*launcher = fork();
 	if (!*launcher) {
-		const struct policy_options opt = { 0 };
+		const struct policy_options opt = { .require = require };
 		unsigned int *layers = NULL;
 		pid_t pid;
 
 		alarm(20);
+		if (proc_ro)
+			read_only_proc();
 		layers = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		if (who == USER && (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)))
 			_exit(98);
 		/* An exec would do it: a process that changed its user may not have its /proc files written. */
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-		if (!userns)
-			forbid_user_namespaces();
+		if (forbidden)
+			forbid_namespaces(forbidden);
 		pid = policy_spawn(&policy_block, &opt, layers);
 		if (!pid)
 			for (;;)
@@ -495,6 +506,8 @@ static unsigned int layers_of(enum who who, bool userns, pid_t *role, pid_t *lau
 			_exit(97);
 		while (!*(volatile unsigned int *)layers)
 			usleep(1000);
+		if (require && waitpid(pid, NULL, WNOHANG) == pid)
+			_exit(97);
 		answer.layers = *layers;
 		answer.pid = pid;
 		if (write(to_test[1], &answer, sizeof(answer)) < 0)
@@ -517,31 +530,43 @@ static void end(pid_t role, pid_t launcher)
 	waitpid(launcher, NULL, 0);
 }
 
+#define NAMESPACES_AND_ROOT \
+	(POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT | POLICY_LAYER_CAPS)
+
+/* docs/security.md, "Hosts and users that allow less": what is on, row by row; one kind that is forbidden takes nothing else along. */
 Test(policy_audit, layers_by_user_and_host)
 {
 	const unsigned int always = POLICY_LAYER_UID | POLICY_LAYER_NNP | POLICY_LAYER_LIMITS | POLICY_LAYER_FILTER;
 	static const struct {
 		enum who who;
-		bool userns;
-		unsigned int with, without;
+		unsigned int forbidden;
+		bool proc_ro;
+		unsigned int without;	/* of NAMESPACES_AND_ROOT */
 	} row[] = {
-		{ ROOT, true, POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT |
-			      POLICY_LAYER_CAPS, 0 },
-		{ USER, true, POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT |
-			      POLICY_LAYER_CAPS, 0 },
-		{ ROOT, false, POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT | POLICY_LAYER_CAPS,
-		  POLICY_LAYER_USERNS },
-		{ USER, false, 0, POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES |
-				  POLICY_LAYER_ROOT | POLICY_LAYER_CAPS },
+		{ ROOT, 0, false, 0 },
+		{ USER, 0, false, 0 },
+		{ ROOT, CLONE_NEWUSER, false, POLICY_LAYER_USERNS },
+		{ USER, CLONE_NEWUSER, false, NAMESPACES_AND_ROOT },
+		{ ROOT, CLONE_NEWNET, false, POLICY_LAYER_NETNS },
+		{ USER, CLONE_NEWNET, false, POLICY_LAYER_NETNS },
+		{ ROOT, CLONE_NEWPID, false, POLICY_LAYER_PIDNS },
+		{ USER, CLONE_NEWPID, false, POLICY_LAYER_PIDNS },
+		{ ROOT, CLONE_NEWIPC | CLONE_NEWUTS, false, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
+		{ USER, CLONE_NEWIPC | CLONE_NEWUTS, false, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
+		{ ROOT, CLONE_NEWNS, false, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
+		{ USER, CLONE_NEWNS, false, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
+		{ ROOT, 0, true, POLICY_LAYER_USERNS },
+		{ USER, 0, true, NAMESPACES_AND_ROOT },
 	};
 
 	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		pid_t role, launcher;
-		unsigned int layers = layers_of(row[i].who, row[i].userns, &role, &launcher);
+		unsigned int layers = layers_of(row[i].who, row[i].forbidden, row[i].proc_ro, 0, &role, &launcher);
+		const unsigned int with = always | (NAMESPACES_AND_ROOT & ~row[i].without);
 		char *status;
 
 		cr_assert(layers, "row %u: no sandbox", i);
-		cr_expect_eq(layers & (always | row[i].with), always | row[i].with, "row %u: layers %#x", i, layers);
+		cr_expect_eq(layers & with, with, "row %u: layers %#x, not %#x", i, layers, with);
 		cr_expect_eq(layers & row[i].without, 0, "row %u: layers %#x", i, layers);
 		status = read_proc(role, "status");
 		cr_expect(strstr(status, "CapEff:\t0000000000000000\n") && strstr(status, "CapPrm:\t0000000000000000\n") &&
@@ -552,6 +577,19 @@ Test(policy_audit, layers_by_user_and_host)
 			expect_own_user(status);
 		end(role, launcher);
 	}
+}
+
+/* What is required and cannot be had ends it; what can be had does not. */
+Test(policy_audit, required_layers)
+{
+	pid_t role, launcher;
+
+	cr_expect(layers_of(ROOT, 0, false, POLICY_LAYERS_NAMESPACES, &role, &launcher), "what is there");
+	end(role, launcher);
+	cr_expect_not(layers_of(ROOT, CLONE_NEWNET, false, POLICY_LAYERS_NAMESPACES, &role, &launcher), "without the net namespace");
+	waitpid(launcher, NULL, 0);
+	cr_expect(layers_of(ROOT, CLONE_NEWNET, false, POLICY_LAYERS_NAMESPACES & ~POLICY_LAYER_NETNS, &role, &launcher), "all the others");
+	end(role, launcher);
 }
 
 Test(policy_audit, report_names_what_is_missing)

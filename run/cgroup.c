@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*L:139
+ * cgroup.c: control groups (cgroup.h), version 2 only.
+ *
+ * It may make and remove folders in a group that was delegated to us, move this process into one of them, and write bounds there. A group is
+ * delegated when systemd says so (an attribute), when it belongs to the user who started us, when the user names it, or when we are root in
+ * the root group of a host without systemd. Nothing else of the host's groups is changed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/magic.h>
+
+#include "core/exit.h"
+#include "run/cgroup.h"
+#include "run/child.h"
+#include "run/say.h"
+#include "run/text.h"
+
+#define REMOVE_TRIES 50	/* a group is empty a little after its last process was reaped */
+
+static int parent = -1, guest = -1;	/* folders */
+static char guest_name[32];
+
+static int write_at(int dir, const char *name, const char *text)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* --- which one is ours? --- */
+
+/* The mount point of cgroup2, and our group below it. Return: 0 or -ENOENT. */
+static int own_group(char *path, size_t size)
+{
+	char line[4096], point[2048] = "", group[2048] = "";
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+
+	while (f && !*point && fgets(line, sizeof(line), f))
+		if (strstr(line, " - cgroup2 ") && sscanf(line, "%*d %*d %*s %*s %2047s", point) != 1)
+			*point = '\0';
+	if (f)
+		fclose(f);
+	f = fopen("/proc/self/cgroup", "re");
+	while (f && !*group && fgets(line, sizeof(line), f))
+		if (sscanf(line, "0::%2047s", group) != 1)
+			*group = '\0';
+	if (f)
+		fclose(f);
+	if (!*point || !*group || (size_t)snprintf(path, size, "%s%s", point, group) >= size)
+		return -ENOENT;
+	return 0;
+}
+
+static bool is_delegated(int dir, const char *path)
+{
+	char mark[2] = "";
+	struct stat st;
+
+	if (fgetxattr(dir, "trusted.delegate", mark, 1) == 1 || fgetxattr(dir, "user.delegate", mark, 1) == 1)
+		return *mark == '1';
+	if (geteuid())
+		return !fstat(dir, &st) && st.st_uid == geteuid();
+	/* The root group alone has no type; with systemd it is systemd's. */
+	return faccessat(dir, "cgroup.type", F_OK, 0) && access("/run/systemd/system", F_OK) && *path;
+}
+
+/* Does it hand out what we need? */
+static bool has_controllers(int dir)
+{
+	char text[512] = "";
+	int fd = openat(dir, "cgroup.controllers", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && strstr(text, "memory") && strstr(text, "pids");
+}
+
+static int open_group(const char *path)
+{
+	int dir = fd_open(path, O_RDONLY | O_DIRECTORY);
+	struct statfs fs;
+
+	if (dir < 0)
+		return -errno;
+	if (!fstatfs(dir, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC)
+		return dir;
+	close(dir);
+	return -ENOTDIR;
+}
+
+/* --- make and remove --- */
+
+static void remove_guest(int dir, const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			for (int i = 0; i < REMOVE_TRIES && unlinkat(fd, e->d_name, AT_REMOVEDIR) && errno == EBUSY; i++)
+				nanosleep(&pause, NULL);
+	if (d)
+		closedir(d);
+	unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+/* What a killed lguest-run left: its number is nobody's any more. */
+static void remove_stale(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), pid;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (sscanf(e->d_name, "lguest.%d", &pid) == 1 && kill(pid, 0) && errno == ESRCH)
+			remove_guest(dir, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+/* A group with processes of its own hands nothing out: if it is only us, we move to one below. */
+static int hand_out(void)
+{
+	int err = write_at(parent, "cgroup.subtree_control", "+memory +pids");
+
+	if (err == -EBUSY && !mkdirat(guest, "run", 0755)) {
+		int fd = openat(guest, "run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		err = fd < 0 ? -errno : write_at(fd, "cgroup.procs", "0");
+		if (fd >= 0)
+			close(fd);
+		if (!err)
+			err = write_at(parent, "cgroup.subtree_control", "+memory +pids");
+	}
+	return err ? err : write_at(guest, "cgroup.subtree_control", "+memory +pids");
+}
+
+static int make_guest(void)
+{
+	int err;
+
+	remove_stale(parent);
+	snprintf(guest_name, sizeof(guest_name), "lguest.%d", (int)getpid());
+	if (mkdirat(parent, guest_name, 0755))
+		return -errno;
+	guest = fd_lift(openat(parent, guest_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	err = guest < 0 ? -errno : hand_out();
+	if (err)
+		cgroup_end();
+	return err;
+}
+
+int cgroup_begin(const char *where)
+{
+	char own[4096];
+	int err;
+
+	if (where && !strcmp(where, "none"))
+		return 0;
+	err = where ? 0 : own_group(own, sizeof(own));
+	if (!err) {
+		parent = open_group(where ? where : own);
+		err = parent < 0 ? parent : 0;
+	}
+	if (!err && !where && !is_delegated(parent, own))
+		err = -EPERM;
+	if (!err && !has_controllers(parent))
+		err = -ENOTSUP;
+	if (!err)
+		err = make_guest();
+	if (!err)
+		return 0;
+	fd_close(&parent);
+	if (where) {
+		complain("cannot use the control group %s: %s%s", where, err == -ENOTSUP ? "it does not hand out memory and pids" : strerror(-err),
+			 text_remedy(-err));
+		return EXIT_HOST;
+	}
+	complain("no control group is delegated to this guest, so that nothing bounds the kernel memory that its processes use (start it with systemd-run "
+		 "--scope -p Delegate=yes, or say --cgroup FOLDER; --cgroup none is quiet)");
+	return 0;
+}
+
+int cgroup_make(const char *name, uint64_t memory, unsigned int pids)
+{
+	char bound[32];
+	int dir, fd;
+
+	if (guest < 0 || (mkdirat(guest, name, 0755) && errno != EEXIST))
+		return -1;
+	dir = openat(guest, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -1;
+	snprintf(bound, sizeof(bound), "%llu", (unsigned long long)memory);
+	fd = write_at(dir, "memory.max", bound);
+	snprintf(bound, sizeof(bound), "%u", pids);
+	if (!fd)
+		fd = write_at(dir, "pids.max", bound);
+	/* Out of memory, a role and its minder end together. */
+	write_at(dir, "memory.oom.group", "1");
+	if (!fd)
+		fd = fd_lift(openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+	if (fd < 0)
+		complain("%s is not bounded by a control group: %s", name, strerror(fd == -1 ? errno : -fd));
+	close(dir);
+	return fd < 0 ? -1 : fd;
+}
+
+int cgroup_enter(int group)
+{
+	return group < 0 || write(group, "0", 1) == 1 ? 0 : -errno;
+}
+
+void cgroup_end(void)
+{
+	int fd;
+
+	if (parent < 0)
+		return;
+	/* We may be in one of them. */
+	write_at(parent, "cgroup.subtree_control", "-memory -pids");
+	fd = write_at(parent, "cgroup.procs", "0");
+	(void)fd;
+	fd_close(&guest);
+	remove_guest(parent, guest_name);
+	fd_close(&parent);
+}
