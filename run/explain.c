@@ -6,6 +6,7 @@
  * It may print.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "run/launch.h"
 
@@ -30,8 +31,20 @@ static void explain_role(const struct role *r)
 		printf("  may      whatever you allow it: lguest-run did not start it and does not confine it\n");
 	else
 		printf("  may      move data between the two (lguest-%s --print-policy)\n"
-		       "  dies     started again, requests in flight run again; after 5 deaths of itself within 30 s the guest goes on without it\n",
-		       r->kind->name);
+		       "  dies     started again, requests in flight run again; each death costs a longer pause, and after %d deaths of itself\n"
+		       "           within %d s the guest goes on without it\n",
+		       r->kind->name, RESTART_STRIKES, RESTART_STRIKES_MS / 1000);
+}
+
+/* Who started it is who they are, but for root. */
+static void whose(const struct launch *l)
+{
+	if (l->user)
+		printf("user %u", (unsigned int)l->user);
+	else if (!geteuid())
+		printf("a user of its own");
+	else
+		printf("you, user %u", (unsigned int)geteuid());
 }
 
 void explain(const struct launch *l)
@@ -42,13 +55,17 @@ void explain(const struct launch *l)
 	       "  sees     nothing of the guest\n"
 	       "  may      start, watch and end the others\n"
 	       "  dies     everything ends\n");
-	printf("\nlguest-core: nobody, in namespaces of its own, sealed\n"
+	printf("\nlguest-core: ");
+	whose(l);
+	printf(", sealed\n"
 	       "  holds    /dev/lguest; until the guest runs %s%s%s\n", l->kernel, l->initrd ? " and " : "", l->initrd ? l->initrd : "");
 	printf("  sees     the guest's %llu MiB of memory and the windows below\n", (unsigned long long)l->memory >> 20);
 	printf("  may      run the vCPU, serve device registers, talk to the roles (lguest-core --print-policy)\n"
 	       "  dies     the guest is over\n");
 	for (unsigned int i = 0; i < l->roles; i++)
 		explain_role(&l->role[i]);
-	if (l->roles)
-		printf("\nEvery role runs as nobody in namespaces of its own, with an empty root, no capabilities, and a system-call filter.\n");
+	printf("\nEach of these that lguest-run starts runs as ");
+	whose(l);
+	printf(", without capabilities, behind a system-call filter, and, as far as this\nhost lets it, in namespaces of its own with an empty root: "
+	       "what is missing is said at the start, and --check says it too.\n");
 }

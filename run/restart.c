@@ -23,24 +23,23 @@ static bool overdrawn(struct restarts *r, uint64_t now)
 	else
 		r->spent_ms += back * RESTART_STORE_MS;
 	r->spent = back < r->spent ? r->spent - (unsigned int)back : 0;
-	if (r->spent >= RESTART_STORE)
-		return true;
-	r->spent++;
-	return false;
+	return ++r->spent > RESTART_STORE;
 }
 
 int restart_pause(struct restarts *r, uint64_t now, uint64_t served, bool own_fault)
 {
-	uint64_t paid = served / RESTART_PAYS_MS;
+	unsigned int debt;
 	int pause = 0;
 
-	r->debt = paid < r->debt ? r->debt - (unsigned int)paid : 0;
+	r->debt_ms = served < r->debt_ms ? r->debt_ms - (unsigned int)served : 0;
 	if (own_fault && strike(r, now))
 		return -1;
-	if (++r->debt > RESTART_DEBT_MAX)
+	r->debt_ms += RESTART_PAYS_MS;
+	debt = (r->debt_ms + RESTART_PAYS_MS - 1) / RESTART_PAYS_MS;
+	if (debt > RESTART_DEBT_MAX)
 		return -1;
-	if (r->debt > 1)
-		pause = RESTART_PAUSE_MS << (r->debt - 2);
+	if (debt > 1)
+		pause = RESTART_PAUSE_MS << (debt - 2);
 	if (overdrawn(r, now) && pause < RESTART_STORE_MS)
 		pause = RESTART_STORE_MS;
 	return pause < RESTART_PAUSE_MAX_MS ? pause : RESTART_PAUSE_MAX_MS;

@@ -22,12 +22,12 @@
 
 /**
  * struct restarts - of one role
- * @debt: deaths that are not paid for
+ * @debt_ms: service that is owed for deaths
  * @strikes: own deaths since @first_strike_ms
  * @spent: of the store, as of @spent_ms
  */
 struct restarts {
-	unsigned int debt;
+	unsigned int debt_ms;
 	unsigned int strikes;
 	uint64_t first_strike_ms;
 	unsigned int spent;

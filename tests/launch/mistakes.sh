@@ -39,6 +39,14 @@ values() {
 	value config 101 'cannot open the configuration /nowhere: No such file or directory (check the name)' --config /nowhere
 	value config 101 'cannot read the configuration /proc: Is a directory (name a file)' --config /proc
 	value check 100 '--check takes no value' --check=1
+	value user 100 'nosuch: there is no such user' --user nosuch
+	value user 100 '65534: a guest needs a user that is neither root nor nobody' --user 65534
+	value require 100 'some is not one of all, namespaces, none' --require some
+	value cgroup 105 'cannot use the control group /tmp: Not a directory' --cgroup /tmp
+	value verbose 100 '--verbose takes no value' --verbose=1
+	value pidfile 101 'the pidfile fifo is not a file' --pidfile fifo
+	value config 101 'the configuration fifo is not a file' --config fifo
+	value log 101 'the log fifo: .*nobody reads' --log fifo
 	value explain 100 '--explain takes no value' --explain=1
 	for_devices mistakes
 	value vhost-user 100 'needs both socket=PATH and type=' --vhost-user type=block

@@ -27,4 +27,5 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 	$(CC) $(CPPFLAGS_ALL) -c -o $@ $<
 
 $(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS),-pthread $(POLICY_LIBS)))
+$(eval $(call unit,run,run/restart.o run/log.o))
 include tests/unit/devices.mk

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/* run_log.c: pipes to the log (run/log.h): what comes out for what a hostile process writes. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "run/log.h"
+
+static char path[] = "/tmp/lguest-log-XXXXXX";
+static struct log_source s;
+
+static void begin(uint64_t burst, uint64_t rate)
+{
+	close(mkstemp(path));
+	cr_assert_eq(log_file(path), 0);
+	cr_assert_eq(log_pipe(&s, "rng0", burst, rate), 0);
+}
+
+static void end(void)
+{
+	unlink(path);
+}
+
+static const char *written(void)
+{
+	static char text[1 << 20];
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static void say(const char *text)
+{
+	cr_assert_eq(write(s.theirs, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+TestSuite(log, .timeout = 20, .fini = end);
+
+Test(log, control_characters_are_escaped)
+{
+	begin(1 << 16, 1000);
+	say("a\033[2J\007b\r\n\303\244 \302\233x \200\n");
+	log_read(&s, 1);
+	cr_expect(strstr(written(), "Z rng0: a\\x1b[2J\\x07b\n"), "%s", written());
+	cr_expect(strstr(written(), "Z rng0: \303\244 \\xc2\\x9bx \\x80\n"), "%s", written());
+}
+
+Test(log, every_line_has_its_own_name)
+{
+	begin(1 << 16, 1000);
+	say("one\nlguest-run: two\n");
+	log_read(&s, 1);
+	cr_expect_null(strstr(written(), "\nlguest-run"), "%s", written());
+	cr_expect(strstr(written(), "Z rng0: lguest-run: two\n"), "%s", written());
+}
+
+Test(log, an_unfinished_line_is_shown_after_a_while)
+{
+	begin(1 << 16, 1000);
+	say("probe: ");
+	log_read(&s, 1000);
+	cr_expect_null(strstr(written(), "probe"));
+	cr_expect_eq(log_due(&s, 1050), 150);
+	log_read(&s, 1200);
+	cr_expect(strstr(written(), "Z rng0: probe: \n"));
+	cr_expect_eq(log_due(&s, 1200), -1);
+}
+
+Test(log, a_long_line_is_cut)
+{
+	char line[2000];
+
+	begin(1 << 16, 1000);
+	memset(line, 'x', sizeof(line));
+	line[1999] = '\0';
+	say(line);
+	say("\nend\n");
+	log_read(&s, 1);
+	for (const char *at = written(); *at; at = strchr(at, '\n') + 1)
+		cr_expect_leq(strchr(at, '\n') - at, 600);
+	cr_expect(strstr(written(), "Z rng0: end\n"));
+}
+
+/* More than its budget: left out, counted, and heard again when a quarter of the budget is back. */
+Test(log, a_flood_is_bounded_and_counted)
+{
+	unsigned int said = 0;
+
+	begin(8192, 1024);
+	for (unsigned int i = 0; i < 1000; i++) {
+		said += write(s.theirs, "0123456789abcdef0123456789abcdef\n", 33) == 33;
+		log_read(&s, 1 + i);
+	}
+	cr_expect_eq(said, 1000);
+	cr_expect_lt(strlen(written()), 16384);
+	say("later\n");
+	log_read(&s, 10000);
+	cr_expect(strstr(written(), "were left out"), "%s", written());
+	cr_expect(strstr(written(), "Z rng0: later\n"));
+}
+
+/* The writer never waits, and the reader neither. */
+Test(log, nobody_waits)
+{
+	char block[4096] = { 0 };
+
+	begin(1 << 16, 1000);
+	cr_expect(fcntl(s.theirs, F_GETFL) & O_NONBLOCK);
+	for (int i = 0; i < 100; i++)
+		if (write(s.theirs, block, sizeof(block)) < 0)
+			break;
+	log_read(&s, 1);
+	cr_expect_lt(strlen(written()), 1 << 17);
+}
+
+Test(log, a_long_log_is_renamed)
+{
+	char older[64];
+	struct stat st;
+
+	begin(1 << 16, 1000);
+	cr_assert_eq(truncate(path, 16 << 20), 0);
+	log_line("lguest-run", "new", 3);
+	(void)snprintf(older, sizeof(older), "%s.1", path);
+	cr_expect_eq(stat(older, &st), 0);
+	cr_expect_geq(st.st_size, 16 << 20);
+	cr_expect_eq(stat(path, &st), 0);
+	cr_expect_lt(st.st_size, 4096);
+	unlink(older);
+}
