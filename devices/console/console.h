@@ -12,7 +12,7 @@
 #define CONSOLE_QUEUES 2u /* 0 = to the guest, 1 = from the guest (virtio 1.2, 5.3.2, without MULTIPORT) */
 #define CONSOLE_QUEUE_SIZE 256u
 #define CONSOLE_SEGS 256u
-#define CONSOLE_IN 4096u
+#define CONSOLE_IN 65536u	/* a paste */
 #define VIRTIO_CONSOLE_F_SIZE 0
 
 /* virtio 1.2, 5.3.4 */
@@ -35,8 +35,11 @@ struct console_size {
  * @listen: waits for somebody to connect (Unix socket), @conn is who did
  * @terminal: ^C three times leaves
  * @in: bytes on their way to the guest, [@in_off, @in_len); the pending read lands at @in_at
+ * @deaf_timer: runs while @in is full; @delivered, @delivered_then: bytes that the guest ever took, and had when it was started
  * @out: bytes on their way to @out_fd; @own_out when nobody gave us memory for them
  * @held, @chain, @chain_off: a request of the guest that did not fit into @out
+ * @out_file: the output is a file, which may be full for a while: @full, and @retry_timer until it is tried again
+ * @limit: bytes that a file may have, 0 = as many as it likes
  * @stalled: nobody took a byte for a second; until one is taken what does not fit is dropped, and counted in @lost
  */
 struct console {
@@ -58,11 +61,16 @@ struct console {
 	struct backend_io in_io;
 	struct iovec in_iov;
 	bool in_stale;
+	struct backend_timer deaf_timer;
+	uint64_t delivered, delivered_then;
 
 	struct console_out *out, own_out;
 	struct backend_io out_io;
 	struct iovec out_iov[2];
 	bool out_stale;
+	bool out_file, full;
+	uint64_t limit;
+	struct backend_timer retry_timer;
 
 	struct vq_chain chain;
 	struct iovec seg[CONSOLE_SEGS];

@@ -70,6 +70,8 @@ static int make_carry(void)
 static void console_args(struct role *r, struct child *c)
 {
 	child_arg(c, "--stdio");
+	if (role_key(r, "limit"))
+		child_option(c, "--limit=%s", role_key(r, "limit"));
 	child_give(c, r->resource[0], STDIN_FILENO);
 	child_give(c, r->resource[1], STDOUT_FILENO);
 	if (!r->kept)

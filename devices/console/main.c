@@ -18,7 +18,7 @@
 
 POLICY_DECLARE(console);
 
-enum { OPT_STDIO = 0x100, OPT_PTY, OPT_FILE, OPT_UNIX, OPT_CARRY };
+enum { OPT_STDIO = 0x100, OPT_PTY, OPT_FILE, OPT_UNIX, OPT_CARRY, OPT_LIMIT };
 
 static const struct option options[] = {
 	{ "stdio", no_argument, NULL, OPT_STDIO },
@@ -26,6 +26,7 @@ static const struct option options[] = {
 	{ "file", required_argument, NULL, OPT_FILE },
 	{ "unix", required_argument, NULL, OPT_UNIX },
 	{ "carry-fd", required_argument, NULL, OPT_CARRY },
+	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{ 0 }
 };
 
@@ -52,6 +53,7 @@ static int map_carried(struct backend *be, struct console *con, const char *arg)
 static int console_option(struct backend *be, int opt, const char *arg)
 {
 	struct console *con = backend_dev(be);
+	int mib;
 
 	switch (opt) {
 	case OPT_STDIO:
@@ -68,6 +70,10 @@ static int console_option(struct backend *be, int opt, const char *arg)
 		return 0;
 	case OPT_CARRY:
 		return map_carried(be, con, arg);
+	case OPT_LIMIT:
+		mib = backend_number(be, "limit", arg, 1, 1 << 20);
+		con->limit = mib > 0 ? (uint64_t)mib << 20 : 0;
+		return mib < 0 ? mib : 0;
 	}
 	return -EINVAL;
 }
@@ -157,6 +163,7 @@ static int open_unix(struct backend *be, struct console *con)
 static int console_open(struct backend *be)
 {
 	struct console *con = backend_dev(be);
+	struct stat st;
 	int r;
 
 	con->be = be;
@@ -175,7 +182,8 @@ static int console_open(struct backend *be)
 	if (r)
 		return -EIO;
 	/* Standard output may be a file as well. */
-	backend_file_limit(be, con->file || con->stdio ? UINT64_MAX : 0);
+	con->out_file = con->out_fd >= 0 && !fstat(con->out_fd, &st) && S_ISREG(st.st_mode);
+	backend_file_limit(be, !con->out_file ? 0 : con->limit ? con->limit : UINT64_MAX);
 	backend_limit(be, con->size_known ? 1ull << VIRTIO_CONSOLE_F_SIZE : 0, CONSOLE_QUEUES);
 	return 0;
 }
@@ -200,6 +208,7 @@ static const struct backend_ops console_ops = {
 		"  --pty                a new pty, whose name is printed\n"
 		"  --file=PATH          append the guest's output to PATH\n"
 		"  --unix=PATH          listen there; one peer at a time\n"
+		"  --limit=MIB          a file gets no longer than that; what comes behind is dropped and counted\n"
 		"  --carry-fd=N         memfd inherited as N: output that a killed process had taken and not shown is shown by the next\n",
 	.options = options,
 	.role = &policy_console,

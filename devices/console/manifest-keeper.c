@@ -2,7 +2,7 @@
 /*P:255
  * manifest-keeper.c: the manifest of the process that restores a terminal when its console has ended (terminal.c).
  *
- * It may wait for signals and its child, pass signals and window sizes on, set the terminal's modes, and end. It holds the terminal, the writing
+ * It may wait for signals and its child, pass signals and window sizes on, set the terminal's modes and state, and end. It holds the terminal, the writing
  * end of a pipe, and nothing that a guest or a front end wrote.
  */
 #include <sys/ioctl.h>
@@ -15,6 +15,7 @@ static const struct policy_call calls[] = {
 	CALL(wait4, POLICY_BOTH, "the child's end"),
 	CALL(kill, POLICY_BOTH, "signals, passed on to the child: its user is the only one whose processes it may signal"),
 	CALL(write, POLICY_BOTH, "window sizes", ARG_IS(0, POLICY_FD_RESIZE)),
+	CALL(write, POLICY_BOTH, "the terminal's state, once more as a terminal has it", ARG_IS(0, POLICY_FD_RESOURCE_OUT)),
 	CALL(ioctl, POLICY_BOTH, "the window's size", ARG_IS(0, 0), ARG_IS(1, TIOCGWINSZ)),
 	CALL(ioctl, POLICY_BOTH, "the terminal's modes, as they were", ARG_IS(0, 0), ARG_IS(1, TCSETSF)),
 	CALL(exit_group, POLICY_BOTH, "the end"),
@@ -23,6 +24,7 @@ static const struct policy_call calls[] = {
 
 static const struct policy_desc descs[] = {
 	{ 0, 1, POLICY_BOTH, "terminal", "/dev/" },
+	{ POLICY_FD_RESOURCE_OUT, 1, POLICY_BOTH, "terminal, to write without waiting", "/dev/" },
 	{ POLICY_FD_RESIZE, 1, POLICY_BOTH, "window sizes", "pipe:" },
 	{ 0 }
 };

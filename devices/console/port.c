@@ -5,7 +5,7 @@
  * A guest that prints while nobody reads: Linux spins in the hypervisor console's put_chars() until its buffer
  * comes back, so holding it for good would hang a processor of the guest, and buffering without bound is
  * Firecracker's CVE-2020-27174. Hence: 64 KiB of buffer, then the guest waits, and after a second in which not one
- * byte was taken, output is dropped, counted and announced.
+ * byte was taken, output is dropped, counted and announced. A file that is full is such a reader, tried again each second.
  *
  * It may: move bytes between guest buffers and two descriptors. It may not: open or configure anything.
  */
@@ -16,6 +16,8 @@
 #include "policy/policy.h"
 
 #define STALL_MS 1000u
+#define RETRY_MS 1000u
+#define DEAF_MS 10000u
 #define INTERRUPT_MS 1000u
 #define INTERRUPTS_TO_LEAVE 3u
 #define CTRL_C 0x03
@@ -111,14 +113,14 @@ static void deliver(struct console *con)
 		n = vq_copy_in(&c, 0, con->in + con->in_off, con->in_len - con->in_off);
 		vq_push(q, c.head, (uint32_t)n);
 		con->in_off += (uint32_t)n;
+		con->delivered += n;
 	}
 	backend_notify(con->be, q);
-	if (con->in_off == con->in_len) {
+	if (con->in_off == con->in_len)
 		con->in_off = con->in_len = 0;
-		start_read(con);
-	} else if (vq_want_kicks(q)) {
+	else if (vq_want_kicks(q))
 		backend_again(con->be, q);
-	}
+	start_read(con);
 }
 
 static void read_done(struct backend_io *io, int32_t res)
@@ -143,17 +145,50 @@ static void read_done(struct backend_io *io, int32_t res)
 	start_read(con);
 }
 
+/* A line of our own in the guest's output, if there is room. */
+static void announce(struct console *con, const char *what, uint64_t n, const char *why);
+
+/*
+ * A guest that has taken nothing of a whole buffer for so long is not going to: its user's ^Cs, which lie behind that in the terminal, count
+ * more.
+ */
+static void deaf(struct backend_op *op, int32_t res)
+{
+	struct console *con = of(op, deaf_timer.op);
+
+	if (res != -ECANCELED && con->in_len - con->in_off == CONSOLE_IN && con->delivered == con->delivered_then) {
+		announce(con, "typed bytes were dropped", CONSOLE_IN, "the guest does not read");
+		con->in_off = con->in_len = 0;
+	}
+	start_read(con);
+}
+
+/* Room for one more read; the pending one, if any, is over. */
+static bool make_room(struct console *con)
+{
+	if (con->in_off && con->in_len == CONSOLE_IN) {
+		con->in_len -= con->in_off;
+		memmove(con->in, con->in + con->in_off, con->in_len);
+		con->in_off = 0;
+	}
+	if (con->in_len < CONSOLE_IN)
+		return true;
+	if (!con->deaf_timer.op.pending) {
+		con->delivered_then = con->delivered;
+		backend_timer(con->be, &con->deaf_timer, DEAF_MS);
+	}
+	return false;
+}
+
 /*
  * Nothing is read while the guest has not taken what came before: the sender's own buffer holds the rest. But a
- * terminal is read on, for the ^Cs of a user whose guest hangs before it takes any input; what a guest has left
- * lying for 4096 bytes is dropped.
+ * terminal is read on, for the ^Cs of a user whose guest hangs before it takes any input, as far as there is room; what is pasted
+ * beyond that waits in the terminal.
  */
 static void start_read(struct console *con)
 {
-	if (con->in_fd < 0 || (con->in_len && !con->terminal) || con->in_io.op.pending)
+	if (con->in_fd < 0 || (con->in_len && !con->terminal) || con->in_io.op.pending || !make_room(con))
 		return;
-	if (con->in_len == CONSOLE_IN)
-		con->in_off = con->in_len = 0;
 	con->in_at = con->in_len;
 	con->in_iov = (struct iovec){ con->in + con->in_at, CONSOLE_IN - con->in_at };
 	con->in_io.fd = con->in_fd;
@@ -189,18 +224,25 @@ static void take(struct console *con)
 	}
 }
 
-static void announce_loss(struct console *con)
+static void announce(struct console *con, const char *what, uint64_t n, const char *why)
 {
-	char note[64];
-	int n = snprintf(note, sizeof(note), "\r\n[%llu bytes of output were lost: nobody read them]\r\n",
-			 (unsigned long long)con->lost);
+	char note[96];
+	int len = snprintf(note, sizeof(note), "\r\n[%llu %s: %s]\r\n", (unsigned long long)n, what, why);
 
-	if (!con->lost || (uint32_t)n > room(con))
+	if (con->out_fd < 0 || (uint32_t)len > room(con))
 		return;
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < len; i++) {
 		con->out->byte[out_end(con)] = (uint8_t)note[i];
 		took(con, 1);
 	}
+	start_write(con);
+}
+
+static void announce_loss(struct console *con)
+{
+	if (!con->lost || room(con) < 96)
+		return;
+	announce(con, "bytes of output were lost", con->lost, con->out_file ? "there was no room for them" : "nobody read them");
 	con->lost = 0;
 }
 
@@ -243,6 +285,35 @@ static void transmit(struct console *con, struct vq *q)
 	start_write(con);
 }
 
+/* Errors of a file that may be over: no room, no quota, a limit that is raised or a file that is cut, a disk that comes back. */
+static const char *passing(const struct console *con, int32_t res)
+{
+	if (!con->out_file)
+		return NULL;
+	switch (res) {
+	case -ENOSPC: return "its file system is full";
+	case -EDQUOT: return "its user's quota is used up";
+	case -EFBIG: return "it is as long as it may be";
+	case -EIO: return "an I/O error";
+	default: return NULL;
+	}
+}
+
+/* The bytes stay; what comes and finds no room is dropped and counted at once: a guest does not wait for an operator. */
+static void wait_for_room(struct console *con, const char *why)
+{
+	if (!con->full)
+		backend_log(con->be, "the console's file takes nothing: %s; what the guest prints is dropped until it does", why);
+	con->full = con->stalled = true;
+	backend_timer(con->be, &con->retry_timer, RETRY_MS);
+}
+
+static void retry(struct backend_op *op, int32_t res)
+{
+	(void)res;
+	start_write(of(op, retry_timer.op));
+}
+
 static void write_done(struct backend_io *io, int32_t res)
 {
 	struct console *con = of(io, out_io);
@@ -251,9 +322,11 @@ static void write_done(struct backend_io *io, int32_t res)
 		con->out_stale = false;
 	} else if (res > 0) {
 		wrote(con, (uint32_t)res);
-		con->stalled = false;
+		con->stalled = con->full = false;
 		backend_cancel(con->be, &con->stall_timer.op);
 		announce_loss(con);
+	} else if (passing(con, res)) {
+		wait_for_room(con, passing(con, res));
 	} else {
 		con->out_fd = -1; /* no reader any more: what the guest prints is thrown away from here on */
 		drop_output(con);
@@ -268,7 +341,7 @@ static void start_write(struct console *con)
 {
 	uint32_t first, at = console_out_at(con), len = console_out_len(con);
 
-	if (con->out_fd < 0 || !len || con->out_io.op.pending)
+	if (con->out_fd < 0 || !len || con->out_io.op.pending || con->retry_timer.op.pending)
 		return;
 	first = CONSOLE_OUT - at < len ? CONSOLE_OUT - at : len;
 	con->out_iov[0] = (struct iovec){ con->out->byte + at, first };
@@ -349,6 +422,8 @@ int console_start(struct backend *be)
 	con->out_io.write = true;
 	con->interrupt_timer.op.done = interrupts_over;
 	con->stall_timer.op.done = stall_over;
+	con->retry_timer.op.done = retry;
+	con->deaf_timer.op.done = deaf;
 	con->size_io.done = size_done;
 	con->listen.ready = connected;
 	if (con->terminal)

@@ -66,12 +66,45 @@ static int wait_for(pid_t child, const sigset_t *set)
 /* The kernel's own form of the modes, which needs no knowledge of it: what is read is what is written. */
 static unsigned char modes[256];
 
+/*
+ * What a guest may have left on: an unfinished string, another screen, mouse and focus reports, bracketed paste, keys and character sets of an
+ * application, colours, no cursor. Where the cursor is, stays. Terminals do not mind what they do not know.
+ */
+static const char reset[] = "\033\\" "\033[!p" "\033[?1047l" "\033[?1000;1002;1003;1004;1005;1006;1015;2004l" "\033[?1l" "\033>"
+			    "\033[?7h" "\033[?25h" "\033(B\017" "\033[0m";
+
+/*
+ * A terminal may still answer what the guest asked it; that is not for the shell. What has come within this time is thrown away with the modes
+ * that are set then (TCSETSF).
+ */
+static void restore(const sigset_t *set)
+{
+	const struct timespec answers = { .tv_nsec = 100000000 };
+
+	/* One that nobody reads gets as much as it takes. */
+	if (write(POLICY_FD_RESOURCE_OUT, reset, sizeof(reset) - 1) > 0)
+		sigtimedwait(set, NULL, &answers);
+	ioctl(STDIN_FILENO, TCSETSF, modes);
+}
+
+/* One's own, so that it can be non-blocking for nobody else; where that is forbidden (after su) there is none. */
+static void open_terminal(void)
+{
+	int fd = open("/proc/self/fd/0", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		policy_place_fd(fd, POLICY_FD_RESOURCE_OUT);
+	else
+		close(POLICY_FD_RESOURCE_OUT);	/* whatever was there */
+}
+
 static void __attribute__((noreturn)) keeper(pid_t child, const sigset_t *set, int resize)
 {
 	int status;
 
 	/* In the background of its session it would be stopped, with the terminal still raw. */
 	signal(SIGTTOU, SIG_IGN);
+	open_terminal();
 	if (policy_place_fd(STDIN_FILENO, STDIN_FILENO) < 0 || policy_place_fd(resize, POLICY_FD_RESIZE) < 0 ||
 	    policy_confine_parent(&policy_keeper)) {
 		kill(child, SIGKILL);
@@ -79,7 +112,7 @@ static void __attribute__((noreturn)) keeper(pid_t child, const sigset_t *set, i
 		_exit(1);
 	}
 	status = wait_for(child, set);
-	ioctl(STDIN_FILENO, TCSETSF, modes);
+	restore(set);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 

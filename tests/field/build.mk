@@ -9,3 +9,10 @@ CHECKS += field
 $(R)/field.tap: $(FIELD_FILES)
 	@mkdir -p $(@D)
 	tests/field/run.py $(B) > $@ || grep -q '^not ok' $@
+
+# Windows of the least sizes and of odd ones, under a Linux guest.
+CHECKS += windows
+.PHONY: $(R)/windows.tap
+$(R)/windows.tap: launch-programs module
+	@mkdir -p $(@D)
+	tests/field/windows > $@ || grep -q '^not ok' $@

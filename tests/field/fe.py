@@ -58,7 +58,8 @@ class Queue:
             struct.pack_into("<QIHH", self.fe.mem, table + 16 * at, GPA + off, length, 2 * writable | (not last), 0 if last else nxt)
         struct.pack_into("<H", self.fe.mem, self.avail + 4 + 2 * (self.avail_idx % self.size), head)
         self.avail_idx = self.avail_idx + 1 & 0xffff
-        struct.pack_into("<H", self.fe.mem, self.avail + 2, self.avail_idx)
+        # in one store: struct writes byte by byte, and the device would see a jump at each 256th
+        ctypes.c_uint16.from_buffer(self.fe.mem, self.avail + 2).value = self.avail_idx
         os.eventfd_write(self.kick, 1)
         return head
 

@@ -217,20 +217,130 @@ Test(console, three_interrupts_leave_a_guest_that_takes_no_input)
 	cr_assert_eq(fake.mem[FAKE_DATA + 64], 'x');
 }
 
+/* The output begins with this. */
+static void shows(const char *text)
+{
+	cr_assert_eq(memcmp(con->out->byte + console_out_at(con), text, strlen(text)), 0, "%.80s",
+		     (const char *)con->out->byte + console_out_at(con));
+}
+
+/* A paste of 64 KiB waits for a guest that is busy; what comes behind it stays in the terminal, until the guest is taken for hung. */
+Test(console, a_paste_is_kept)
+{
+	static char block[4096];
+	const struct iovec *v;
+	uint32_t at = 0, n;
+	int op;
+
+	open_console();
+	con->terminal = true;
+	for (n = 0; (op = fake_find(IORING_OP_READV)) >= 0; n += (uint32_t)v->iov_len) {
+		static struct iovec copy;
+
+		copy = *(const struct iovec *)(uintptr_t)fake.pending[op].sqe.addr;
+		v = &copy;
+		if (v->iov_len > sizeof(block))
+			copy.iov_len = sizeof(block);
+		for (uint32_t i = 0; i < v->iov_len; i++)
+			block[i] = (char)((n + i) % 251);
+		typed(block, (int32_t)v->iov_len);
+	}
+	cr_assert_eq(n, 65536, "%u bytes were taken", n);
+	for (uint16_t i = 0; at < n; i++) {	/* the guest wakes up; more may be typed then */
+		struct vq_used_elem e;
+
+		fake_desc(0, i % 8, FAKE_DATA + 4096, 4096, VQ_DESC_WRITE, 0);
+		fake_offer(0, i % 8);
+		fake_kick(0, 10);
+		e = fake_used(0, i);
+		for (uint32_t k = 0; k < e.len; k++, at++)
+			cr_assert_eq(fake.mem[FAKE_DATA + 4096 + k], (uint8_t)(at % 251), "byte %u", at);
+		cr_assert_geq(fake_find(IORING_OP_READV), 0, "there is room again");
+	}
+	cr_assert_eq(at, 65536);
+}
+
 Test(console, what_nobody_takes_is_bounded)
+{
+	static char block[CONSOLE_IN];
+	int timer;
+
+	open_console();
+	con->terminal = true;
+	for (int i = 0; i < 100; i++) {
+		int op = fake_find(IORING_OP_READV);
+
+		if (op >= 0) {
+			typed(block, (int32_t)((const struct iovec *)(uintptr_t)fake.pending[op].sqe.addr)->iov_len);
+			cr_assert_leq(con->in_len, CONSOLE_IN);
+			continue;
+		}
+		timer = fake_find(IORING_OP_TIMEOUT);
+		cr_assert_geq(timer, 0, "nobody would ever read the ^Cs behind it");
+		fake_complete((unsigned int)timer, -ETIME);
+		cr_assert_eq(con->in_len, 0);
+	}
+	cr_assert_gt(console_out_len(con), 0);
+	shows("\r\n[65536 typed bytes were dropped: the guest does not read]");
+}
+
+/* Within the time the guest took some: then it is busy, not hung. */
+Test(console, a_slow_guest_loses_nothing)
 {
 	static char block[CONSOLE_IN];
 
 	open_console();
 	con->terminal = true;
-	typed(block, 4000);
-	for (int i = 0; i < 100; i++) {
-		const struct iovec *v = (const struct iovec *)(uintptr_t)fake.pending[fake_find(IORING_OP_READV)].sqe.addr;
+	typed(block, CONSOLE_IN);
+	cr_assert_geq(fake_find(IORING_OP_TIMEOUT), 0);
+	fake_desc(0, 0, FAKE_DATA + 4096, 64, VQ_DESC_WRITE, 0);
+	fake_offer(0, 0);
+	fake_kick(0, 10);
+	typed(block, 64);
+	fake_complete((unsigned int)fake_find(IORING_OP_TIMEOUT), -ETIME);
+	cr_assert_eq(con->in_len - con->in_off, CONSOLE_IN);
+}
 
-		cr_assert_gt(v->iov_len, 0);
-		typed(block, (int32_t)v->iov_len);
-		cr_assert_leq(con->in_len, CONSOLE_IN);
+/* One console after another in one process: nothing of the one before is under way. */
+static void open_again(void)
+{
+	if (con) {
+		con->in_io.op.pending = con->out_io.op.pending = con->retry_timer.op.pending = false;
+		con->own_out.taken = con->own_out.written = 0;
 	}
+	open_console();
+}
+
+/* A file without room (field case A7, audit 17): said once, tried again, counted, and told in the file when there is room. */
+Test(console, a_full_file_is_tried_again)
+{
+	static const int errors[] = { -ENOSPC, -EDQUOT, -EFBIG, -EIO };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		open_again();
+		con->out_file = true;
+		con->full = con->stalled = false;
+		con->lost = 0;
+		print(0, 4096);
+		for (int k = 0; k < 3; k++) {
+			fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), errors[i]);
+			cr_assert_eq(fake_find(IORING_OP_WRITEV), -1, "not at once");
+			for (uint16_t n = 0; n < 32; n++)
+				print(n % 8, 4096);
+			fake_complete((unsigned int)fake_find(IORING_OP_TIMEOUT), -ETIME);
+		}
+		cr_assert_eq(fake_used_idx(1), 97, "the guest does not wait");
+		cr_assert_eq(con->lost, 81u * 4096);
+		cr_assert_eq(fake.logged, 1);
+		fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), CONSOLE_OUT);
+		cr_assert_eq(con->lost, 0);
+		shows("\r\n[331776 bytes of output were lost: there was no room for them]");
+	}
+	open_again();
+	con->out_file = false;
+	print(0, 4096);
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), -ENOSPC);
+	cr_assert_eq(con->out_fd, -1, "of anything else than a file it is the end");
 }
 
 Test(console, interrupts_of_more_than_a_second_do_not_leave)

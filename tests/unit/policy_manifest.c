@@ -42,7 +42,7 @@ static const struct {
 	{ "rng", 8, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() getrandom(2=0) ", LOOP },
 	{ "core", 15, NULL, NULL },	/* counted below: several rows for one call */
 	{ "minder", 3, "wait4() write(0=2) exit_group() ", NULL },
-	{ "keeper", 7, "rt_sigtimedwait() wait4() kill() write(0=8) ioctl(0=0,1=5413) ioctl(0=0,1=5404) exit_group() ", NULL },
+	{ "keeper", 8, "rt_sigtimedwait() wait4() kill() write(0=8) write(0=5) ioctl(0=0,1=5413) ioctl(0=0,1=5404) exit_group() ", NULL },
 	{ "attendant", 8, "wait4() ppoll() rt_sigreturn() read(0~c) write(0=2) ioctl(0=10,1=400454d0) clock_gettime() exit_group() ", NULL },
 };
 
