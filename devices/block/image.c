@@ -49,16 +49,31 @@ static int lock_image(struct blk *blk)
 	return -err;
 }
 
+/*
+ * O_EXCL on a block device means: not while it is mounted or part of something; files do not mind it. The last requests of a killed role
+ * hold one open for an instant more, as its lock.
+ */
+static int open_path(const struct blk *blk)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int flags = (blk->want_read_only ? O_RDONLY : O_RDWR | O_EXCL) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	int fd;
+
+	for (int ms = 0;; ms += 10) {
+		fd = open(blk->path, flags | (blk->want_direct ? O_DIRECT : 0));
+		if (fd >= 0 || errno != EBUSY || ms >= LOCK_WAIT_MS)
+			return fd;
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int open_image(struct blk *blk)
 {
-	/* O_EXCL on a block device means: not while it is mounted or part of something. Files do not mind it. */
-	int flags = (blk->want_read_only ? O_RDONLY : O_RDWR | O_EXCL) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-
 	if (blk->given_fd >= 0) {
 		blk->image.fd = blk->given_fd;
 		return 0;
 	}
-	blk->image.fd = open(blk->path, flags | (blk->want_direct ? O_DIRECT : 0));
+	blk->image.fd = open_path(blk);
 	if (blk->image.fd >= 0)
 		return 0;
 	backend_fail(blk->be, "cannot open the image %s for %s: %s%s", blk->path,
