@@ -239,7 +239,8 @@ static int make_inflight(struct backend *be)
 	s->inflight_size = (s->inflight_size + PAGE - 1) & ~(size_t)(PAGE - 1);
 	if (fd < 0 || ftruncate(fd, (off_t)s->inflight_size) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
-		backend_fail(be, "cannot make the in-flight record: %s", strerror(errno));
+		backend_fail(be, "cannot make the in-flight record: %s%s", strerror(errno),
+			     errno == EFBIG ? "; it is a file for the limit of file size: raise it (ulimit -f)" : "");
 		return -1;
 	}
 	s->inflight_fd = policy_place_fd(fd, POLICY_FD_INFLIGHT);

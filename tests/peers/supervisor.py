@@ -6,6 +6,7 @@ import fcntl
 import pty
 import resource
 import select
+import socket
 import termios
 
 F_SETPIPE_SZ = 1031
@@ -338,4 +339,99 @@ def fifos():
     says(r"the configuration .* is not a file", 101, "--config", fifo, "--check")
     g = guest("--check", console=fifo)
     require(g.run.wait(15) == 101, "--console: status %s" % g.run.returncode)
+    shutil.rmtree(folder)
+
+
+# --- back ends that are started by hand ---
+
+def hello(path):
+    """A front end that asks for features and hangs up. Returns the answer."""
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(10)
+    s.connect(path)
+    s.sendall(b"\x01\0\0\0\x01\0\0\0\0\0\0\0")
+    answer = s.recv(100)
+    s.close()
+    return answer
+
+
+@case
+def back_end_sigchld():
+    """lguest-rng that listens, started with SIGCHLD ignored: 60 front ends, no descriptor is kept, and it is there for the next"""
+    folder = tempfile.mkdtemp(prefix="peers-hand-", dir=B)
+    path = folder + "/s"
+    p = subprocess.Popen([os.path.join(B, "lguest-rng"), "--socket-path=" + path], stderr=subprocess.DEVNULL,
+                         preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    try:
+        until = time.monotonic() + 10
+        while not os.path.exists(path) and time.monotonic() < until:
+            time.sleep(0.02)
+        hello(path)
+        time.sleep(0.5)
+        before = len(os.listdir("/proc/%d/fd" % p.pid))
+        for i in range(60):
+            require(hello(path), "front end %d got no answer" % i)
+        time.sleep(0.5)
+        require(p.poll() is None, "it ended with %s" % p.returncode)
+        now = len(os.listdir("/proc/%d/fd" % p.pid))
+        require(now <= before, "%d descriptors, then %d" % (before, now))
+    finally:
+        p.kill()
+        p.wait()
+        shutil.rmtree(folder)
+
+
+@case
+def console_sigchld():
+    """lguest-console on a terminal, started with SIGCHLD ignored: it ends with its front end, and the terminal is as it was"""
+    m, s = pty.openpty()
+    before = termios.tcgetattr(s)
+    ours, theirs = socket.socketpair()
+
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    p = subprocess.Popen([os.path.join(B, "lguest-console"), "--stdio", "--fd=%d" % theirs.fileno()], stdin=s, stdout=s,
+                         stderr=subprocess.DEVNULL, pass_fds=[theirs.fileno()], preexec_fn=ignore)
+    theirs.close()
+    ours.settimeout(10)
+    ours.sendall(b"\x01\0\0\0\x01\0\0\0\0\0\0\0")
+    require(ours.recv(100), "no answer")
+    require(termios.tcgetattr(s) != before, "the terminal is not raw")
+    ours.close()
+    try:
+        p.wait(10)
+    except subprocess.TimeoutExpired:
+        for line in subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)], capture_output=True, text=True).stdout.split():
+            os.kill(int(line), signal.SIGKILL)
+        p.kill()
+        raise Failed("the keeper does not end")
+    require(termios.tcgetattr(s) == before, "the terminal's settings are others")
+    os.close(s)
+    os.close(m)
+
+
+@case
+def back_end_limits():
+    """a back end under low limits of file size and descriptors: it works, or one sentence names ulimit; no signal kills it"""
+    folder = tempfile.mkdtemp(prefix="peers-hand-", dir=B)
+    image = folder + "/image"
+    with open(image, "wb") as f:
+        f.truncate(1 << 20)
+    os.chown(folder, 1000, 1000)
+    os.chown(image, 1000, 1000)
+
+    def run(what, n):
+        def cap():
+            resource.setrlimit(what, (n, n))
+        ours, theirs = socket.socketpair()
+        p = subprocess.Popen(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", os.path.join(B, "lguest-block"), "--blk-file=" + image,
+                              "--fd=%d" % theirs.fileno()], stderr=subprocess.PIPE, pass_fds=[theirs.fileno()], preexec_fn=cap)
+        theirs.close()
+        ours.close()
+        said = p.communicate(timeout=15)[1].decode()
+        return p.returncode, said
+    status_, said = run(resource.RLIMIT_FSIZE, 4096)
+    require(status_ == 1 and "ulimit -f" in said, "file size: status %s, %r" % (status_, said))
+    status_, said = run(resource.RLIMIT_NOFILE, 64)
+    require(status_ == 1 and "ulimit -n" in said, "descriptors: status %s, %r" % (status_, said))
     shutil.rmtree(folder)

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/seccomp.h>
@@ -32,6 +33,7 @@
 
 #include "policy/policy.h"
 
+POLICY_DECLARE(net);
 POLICY_DECLARE(block);
 #include "tests/bench/blkdrv.h"
 
@@ -590,6 +592,47 @@ Test(policy_audit, required_layers)
 	waitpid(launcher, NULL, 0);
 	cr_expect(layers_of(ROOT, CLONE_NEWNET, false, POLICY_LAYERS_NAMESPACES & ~POLICY_LAYER_NETNS, &role, &launcher), "all the others");
 	end(role, launcher);
+}
+
+static unsigned int *orders;
+
+static void count_order(uint8_t what)
+{
+	(void)what;
+	orders[0]++;
+}
+
+/* A role that changes its mind as fast as it can is obeyed a few times at once, then once a second; the same order twice is one. */
+Test(policy_audit, orders_are_few)
+{
+	const struct policy_options opt = { .order = count_order };
+	pid_t pid;
+
+	orders = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid = policy_spawn(&policy_net, &opt, NULL);
+	if (!pid) {
+		/* In its set-up filter: write is open to the log alone, and so is what the ring writes. */
+		struct io_uring ring;
+
+		if (io_uring_queue_init(8, &ring, 0) || policy_place_fd(ring.ring_fd, POLICY_FD_RING) < 0)
+			syscall(SYS_exit_group, 3);
+		ring.ring_fd = ring.enter_ring_fd = POLICY_FD_RING;
+		for (unsigned int i = 0; i < 20000; i++) {
+			const uint8_t what = (uint8_t)(i / 2);
+			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+			struct io_uring_cqe *cqe;
+
+			io_uring_prep_write(sqe, POLICY_FD_ORDER, &what, 1, 0);
+			io_uring_submit_and_wait(&ring, 1);
+			while (!io_uring_peek_cqe(&ring, &cqe))
+				io_uring_cqe_seen(&ring, cqe);
+		}
+		syscall(SYS_exit_group, 0);
+	}
+	cr_assert_gt(pid, 0);
+	cr_expect_eq(policy_wait(pid), 0);
+	cr_expect_geq(orders[0], 1);
+	cr_expect_leq(orders[0], 8, "%u orders", orders[0]);
 }
 
 Test(policy_audit, report_names_what_is_missing)
