@@ -466,16 +466,52 @@ static void forbid_namespaces(unsigned int flags)
 		_exit(99);
 }
 
-/* As in a container: no map of users can be written. In a mount namespace of our own, by a bind mount: /proc itself is the host's. */
-static void read_only_proc(void)
+/* A container's ways. */
+enum host { PLAIN, PROC_READ_ONLY, NO_PROC, ONE_USER };
+
+/* No map of users can be written. In a mount namespace of our own, by a bind mount: /proc itself is the host's. */
+static void change_proc(enum host host)
 {
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) ||
-	    mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		_exit(95);
+	if (host == NO_PROC && mount("none", "/proc", "tmpfs", 0, NULL))
+		_exit(95);
+	if (host == PROC_READ_ONLY && (mount("/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) ||
+				       mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL)))
 		_exit(95);
 }
 
+static void write_map(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		_exit(94);
+	close(fd);
+}
+
+/* Root of a user namespace that has no other user; outside he is an ordinary one. */
+static void be_its_only_user(void)
+{
+	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) || unshare(CLONE_NEWUSER))
+		_exit(93);
+	write_map("/proc/self/setgroups", "deny");
+	write_map("/proc/self/gid_map", "0 1000 1");
+	write_map("/proc/self/uid_map", "0 1000 1");
+	if (setresgid(0, 0, 0) || setresuid(0, 0, 0))
+		_exit(92);
+}
+
+static void change_host(enum host host)
+{
+	if (host == ONE_USER)
+		be_its_only_user();
+	else if (host != PLAIN)
+		change_proc(host);
+}
+
 /* The layers that policy_spawn() reports, from a process in which the role then spins; its pid goes to *@role. */
-static unsigned int layers_of(enum who who, unsigned int forbidden, bool proc_ro, unsigned int require, pid_t *role, pid_t *launcher)
+static unsigned int layers_of(enum who who, unsigned int forbidden, enum host host, unsigned int require, pid_t *role, pid_t *launcher)
 {
 	struct {
 		unsigned int layers;
@@ -491,8 +527,7 @@ static unsigned int layers_of(enum who who, unsigned int forbidden, bool proc_ro
 		pid_t pid;
 
 		alarm(20);
-		if (proc_ro)
-			read_only_proc();
+		change_host(host);
 		layers = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		if (who == USER && (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)))
 			_exit(98);
@@ -542,29 +577,32 @@ Test(policy_audit, layers_by_user_and_host)
 	static const struct {
 		enum who who;
 		unsigned int forbidden;
-		bool proc_ro;
-		unsigned int without;	/* of NAMESPACES_AND_ROOT */
+		enum host host;
+		unsigned int without;
 	} row[] = {
-		{ ROOT, 0, false, 0 },
-		{ USER, 0, false, 0 },
-		{ ROOT, CLONE_NEWUSER, false, POLICY_LAYER_USERNS },
-		{ USER, CLONE_NEWUSER, false, NAMESPACES_AND_ROOT },
-		{ ROOT, CLONE_NEWNET, false, POLICY_LAYER_NETNS },
-		{ USER, CLONE_NEWNET, false, POLICY_LAYER_NETNS },
-		{ ROOT, CLONE_NEWPID, false, POLICY_LAYER_PIDNS },
-		{ USER, CLONE_NEWPID, false, POLICY_LAYER_PIDNS },
-		{ ROOT, CLONE_NEWIPC | CLONE_NEWUTS, false, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
-		{ USER, CLONE_NEWIPC | CLONE_NEWUTS, false, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
-		{ ROOT, CLONE_NEWNS, false, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
-		{ USER, CLONE_NEWNS, false, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
-		{ ROOT, 0, true, POLICY_LAYER_USERNS },
-		{ USER, 0, true, NAMESPACES_AND_ROOT },
+		{ ROOT, 0, PLAIN, 0 },
+		{ USER, 0, PLAIN, 0 },
+		{ ROOT, CLONE_NEWUSER, PLAIN, POLICY_LAYER_USERNS },
+		{ USER, CLONE_NEWUSER, PLAIN, NAMESPACES_AND_ROOT },
+		{ ROOT, CLONE_NEWNET, PLAIN, POLICY_LAYER_NETNS },
+		{ USER, CLONE_NEWNET, PLAIN, POLICY_LAYER_NETNS },
+		{ ROOT, CLONE_NEWPID, PLAIN, POLICY_LAYER_PIDNS },
+		{ USER, CLONE_NEWPID, PLAIN, POLICY_LAYER_PIDNS },
+		{ ROOT, CLONE_NEWIPC | CLONE_NEWUTS, PLAIN, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
+		{ USER, CLONE_NEWIPC | CLONE_NEWUTS, PLAIN, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
+		{ ROOT, CLONE_NEWNS, PLAIN, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
+		{ USER, CLONE_NEWNS, PLAIN, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
+		{ ROOT, 0, PROC_READ_ONLY, POLICY_LAYER_USERNS },
+		{ USER, 0, PROC_READ_ONLY, NAMESPACES_AND_ROOT },
+		{ ROOT, 0, NO_PROC, POLICY_LAYER_USERNS },
+		{ USER, 0, NO_PROC, NAMESPACES_AND_ROOT },
+		{ ROOT, 0, ONE_USER, POLICY_LAYER_UID },
 	};
 
 	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		pid_t role, launcher;
-		unsigned int layers = layers_of(row[i].who, row[i].forbidden, row[i].proc_ro, 0, &role, &launcher);
-		const unsigned int with = always | (NAMESPACES_AND_ROOT & ~row[i].without);
+		unsigned int layers = layers_of(row[i].who, row[i].forbidden, row[i].host, 0, &role, &launcher);
+		const unsigned int with = (always | NAMESPACES_AND_ROOT) & ~row[i].without;
 		char *status;
 
 		cr_assert(layers, "row %u: no sandbox", i);
@@ -573,7 +611,7 @@ Test(policy_audit, layers_by_user_and_host)
 		status = read_proc(role, "status");
 		cr_expect(strstr(status, "CapEff:\t0000000000000000\n") && strstr(status, "CapPrm:\t0000000000000000\n") &&
 			  strstr(status, "NoNewPrivs:\t1\n") && strstr(status, "Seccomp:\t2\n"), "row %u: %s", i, status);
-		if (row[i].who == USER)
+		if (row[i].who == USER || row[i].host == ONE_USER)
 			cr_expect(strstr(status, "Uid:\t1000\t1000\t1000\t1000"), "row %u", i);
 		else
 			expect_own_user(status);
@@ -586,11 +624,11 @@ Test(policy_audit, required_layers)
 {
 	pid_t role, launcher;
 
-	cr_expect(layers_of(ROOT, 0, false, POLICY_LAYERS_NAMESPACES, &role, &launcher), "what is there");
+	cr_expect(layers_of(ROOT, 0, PLAIN, POLICY_LAYERS_NAMESPACES, &role, &launcher), "what is there");
 	end(role, launcher);
-	cr_expect_not(layers_of(ROOT, CLONE_NEWNET, false, POLICY_LAYERS_NAMESPACES, &role, &launcher), "without the net namespace");
+	cr_expect_not(layers_of(ROOT, CLONE_NEWNET, PLAIN, POLICY_LAYERS_NAMESPACES, &role, &launcher), "without the net namespace");
 	waitpid(launcher, NULL, 0);
-	cr_expect(layers_of(ROOT, CLONE_NEWNET, false, POLICY_LAYERS_NAMESPACES & ~POLICY_LAYER_NETNS, &role, &launcher), "all the others");
+	cr_expect(layers_of(ROOT, CLONE_NEWNET, PLAIN, POLICY_LAYERS_NAMESPACES & ~POLICY_LAYER_NETNS, &role, &launcher), "all the others");
 	end(role, launcher);
 }
 
