@@ -493,6 +493,27 @@ static void nothing_is_left(void)
 	close_device();
 }
 
+/* poll() saw the error eventfd, and before it is looked at its writer, who shares the file, makes it blocking and takes the count back. */
+static void error_taken_back(void)
+{
+	struct device_poll p;
+
+	open_device(&block, "lguest-block", disk());
+	bind_disk();
+	fcntl(dev->err, F_SETFL, fcntl(dev->err, F_GETFL) & ~O_NONBLOCK);
+	device_poll(dev, &p);
+	p.broken.revents = POLLIN;
+	alarm(5);	/* the end of this program, when it waits */
+	device_serve(dev, &p);
+	say(rd(VM_STATUS) & 0x40, "an error that is taken back is an error, and nobody waits for it");
+	wr(VM_STATUS, 0);
+	say(!rd(VM_STATUS), "nor at the driver's reset");
+	alarm(0);
+	device_poll(dev, &p);
+	say(p.broken.fd == dev->err, "after it errors are looked for again");
+	close_device();
+}
+
 /* A request of 5 s on an engine that does nothing beside: the role is asked for signs of life all the while. */
 static void slow_disk(void)
 {
@@ -532,6 +553,7 @@ int main(int argc, char **argv)
 	write_through();
 	nothing_is_left();
 	slow_disk();
+	error_taken_back();
 	snprintf(command, sizeof(command), "rm -rf %s", work);
 	if (system(command))
 		return 2;

@@ -4,10 +4,10 @@
 # Runs in the test host, beside the programs, the guest's kernel and its file system (resets-guest.sh): roles of all kinds are killed while the
 # guest takes the drivers from its devices and gives them back, with verified I/O between. TAP on standard output.
 #
-#	resets.sh KILLS REBINDS		kills in all, at least so many rounds of the guest
+#	resets.sh KILLS REBINDS SIZE	kills in all, at least so many rounds of the guest, bytes of its disk in use
 cd "$(dirname "$0")" || exit 1
 PATH=$PWD:$PATH
-kills=$1 rebinds=$2 failed=0 out=out err=err
+kills=$1 rebinds=$2 size=$3 failed=0 out=out err=err
 . ./recovery-lib.sh
 
 modprobe tun
@@ -18,7 +18,7 @@ truncate -s 1M report
 mkfifo keys
 exec 3<>keys
 : >$out; : >$err
-lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk --block report --rng <keys >>$out 2>>$err 3>&- &
+lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --rng <keys >>$out 2>>$err 3>&- &
 run=$!
 await 180 '<lines' $out
 say $? "a guest that verifies a disk and prints lines"
