@@ -44,8 +44,8 @@ say $status "the guest ends by itself, and nothing was wrong in it, status $stat
 rounds=$(sed -n 's/.*rounds \([0-9]*\) wrong 0.*/\1/p' found | tail -n 1)
 [ "${rounds:-0}" -ge $rebinds ]
 say $? "each driver was rebound ${rounds:-0} times: no error, no corruption, write-through stays"
-# Each round's lines are a text of their own
-awk '/<lines/ { n++ } n { print > ("lines." n) }' $out
+# Each round's lines are a text of their own. The terminal puts a CR before each LF.
+tr -d '\r' <$out | awk '/<lines/ { n++ } n { print > ("lines." n) }'
 n=0 bad=0
 for f in lines.*; do
 	n=$((n + 1))
