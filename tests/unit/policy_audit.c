@@ -26,8 +26,10 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -630,6 +632,65 @@ Test(policy_audit, required_layers)
 	waitpid(launcher, NULL, 0);
 	cr_expect(layers_of(ROOT, CLONE_NEWNET, PLAIN, POLICY_LAYERS_NAMESPACES & ~POLICY_LAYER_NETNS, &role, &launcher), "all the others");
 	end(role, launcher);
+}
+
+/* What a process without a filter and without namespaces, all of which this host forbids, finds out about Landlock alone. */
+static long try_tcp(void)
+{
+	static const struct sockaddr sa = { AF_INET, { 0, 9, 127, 0, 0, 1 } };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return connect(fd, &sa, sizeof(sa)) ? errno : 0;
+}
+
+static long try_abstract(void)
+{
+	static const struct sockaddr_un to = { AF_UNIX, "\0lguest-audit" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	return connect(fd, (const struct sockaddr *)&to, offsetof(struct sockaddr_un, sun_path) + 13) ? errno : 0;
+}
+
+static const struct sock_filter allow_all[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+
+/* TCP by ABI 4, abstract sockets and signals by ABI 6: what the net, pid and ipc namespaces would have kept apart. */
+Test(policy_audit, landlock_where_namespaces_are_forbidden)
+{
+	static const struct sockaddr_un at = { AF_UNIX, "\0lguest-audit" };
+	struct policy_role role = policy_block;
+	const struct policy_options opt = { 0 };
+	int *answer = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), host = socket(AF_UNIX, SOCK_DGRAM, 0);
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* version */);
+	pid_t launcher;
+
+	cr_assert(!bind(host, (const struct sockaddr *)&at, offsetof(struct sockaddr_un, sun_path) + 13));
+	cr_expect_neq(try_tcp(), EACCES, "control");
+	cr_expect_eq(try_abstract(), 0, "control");
+	role.setup = (struct policy_filter){ allow_all, 1, "" };
+	launcher = fork();
+	if (!launcher) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(98);
+		forbid_namespaces(CLONE_NEWUSER);
+		if (!policy_spawn(&role, &opt, NULL)) {
+			answer[1] = (int)try_tcp();
+			answer[2] = (int)try_abstract();
+			answer[3] = kill(getppid(), 0) ? errno : 0;
+			answer[0] = 1;
+			_exit(0);
+		}
+		wait(NULL);
+		_exit(0);
+	}
+	waitpid(launcher, NULL, 0);
+	cr_assert_eq(answer[0], 1, "no sandbox");
+	if (abi >= 4)
+		cr_expect_eq(answer[1], EACCES, "TCP: %d", answer[1]);
+	if (abi >= 6) {
+		cr_expect_eq(answer[2], EPERM, "an abstract socket: %d", answer[2]);
+		cr_expect_eq(answer[3], EPERM, "a signal: %d", answer[3]);
+	}
+	cr_log_info("Landlock of this host: ABI %ld", abi);
 }
 
 static unsigned int *orders;
