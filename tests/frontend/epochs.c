@@ -375,6 +375,46 @@ static void exactly_once(unsigned int before, bool rebind, bool queue_only)
 	close_device();
 }
 
+/* @n requests, some held back, and a kill at any time after the first. Return: each was answered once. */
+static bool life_of(struct ring *q, unsigned int n)
+{
+	unsigned int times[NUM];
+	uint16_t from = used(q);
+	bool good;
+
+	for (unsigned int i = 0; i < n; i++)
+		submit(q, i, VIRTIO_BLK_T_IN, rand() % 2 ? HELD + i : i);
+	if (rand() % 2)
+		pause_ms(rand() % 5);
+	kill_role();
+	lose();
+	good = back();
+	submit(q, 40, VIRTIO_BLK_T_IN, RELEASE);
+	good = good && answered(q, (uint16_t)(from + n + 1));
+	count(q, from, times);
+	for (unsigned int i = 0; i < n; i++)
+		if (times[3 * i] != 1)
+			printf("# head %u was answered %u times\n", 3 * i, times[3 * i]), good = false;
+	return good && times[120] == 1;
+}
+
+static void storm(void)
+{
+	unsigned int kills = 0;
+	struct ring q;
+	bool good = true;
+
+	srand(1);
+	open_device(&block, "tests/frontend/held", "");
+	for (unsigned int driver = 0; good && driver < 20; driver++) {
+		q = bind_disk();
+		for (unsigned int life = 0; good && life < 5; life++, kills++)
+			good = life_of(&q, 1 + (unsigned int)rand() % 24);
+	}
+	say(good && kills == 100, "%u kills at any time, 20 drivers: each request is answered once", kills);
+	close_device();
+}
+
 /* The driver goes while the role is away: nothing of its rings may reach the next process. */
 static void reset_while_away(void)
 {
@@ -548,6 +588,7 @@ int main(int argc, char **argv)
 	exactly_once(2, true, false);
 	exactly_once(600, true, false);
 	exactly_once(600, false, true);
+	storm();
 	reset_while_away();
 	driver_while_away();
 	write_through();
