@@ -84,6 +84,15 @@ def one(case, counts):
     sys.stdout.flush()
 
 
+def leave_no_loop(work):
+    """A case that was killed may have left a loop device on a file of ours."""
+    r = subprocess.run(["losetup", "-l", "-n", "-O", "NAME,BACK-FILE"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    for line in r.stdout.splitlines():
+        name, _, file = line.partition(" ")
+        if file.strip().startswith(work + "/"):
+            subprocess.call(["losetup", "-d", name])
+
+
 def inside(work, bindir, pattern):
     import fe
     fe.bindir = bindir
@@ -109,6 +118,7 @@ def main():
     flags = ["-mn"] if os.geteuid() == 0 else ["-Urmn"]
     status = subprocess.call(["unshare", *flags, sys.executable, "-B", os.path.abspath(__file__), os.path.abspath(sys.argv[1]), *sys.argv[2:]],
                              env={**os.environ, "LGUEST_FIELD": work})
+    leave_no_loop(work)
     subprocess.call(["rm", "-rf", "--one-file-system", work])
     return status
 
