@@ -8,6 +8,7 @@ a device that was there before; so nothing of the machine's is ever bound into t
 import glob
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -116,11 +117,16 @@ def main():
         return inside(os.environ["LGUEST_FIELD"], sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")
     work = tempfile.mkdtemp(prefix="lguest-field-", dir="/var/tmp")
     flags = ["-mn"] if os.geteuid() == 0 else ["-Urmn"]
-    status = subprocess.call(["unshare", *flags, sys.executable, "-B", os.path.abspath(__file__), os.path.abspath(sys.argv[1]), *sys.argv[2:]],
-                             env={**os.environ, "LGUEST_FIELD": work})
-    leave_no_loop(work)
-    subprocess.call(["rm", "-rf", "--one-file-system", work])
-    return status
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    p = subprocess.Popen(["unshare", *flags, sys.executable, "-B", os.path.abspath(__file__), os.path.abspath(sys.argv[1]), *sys.argv[2:]],
+                         env={**os.environ, "LGUEST_FIELD": work})
+    try:
+        return p.wait()
+    finally:
+        p.kill()
+        p.wait()
+        leave_no_loop(work)
+        subprocess.call(["rm", "-rf", "--one-file-system", work])
 
 
 if __name__ == "__main__":
