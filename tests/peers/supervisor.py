@@ -453,3 +453,37 @@ def back_end_limits():
     status_, said = run(resource.RLIMIT_NOFILE, 64)
     require(status_ == 1 and "ulimit -n" in said, "descriptors: status %s, %r" % (status_, said))
     shutil.rmtree(folder)
+
+
+# --- the sandbox on request ---
+
+def net_namespaces(pid, limit):
+    """How many net namespaces may be made in the user namespace of that process, which is no other's."""
+    subprocess.run(["nsenter", "--user", "--preserve-credentials", "-t", str(pid), "sh", "-c",
+                    "echo %d >/proc/sys/user/max_net_namespaces" % limit], check=True)
+
+
+IN_USER_NAMESPACE = ("unshare", "--user", "--map-root-user", "sh", "-c", 'echo $0 >/proc/sys/user/max_net_namespaces; exec "$@"')
+
+
+@case
+def required():
+    """a host that allows no net namespace: said in one sentence; with --require=namespaces nothing is started, with none it runs"""
+    says(r"would be without net namespace, and --require forbids that", 106, "--require=namespaces", before=IN_USER_NAMESPACE + ("0",))
+    g = guest("--rng", before=IN_USER_NAMESPACE + ("0",))
+    g.wait(r"the sandbox is without net namespace, user other than root \(", 20)
+    g.up()
+
+
+@case
+def same_layers():
+    """what there was at the start is required at a restart: a role does not come back with less, and comes back when it may have it again"""
+    g = guest("--block", "DISK", before=IN_USER_NAMESPACE + ("100",)).up()
+    pid = lguest_run(g)
+    net_namespaces(pid, 0)
+    at = g.kill("block0")
+    g.wait(r"it is required to have its net namespace", 10, at)
+    g.lives()
+    require(not g.said("block0 is back", at), "it is back with less")
+    net_namespaces(pid, 100)
+    g.comes_back("block0", 20, at)
