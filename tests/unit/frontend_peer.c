@@ -459,6 +459,32 @@ Test(frontend, a_queue_is_said_in_one_go)
 	close_far(&fe);
 }
 
+Test(frontend, what_was_deferred_is_waited_for_once)
+{
+	struct vu_fe_vring v = vring();
+	struct vu_fe fe;
+	pthread_t t;
+	double start;
+
+	v.err = eventfd(0, EFD_NONBLOCK);
+	open_far(&fe, VU_P_REPLY_ACK, VU_FDS_REFUSE);
+	fe.acked = VU_F_PROTOCOL_FEATURES;
+	vu_fe_defer(&fe, true);
+	cr_assert_eq(vu_fe_vring_start(&fe, 0, &v), 0, "nobody has answered");
+	vu_fe_defer(&fe, false);
+	cr_assert_eq(fe.owed_n, 7);
+	pthread_create(&t, NULL, acknowledge_late, (void *)(uintptr_t)VU_SET_VRING_ADDR);
+	cr_assert_eq(vu_fe_settle(&fe), -EREMOTEIO);
+	pthread_join(t, NULL);
+	/* A sign of life that is owed is no reason to wait. */
+	cr_assert_eq(vu_fe_beat(&fe), 0);
+	start = seconds();
+	cr_assert_eq(vu_fe_settle(&fe), 0);
+	cr_assert_lt(seconds() - start, 0.3);
+	cr_assert(!fe.dead);
+	close_far(&fe);
+}
+
 static void descriptors_stay_out(enum vu_fds fds)
 {
 	unsigned int before;
