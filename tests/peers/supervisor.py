@@ -131,6 +131,19 @@ def stuck():
     os.close(w)
 
 
+@case
+def shared_file():
+    """standard error is a file that a shell writes, too: no line is written over another"""
+    folder = tempfile.mkdtemp(prefix="peers-log-", dir=B)
+    with open(folder + "/err", "w") as f:
+        g = guest(script="crash", output=f, before=("sh", "-c", 'echo before >&2; "$@"; s=$?; echo after >&2; exit $s', "sh"))
+        require(g.run.wait(20) == 110, "status %s" % g.run.returncode)
+    with open(folder + "/err") as f:
+        text = f.read()
+    require(re.match(r"(?s)before\n.*the guest crashed: boom.*\nafter\n$", text), "it has %r" % text)
+    shutil.rmtree(folder)
+
+
 # --- who holds what ---
 
 def listed(name, cache={}):
