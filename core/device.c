@@ -156,23 +156,16 @@ static struct vu_fe_vring vring_of(const struct device *d, unsigned int index, c
 	};
 }
 
-/*
- * A call that failed because the connection is dead is kept as wanted, and said to the next process. DRIVER_OK says many things, and what
- * the back end answers to them is looked at once, at the end of the store.
- */
+/* A call that failed because the connection is dead is kept as wanted, and said to the next process. */
 static bool queue_start(void *dev, unsigned int index, const struct virtio_queue *q)
 {
 	struct device *d = dev;
 	struct vu_fe_vring v = vring_of(d, index, q);
-	int err;
 
 	clear_record(d, index);
 	if (d->fe.dead)
 		d->fresh |= 1u << index;
-	vu_fe_defer(&d->fe, true);
-	err = vu_fe_vring_start(&d->fe, index, &v);
-	vu_fe_defer(&d->fe, false);
-	return !err || d->fe.dead;
+	return vu_fe_vring_start(&d->fe, index, &v) == 0 || d->fe.dead;
 }
 
 static void stopping(struct device *d)
@@ -193,10 +186,9 @@ static void driver_ok(void *dev)
 {
 	struct device *d = dev;
 
-	vu_fe_defer(&d->fe, true);
-	give_record(d);
+	if (give_record(d) && !d->fe.dead)
+		vu_fe_give_up(&d->fe, "the back end refuses the record of its requests");
 	vu_fe_set_status(&d->fe, (uint8_t)d->mmio.status);
-	vu_fe_defer(&d->fe, false);
 }
 
 static void kick(struct device *d, unsigned int index)
@@ -453,8 +445,6 @@ void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t va
 	pthread_mutex_lock(&d->lock);
 	vu_fe_budget(&d->fe, STORE_MS);
 	virtio_mmio_write(&d->mmio, off, size, value);
-	if (vu_fe_settle(&d->fe) == -EREMOTEIO)
-		virtio_mmio_needs_reset(&d->mmio);
 	vu_fe_budget(&d->fe, 0);
 	charge(d);
 	pthread_mutex_unlock(&d->lock);
@@ -532,21 +522,17 @@ static bool awaited(struct device *d, uint64_t now)
 	return d->fe.joining && join(d);
 }
 
-static void beat(struct device *d, uint64_t now)
+static void beat(struct device *d)
 {
-	unsigned int limit = d->fe.protocol & VU_P_STATUS ? BEAT_MS : SLOW_BEAT_MS;
+	unsigned int limit = d->fe.protocol & VU_P_STATUS ? BEAT_MS : SLOW_BEAT_MS, age = vu_fe_beat_age(&d->fe);
 
-	/* This process did not run for a while (a guest that was paused): what it did not take then was not late. */
-	if (now - d->turn_ms > BEAT_EVERY_MS)
-		vu_fe_beat_again(&d->fe);
-	d->turn_ms = now;
 	if (!d->own || d->fe.dead)
 		return;
-	if (vu_fe_beat_age(&d->fe) > limit) {
+	if (age > limit) {
 		vu_fe_give_up(&d->fe, "it gives no sign of life");
 		d->late = true;
-	} else if (!vu_fe_beat_age(&d->fe) && now - d->beat_ms >= BEAT_EVERY_MS) {
-		d->beat_ms = now;
+	} else if (!age && now_ms() - d->beat_ms >= BEAT_EVERY_MS) {
+		d->beat_ms = now_ms();
 		vu_fe_beat(&d->fe);
 	}
 }
@@ -627,7 +613,7 @@ bool device_serve(struct device *d, const struct device_poll *p)
 		virtio_mmio_needs_reset(&d->mmio);
 	}
 	if (!d->greeted_ms) {
-		beat(d, now);
+		beat(d);
 		ask_config(d, now);
 	}
 	return back;

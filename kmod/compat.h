@@ -19,9 +19,12 @@
 #endif
 
 #ifndef __ASSEMBLY__
+#include <linux/context_tracking.h>
 #include <linux/eventfd.h>
+#include <linux/ftrace.h>
 #include <linux/hrtimer.h>
 #include <linux/hugetlb.h>
+#include <linux/irqflags.h>
 #include <linux/kvm_para.h>
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
@@ -29,6 +32,7 @@
 #include <asm/gsseg.h>
 #endif
 #include <asm/apic.h>
+#include <asm/cpu.h>
 #include <asm/prctl.h>
 #include <asm/nospec-branch.h>
 #include <asm/special_insns.h>
@@ -38,6 +42,7 @@
 #define rdmsrl	rdmsrq
 #define wrmsrl	wrmsrq
 #define rdmsrl_safe	rdmsrq_safe
+#define native_wrmsrl	native_wrmsrq
 #endif
 
 #ifndef PAGE_MAPPING_FLAGS
@@ -137,6 +142,73 @@ static inline bool lg_async_page_faults(void)
 
 	return kvm_para_available() && !rdmsrl_safe(MSR_KVM_ASYNC_PF_EN, &enabled) &&
 		(enabled & KVM_ASYNC_PF_ENABLED);
+}
+
+/* Processors (Zen 1) that forward a quotient of the kernel's to who divides by zero at CPL 3 */
+static inline void lg_clear_divider(void)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	if (!static_cpu_has_bug(X86_BUG_DIV0))
+		return;
+#endif
+	amd_clear_divider();
+}
+
+/* Flags of an asynchronous page fault that the KVM below this host has sent, or 0; they are reset. Interrupts are off */
+static inline u32 lg_apf_flags(void)
+{
+#ifdef LG_OWN_FPU
+	return 0;	/* such hosts are refused */
+#else
+	return kvm_read_and_reset_apf_flags();
+#endif
+}
+
+/* The hypervisor below is fetching a page that the guest touched: sleep until it says that it has it */
+static inline void lg_apf_wait(u32 flags, u32 token)
+{
+#ifndef LG_OWN_FPU
+	if (!(flags & KVM_PV_REASON_PAGE_NOT_PRESENT))
+		return;
+	local_irq_disable();
+	kvm_async_pf_task_wait_schedule(token);
+	local_irq_enable();
+#endif
+}
+
+/*
+ * #AC of split-lock detection: true when the host lets it go on (and has switched detection off until the thread is next scheduled);
+ * false when it forbids it. From 6.19 on only KVM may ask, and the guest gets its #AC.
+ */
+#ifdef LG_OWN_FPU
+#define LG_SPLIT_LOCKS	false
+static inline bool lg_host_split_lock(u64 rip) { return false; }
+#else
+#define LG_SPLIT_LOCKS	true
+static inline bool lg_host_split_lock(u64 rip)
+{
+	return handle_guest_split_lock(rip);
+}
+#endif
+
+/*
+ * The guest holds no reference to anything of RCU's: on a CPU without a tick (nohz_full) it is an extended quiescent state, as user mode
+ * is. (On others the vCPU's loop notes one with each interrupt.) What KVM's guest_state_enter_irqoff() and its counterpart do; in
+ * between, nothing that can be traced or uses RCU.
+ */
+static __always_inline void lg_context_enter(void)
+{
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	context_tracking_guest_enter();
+	lockdep_hardirqs_on(CALLER_ADDR0);
+}
+
+static __always_inline void lg_context_exit(void)
+{
+	lockdep_hardirqs_off(CALLER_ADDR0);
+	context_tracking_guest_exit();
+	trace_hardirqs_off_finish();
 }
 
 /* Does the thread have a shadow stack? The guest would push to it */

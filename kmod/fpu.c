@@ -101,16 +101,16 @@ void lg_fpu_end(struct lg_fpu *fpu)
 	kernel_fpu_end();
 }
 
-/** lg_fpu_load - the last moment before the guest: nothing here */
-void lg_fpu_load(void)
-{
-}
-
 #else
 
 bool lg_fpu_create(struct lg_fpu *fpu)
 {
-	return fpu_alloc_guest_fpstate(&fpu->guest);
+	if (!fpu_alloc_guest_fpstate(&fpu->guest))
+		return false;
+	/* Tiles and their like only for who has asked for them: nothing would save the guest's */
+	if (cpu_feature_enabled(X86_FEATURE_XFD))
+		fpu_update_guest_xfd(&fpu->guest, XFEATURE_MASK_USER_DYNAMIC);
+	return true;
 }
 
 void lg_fpu_free(struct lg_fpu *fpu)
@@ -122,21 +122,6 @@ void lg_fpu_free(struct lg_fpu *fpu)
 void lg_fpu_run(struct lg_fpu *fpu, bool in)
 {
 	fpu_swap_kvm_fpstate(&fpu->guest, in);
-}
-
-void lg_fpu_begin(struct lg_fpu *fpu)
-{
-}
-
-void lg_fpu_end(struct lg_fpu *fpu)
-{
-}
-
-/* The thread was scheduled, or an interrupt used the registers: they are to be loaded */
-void lg_fpu_load(void)
-{
-	if (test_thread_flag(TIF_NEED_FPU_LOAD))
-		switch_fpu_return();
 }
 
 #endif

@@ -120,8 +120,8 @@ struct lg_fpu {
 #endif
 };
 
-/* Values of lg_msr[]: what SYSCALL and SYSENTER do; the guest's while a vCPU is loaded */
-enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_CS, LG_MSR_EFER, LG_MSRS };
+/* What SYSCALL and SYSENTER do */
+enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_CS, LG_MSRS };
 
 /**
  * struct lg_vcpu - a virtual CPU
@@ -164,7 +164,13 @@ struct lg_vcpu {
 	bool loaded;
 	struct preempt_notifier notifier;
 	struct lg_fpu fpu;
-	u64 host_msr[LG_MSRS];
+	u64 host_msr[LG_MSRS], guest_msr[LG_MSRS];
+	bool host_msrs_known;
+	bool trained;			/* the guest has run since this CPU's predictors last forgot */
+	int err;			/* what LGUEST_RUN returns */
+	u64 cr2, dr6;			/* of the last exit */
+	u32 apf_flags;
+	u64 refused_va, refused_rip;
 	u64 guest_fsbase, host_fsbase;
 	u16 guest_sel[4], host_sel[4];	/* DS, ES, FS, GS */
 	u32 host_pkru;
@@ -313,9 +319,21 @@ void lg_fill_time(struct lg_vcpu *vcpu);
 bool lg_fpu_create(struct lg_fpu *fpu);
 void lg_fpu_free(struct lg_fpu *fpu);
 void lg_fpu_run(struct lg_fpu *fpu, bool in);
+#ifdef LG_OWN_FPU
 void lg_fpu_begin(struct lg_fpu *fpu);
-void lg_fpu_load(void);
 void lg_fpu_end(struct lg_fpu *fpu);
+static inline void lg_fpu_load(void) { }
+#else
+static inline void lg_fpu_begin(struct lg_fpu *fpu) { }
+static inline void lg_fpu_end(struct lg_fpu *fpu) { }
+
+/* The thread was scheduled, or an interrupt used the registers: they are to be loaded */
+static inline void lg_fpu_load(void)
+{
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+}
+#endif
 
 /* hypercalls.c */
 bool lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run);

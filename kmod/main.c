@@ -53,9 +53,11 @@ static const char *unfit_host(void)
 #endif
 	if (boot_cpu_has(X86_FEATURE_XENPV))
 		return "this host is a Xen PV guest itself: its kernel is not in ring 0";
-	if (boot_cpu_has(X86_FEATURE_SEV_ES) && cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT))
+	if (boot_cpu_has(X86_FEATURE_TDX_GUEST))
+		return "this host is a TDX guest: instructions of the guest would raise #VE";
+	if (cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT))
 		return "this host is an SEV-ES guest: instructions of the guest would raise #VC";
-	if (sme_me_mask)
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT) || cc_platform_has(CC_ATTR_MEM_ENCRYPT) || sme_me_mask)
 		return "this host encrypts its memory (SME or SEV), which the shadow tables do not carry yet";
 	if (!boot_cpu_has(X86_FEATURE_FSGSBASE) || !(native_read_cr4() & X86_CR4_FSGSBASE))
 		return "this host has no FSGSBASE instructions, or has them switched off";

@@ -76,7 +76,7 @@ void lg_kick(struct lg_vcpu *vcpu)
 /* ---- Loaded state ---- */
 
 static const u32 msr_index[LG_MSRS] = {
-	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_IA32_SYSENTER_CS, MSR_EFER,
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_IA32_SYSENTER_CS,
 };
 
 #define SYSCALL_MASK (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | \
@@ -84,39 +84,42 @@ static const u32 msr_index[LG_MSRS] = {
 	X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
 
 /*
- * Found values are put back, not the host's usual ones: KVM may have left a guest's in them, and remembers that. A write
- * is an exit to the hypervisor on some clouds, so only what differs is written.
+ * Where KVM can run it reads and writes these registers from interrupts, as the host's (6.1: when its first machine starts and its
+ * last one ends; all kernels: at a reboot). So there, whenever interrupts are on, they are the host's: the guest has its own only between
+ * enter()'s two ends. Where KVM cannot run (a cloud instance), a write may be an exit to the hypervisor, and
+ * they stay the guest's as long as the vCPU is loaded. EFER is not among them: nothing of it has to change.
  */
-static void load_msrs(struct lg_vcpu *vcpu)
+static bool msrs_at_each_entry(void)
 {
-	u64 want[LG_MSRS] = {
-		[LG_MSR_STAR] = (u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32,
-		[LG_MSR_LSTAR] = lg_switcher_addr(vcpu, lg_syscall),
-		[LG_MSR_CSTAR] = lg_switcher_addr(vcpu, lg_cstar),
-		[LG_MSR_SFMASK] = SYSCALL_MASK,
-		[LG_MSR_SYSENTER_CS] = 0,	/* SYSENTER is #GP */
-	};
-	unsigned int i;
-
-	for (i = 0; i < LG_MSRS; i++) {
-		rdmsrl(msr_index[i], vcpu->host_msr[i]);
-		if (i == LG_MSR_EFER)
-			want[i] = vcpu->host_msr[i] | EFER_SCE | EFER_NX;
-		if (want[i] != vcpu->host_msr[i])
-			wrmsrl(msr_index[i], want[i]);
-	}
+	return cpu_feature_enabled(X86_FEATURE_VMX) || cpu_feature_enabled(X86_FEATURE_SVM);
 }
 
-static void restore_msrs(struct lg_vcpu *vcpu)
+static void read_host_msrs(struct lg_vcpu *vcpu)
 {
 	unsigned int i;
-	u64 now;
 
-	for (i = 0; i < LG_MSRS; i++) {
-		rdmsrl(msr_index[i], now);
-		if (now != vcpu->host_msr[i])
-			wrmsrl(msr_index[i], vcpu->host_msr[i]);
-	}
+	for (i = 0; i < LG_MSRS; i++)
+		vcpu->host_msr[i] = native_read_msr(msr_index[i]);
+	vcpu->host_msrs_known = true;
+}
+
+/* The values that are not the same on the other side; no tracepoint here, since RCU may not be looking */
+static void write_msrs(const u64 want[LG_MSRS], const u64 have[LG_MSRS])
+{
+	unsigned int i;
+
+	for (i = 0; i < LG_MSRS; i++)
+		if (want[i] != have[i])
+			native_wrmsrl(msr_index[i], want[i]);
+}
+
+static void init_guest_msrs(struct lg_vcpu *vcpu)
+{
+	vcpu->guest_msr[LG_MSR_STAR] = (u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32;
+	vcpu->guest_msr[LG_MSR_LSTAR] = lg_switcher_addr(vcpu, lg_syscall);
+	vcpu->guest_msr[LG_MSR_CSTAR] = lg_switcher_addr(vcpu, lg_cstar);
+	vcpu->guest_msr[LG_MSR_SFMASK] = SYSCALL_MASK;
+	vcpu->guest_msr[LG_MSR_SYSENTER_CS] = 0;	/* SYSENTER is #GP */
 }
 
 static void save_selectors(u16 sel[4])
@@ -171,7 +174,12 @@ static void vcpu_load(struct lg_vcpu *vcpu)
 		/* What another guest trained must not steer this one */
 		lg_branch_barrier();
 	}
-	load_msrs(vcpu);
+	/* On this CPU KVM may have left a guest's in them until user space is next seen: read when that is known not to be so */
+	vcpu->host_msrs_known = false;
+	if (!msrs_at_each_entry()) {
+		read_host_msrs(vcpu);
+		write_msrs(vcpu->guest_msr, vcpu->host_msr);
+	}
 	save_selectors(vcpu->host_sel);
 	store_idt((struct desc_ptr *)&vcpu->sw->host_idtr);
 	vcpu->host_fsbase = rdfsbase();
@@ -183,6 +191,18 @@ static void vcpu_load(struct lg_vcpu *vcpu)
 	vcpu->loaded = true;
 }
 
+/*
+ * Guest and launcher share a privilege level, so the predictors too, on all processors and in virtual machines: what the guest has
+ * trained must not steer a thread of the launcher that comes next here. The kernel's own barrier (VMSCAPE) is for some processors and bare metal.
+ */
+static void forget_training(struct lg_vcpu *vcpu)
+{
+	if (!vcpu->trained)
+		return;
+	vcpu->trained = false;
+	lg_branch_barrier();
+}
+
 static void vcpu_put(struct lg_vcpu *vcpu)
 {
 	vcpu->loaded = false;
@@ -191,7 +211,9 @@ static void vcpu_put(struct lg_vcpu *vcpu)
 	load_tls(current->thread.tls_array);
 	load_selectors(vcpu->host_sel, vcpu->guest_sel);
 	wrfsbase(vcpu->host_fsbase);
-	restore_msrs(vcpu);
+	if (!msrs_at_each_entry())
+		write_msrs(vcpu->host_msr, vcpu->guest_msr);
+	forget_training(vcpu);
 }
 
 static void sched_in(struct preempt_notifier *pn, int cpu)
@@ -227,39 +249,99 @@ static void host_machine_check(void)
 #endif
 }
 
-/* What came for the host while the guest, or the switcher, ran. Interrupts are off since */
+/* NMI and #MC that came inside the switcher. (At once with an NMI of the guest's there can only be a #MC: NMIs are blocked since) */
+static noinline void switcher_events(struct lg_switch *sw)
+{
+	if (sw->mce_pending) {
+		sw->mce_pending = 0;
+		host_machine_check();
+	}
+	if (sw->nmi_pending) {
+		sw->nmi_pending = 0;
+		lg_host_nmi(false);
+	}
+}
+
+/*
+ * What came for the host while the guest ran. Interrupts are off since. An interrupt's handler comes last: it may run
+ * softirqs for milliseconds, and until somebody has looked at a machine check a second one would shut the processor down.
+ */
 static void host_events(struct lg_vcpu *vcpu)
 {
-	struct lg_switch *sw = vcpu->sw;
+	u64 trapnum = vcpu->sw->trapnum;
 
-	if (sw->trapnum == X86_TRAP_NMI) {
-		lg_count(vcpu, HOST_NMIS);
-		lg_host_nmi(true);
-	} else if (sw->trapnum == X86_TRAP_MC) {
-		host_machine_check();
-	} else if (sw->trapnum >= FIRST_EXTERNAL_VECTOR && sw->trapnum < 256) {
+	if (unlikely(vcpu->sw->mce_pending | vcpu->sw->nmi_pending))
+		switcher_events(vcpu->sw);
+	if (trapnum >= FIRST_EXTERNAL_VECTOR && trapnum < 256) {
 		lg_count(vcpu, HOST_IRQS);
-		host_gate(sw->trapnum);
+		host_gate(trapnum);
 		/*
 		 * A tick that comes while preemption is off finds no quiescent state, and comes so whenever the guest
 		 * computes: without this the host's grace periods would wait for it. Nothing of RCU's is held here.
 		 */
 		rcu_note_context_switch(false);
-	}
-	if (unlikely(sw->nmi_pending)) {
-		sw->nmi_pending = 0;
-		lg_host_nmi(false);
-	}
-	if (unlikely(sw->mce_pending)) {
-		sw->mce_pending = 0;
+	} else if (trapnum == X86_TRAP_NMI) {
+		lg_count(vcpu, HOST_NMIS);
+		lg_host_nmi(true);
+	} else if (trapnum == X86_TRAP_MC) {
 		host_machine_check();
 	}
+}
+
+/* What says why it left, and would be lost or misread when something else of the host's runs first */
+static noinline void read_cause(struct lg_vcpu *vcpu)
+{
+	u64 xfd_err;
+
+	switch (vcpu->sw->trapnum) {
+	case X86_TRAP_DB:
+		get_debugreg(vcpu->dr6, 6);
+		set_debugreg(DR6_RESERVED, 6);
+		return;
+	case X86_TRAP_NM:
+		if (!cpu_feature_enabled(X86_FEATURE_XFD))
+			return;
+		rdmsrl(MSR_IA32_XFD_ERR, xfd_err);
+		if (xfd_err)
+			wrmsrl(MSR_IA32_XFD_ERR, 0);
+	}
+}
+
+/*
+ * Branch tracing to a buffer that only the host's page tables have, and stepping by branches of whoever traces the launcher: not for the
+ * guest. (Buffers of ordinary events are in the cpu_entry_area, which the guest's tables have.)
+ */
+static u64 stop_branch_tracing(void)
+{
+	u64 debugctl;
+
+	if (!(cpu_feature_enabled(X86_FEATURE_BTS) && !cpu_feature_enabled(X86_FEATURE_PTI)) && !test_thread_flag(TIF_BLOCKSTEP))
+		return 0;
+	rdmsrl(MSR_IA32_DEBUGCTLMSR, debugctl);
+	if (!(debugctl & (DEBUGCTLMSR_BTF | DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS)))
+		return 0;
+	wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);
+	return debugctl;
+}
+
+/* What some processors need between the kernel and anything at CPL 3 */
+static void before_guest(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	/* Another hypervisor's guest was here, and user space has not been seen since */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER) && this_cpu_read(x86_ibpb_exit_to_user)) {
+		lg_branch_barrier();
+		this_cpu_write(x86_ibpb_exit_to_user, false);
+	}
+#endif
+	lg_clear_divider();
 }
 
 static void enter(struct lg_vcpu *vcpu)
 {
 	struct lg_switch *sw = vcpu->sw;
 	bool breakpoints = hw_breakpoint_active();
+	u64 debugctl = stop_branch_tracing();
 	u32 pkru = 0;
 
 	sw->cr4 = vcpu->flush_globals ? native_read_cr4() : 0;
@@ -273,26 +355,43 @@ static void enter(struct lg_vcpu *vcpu)
 	sw->host_cr3 = __native_read_cr3();
 	if (lg_pcid)
 		sw->host_cr3 |= 1ULL << 63;
+	before_guest();
+	vcpu->trained = true;
+	if (msrs_at_each_entry()) {
+		if (!vcpu->host_msrs_known)
+			read_host_msrs(vcpu);
+		write_msrs(vcpu->guest_msr, vcpu->host_msr);
+	}
+	lg_context_enter();
 
 	lg_enter(lg_switcher_addr(vcpu, lg_switcher_enter), &sw->host_return);
 
+	lg_context_exit();
+	if (msrs_at_each_entry())
+		write_msrs(vcpu->host_msr, vcpu->guest_msr);
+	if (sw->trapnum == X86_TRAP_PF) {
+		vcpu->cr2 = native_read_cr2();
+		/* The hypervisor below this host may have sent it: the host's next page fault must not be taken for that one */
+		vcpu->apf_flags = lg_apf_flags();
+	} else if (sw->trapnum < FIRST_EXTERNAL_VECTOR) {
+		read_cause(vcpu);
+	}
 	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && rdpkru() != pkru)
 		wrpkru(pkru);
 	if (breakpoints)
 		set_debugreg(this_cpu_read(cpu_dr7), 7);
+	if (debugctl)
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, debugctl);
 }
 
-/* Exit with CR2 in *cr2 when it was a page fault. Interrupts are off before and after */
-static void run_once(struct lg_vcpu *vcpu, u64 *cr2)
+/* Interrupts are off before and after */
+static void run_once(struct lg_vcpu *vcpu)
 {
-	struct lg_switch *sw = vcpu->sw;
-
 	lg_fpu_load();
 	lg_load_cr3(vcpu);
 	enter(vcpu);
 	lg_count(vcpu, EXITS);
-	*cr2 = sw->trapnum == X86_TRAP_PF ? native_read_cr2() : 0;
-	if (sw->trapnum != TRAP_ABORT)
+	if (vcpu->sw->trapnum != TRAP_ABORT)
 		lg_cr3_loaded(vcpu);
 	host_events(vcpu);
 }
@@ -322,25 +421,53 @@ static void mmio_exit(struct lg_vcpu *vcpu, struct lguest_run *run, gpa_t gpa, u
 	vcpu->stop = true;
 }
 
+static void guest_page_fault(struct lg_vcpu *vcpu, u64 va, u64 error)
+{
+	lg_count(vcpu, GUEST_FAULTS);
+	if (vcpu->data)
+		WRITE_ONCE(vcpu->data->cr2, va);
+	lg_deliver_event(vcpu, X86_TRAP_PF, error);
+}
+
+/*
+ * At CPL 3 only descriptor tables are read as a supervisor, and those are the host's and always there. QEMU's software emulation also takes
+ * the stack of a far call, far return and IRETQ so: those are the guest's own accesses, filled and refused like others. But with SMAP
+ * they are refused even when the tables allow them, again and again: then it is the program's own fault, too.
+ */
+static bool refused_again(struct lg_vcpu *vcpu, u64 va, u64 error)
+{
+	u64 rip = vcpu->sw->rip;
+
+	if (error & X86_PF_USER || !(error & X86_PF_PROT))
+		return false;
+	if (vcpu->refused_va != va || vcpu->refused_rip != rip) {
+		vcpu->refused_va = va;
+		vcpu->refused_rip = rip;
+		return false;
+	}
+	vcpu->refused_rip = ~0ULL;
+	if (vcpu->sw->mode)
+		guest_page_fault(vcpu, va, X86_PF_PROT | X86_PF_USER | (error & X86_PF_WRITE));
+	else
+		kill_guest(vcpu->lg, "supervisor access to %#llx (error %#llx) at %#llx: a processor does not do that at CPL 3; under QEMU without KVM boot the host without SMAP",
+			   va, error, rip);
+	return true;
+}
+
 static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 {
-	u64 error = vcpu->sw->error;
+	u64 error = vcpu->sw->error, spurious = vcpu->stat[LG_STAT_SPURIOUS];
 	bool evicted = false;
 	struct lg_walk walk;
 	int err;
 
+	if (unlikely(vcpu->apf_flags)) {
+		lg_apf_wait(vcpu->apf_flags, (u32)va);
+		return;
+	}
 	if (error & X86_PF_RSVD) {
 		WARN_ONCE(1, "lguest: reserved bit in a shadow entry for %#llx\n", va);
 		kill_guest(vcpu->lg, "the host's shadow table for %#llx is broken", va);
-		return;
-	}
-	/*
-	 * At CPL 3 only descriptor tables are read as a supervisor, and the guest has them all. QEMU's software emulation reads
-	 * IRETQ's frame so too, which a host with SMAP refuses for ever: say it instead of spinning.
-	 */
-	if (!(error & X86_PF_USER)) {
-		kill_guest(vcpu->lg, "supervisor access to %#llx (error %#llx) at %#llx: a processor does not do that at CPL 3; under QEMU without KVM boot the host without SMAP",
-			   va, error, vcpu->sw->rip);
 		return;
 	}
 	/* PKRU was the guest's doing and is 0 again now: just go back */
@@ -356,12 +483,11 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 		evicted |= err == -ENOMEM;
 		switch (lg_shadow_fault(vcpu, va, error, &walk)) {
 		case LG_FILLED:
+			if (spurious != vcpu->stat[LG_STAT_SPURIOUS])
+				refused_again(vcpu, va, error);
 			return;
 		case LG_GUEST_FAULT:
-			lg_count(vcpu, GUEST_FAULTS);
-			if (vcpu->data)
-				WRITE_ONCE(vcpu->data->cr2, va);
-			lg_deliver_event(vcpu, X86_TRAP_PF, walk.error);
+			guest_page_fault(vcpu, va, walk.error);
 			return;
 		case LG_MMIO:
 			mmio_exit(vcpu, run, walk.gpa, error);
@@ -388,18 +514,33 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 
 static void debug_trap(struct lg_vcpu *vcpu)
 {
-	/* DR6 is the host's and holds this trap's cause: single step (or ICEBP), as no breakpoint is armed */
-	set_debugreg(DR6_RESERVED, 6);
+	/* Bus-lock detection (its bit is 0 when it was the cause) is the host's, for which this is a process like others */
+	if (cpu_feature_enabled(X86_FEATURE_BUS_LOCK_DETECT) && !(vcpu->dr6 & DR_BUS_LOCK)) {
+		pr_warn_ratelimited("lguest: %s/%d: bus lock in the guest at %#llx\n", current->comm, current->pid, vcpu->sw->rip);
+		if (!(vcpu->dr6 & DR_STEP))
+			return;
+	}
+	/* What is left is a single step (or ICEBP), as no breakpoint is armed */
 	lg_deliver_event(vcpu, X86_TRAP_DB, 0);
 }
 
-static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run, u64 cr2)
+/* Split-lock detection is the host's: it warns and lets go on, or forbids. Who has set AC has asked for #AC. Returns true when it is settled */
+static bool split_lock(struct lg_vcpu *vcpu)
+{
+	if (!LG_SPLIT_LOCKS || !cpu_feature_enabled(X86_FEATURE_SPLIT_LOCK_DETECT) || vcpu->sw->rflags & X86_EFLAGS_AC)
+		return false;
+	if (!lg_host_split_lock(vcpu->sw->rip))
+		kill_guest(vcpu->lg, "split lock at %#llx, which this host forbids (split_lock_detect=)", vcpu->sw->rip);
+	return true;
+}
+
+static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
 	struct lg_switch *sw = vcpu->sw;
 
 	switch (sw->trapnum) {
 	case X86_TRAP_PF:
-		page_fault(vcpu, run, cr2);
+		page_fault(vcpu, run, vcpu->cr2);
 		return;
 	case TRAP_HCALL:
 		vcpu->stop |= lg_hypercall(vcpu, run);
@@ -433,6 +574,10 @@ static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run, u64 cr2)
 		return;
 	case FIRST_EXTERNAL_VECTOR ... 255:
 		return;
+	case X86_TRAP_AC:
+		if (split_lock(vcpu))
+			return;
+		fallthrough;
 	default:
 		lg_deliver_event(vcpu, sw->trapnum, sw->error);
 	}
@@ -440,18 +585,32 @@ static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run, u64 cr2)
 
 /* ---- LGUEST_RUN ---- */
 
-/* What only the way back to user space does: signals, task work. The caller runs again afterwards */
-#define RETURN_WORK	(_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
+/*
+ * What only the way back to user space does: signals, task work, and what other hypervisors have left in the processor until then. The
+ * caller runs again afterwards
+ */
+#define RETURN_WORK	(_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME | _TIF_USER_RETURN_NOTIFY)
+
+/* What the thread must not have: the guest would have it too. Any thread of the process can make an LDT at any time */
+static bool unfit_thread(void)
+{
+	return READ_ONCE(current->mm->context.ldt) || test_thread_flag(TIF_IO_BITMAP) || lg_has_shadow_stack();
+}
 
 static bool must_not_enter(struct lg_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->lg->dead) || (read_thread_flags() & (RETURN_WORK | LG_RESCHED)) ||
+	return READ_ONCE(vcpu->lg->dead) || (read_thread_flags() & (RETURN_WORK | LG_RESCHED | _TIF_IO_BITMAP)) ||
+		READ_ONCE(vcpu->lg->mm->context.ldt) ||
 		lg_interrupt_ready(vcpu);
 }
 
 /* Why the guest was not entered. Returns false when LGUEST_RUN is to return */
-static bool host_work(struct lguest_run *run)
+static bool host_work(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
+	if (unfit_thread()) {
+		vcpu->err = -EPERM;
+		return false;
+	}
 	if (read_thread_flags() & RETURN_WORK) {
 		run->reason = LGUEST_EXIT_SIGNAL;
 		return false;
@@ -464,12 +623,10 @@ static bool host_work(struct lguest_run *run)
 /* One turn: into the guest and out, then what it came out for. Returns false when LGUEST_RUN is to return */
 static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
-	u64 cr2;
-
 	if (unlikely(vcpu->halted)) {
 		lg_halt(vcpu);
 		if (vcpu->halted)
-			return host_work(run);
+			return host_work(vcpu, run);
 	}
 	lg_deliver_interrupt(vcpu);
 	/* Nothing below changes the mode or the root, and this may take long: not with interrupts off */
@@ -487,27 +644,18 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 		local_irq_enable();
 		lg_fpu_end(&vcpu->fpu);
 		preempt_enable();
-		return host_work(run);
+		return host_work(vcpu, run);
 	}
 	vtime_account_guest_enter();
-	run_once(vcpu, &cr2);
+	run_once(vcpu);
 	WRITE_ONCE(vcpu->in_guest, 0);
 	vtime_account_guest_exit();
 	local_irq_enable();
 	lg_fpu_end(&vcpu->fpu);
 	preempt_enable();
 
-	handle_exit(vcpu, run, cr2);
+	handle_exit(vcpu, run);
 	return !vcpu->stop;
-}
-
-/* What the thread must not have: the guest would have it too */
-static int thread_is_fit(void)
-{
-	u16 ldt;
-
-	store_ldt(ldt);
-	return ldt || test_thread_flag(TIF_IO_BITMAP) || lg_has_shadow_stack() ? -EPERM : 0;
 }
 
 /**
@@ -520,13 +668,13 @@ static int thread_is_fit(void)
 int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
 	struct lguest *lg = vcpu->lg;
-	int err = thread_is_fit();
 
-	if (err)
-		return err;
+	if (unfit_thread())
+		return -EPERM;
 	if (!vcpu->root)
 		return -EINVAL;
 	vcpu->stop = false;
+	vcpu->err = 0;
 	preempt_disable();
 	preempt_notifier_register(&vcpu->notifier);
 	vcpu_load(vcpu);
@@ -541,17 +689,12 @@ int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 	vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->notifier);
 	preempt_enable();
-#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
-	/* The launcher shares the guest's privilege level, so its predictors too (VMSCAPE) */
-	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
-		this_cpu_write(x86_ibpb_exit_to_user, true);
-#endif
 	if (READ_ONCE(lg->dead) && run->reason != LGUEST_EXIT_SHUTDOWN) {
 		run->reason = LGUEST_EXIT_DEAD;
 		strscpy(run->text, lg->reason, sizeof(run->text));
 		run->length = strlen(run->text);
 	}
-	return 0;
+	return vcpu->err;
 }
 
 static void free_vcpu(struct lg_vcpu *vcpu)
@@ -594,6 +737,7 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 		free_vcpu(vcpu);
 		return err;
 	}
+	init_guest_msrs(vcpu);
 	vcpu->sw->cs = LGUEST_USER_CS;
 	vcpu->sw->ss = LGUEST_USER_DS;
 	vcpu->sw->rflags = 0x202;
