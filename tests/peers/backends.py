@@ -153,3 +153,26 @@ def hung_core():
     at = g.kill("block0")
     g.wait("lguest-core does not answer any more", 24 * SLACK, at)
     require(g.run.wait(10) == 115, "status %s" % g.run.returncode)
+
+
+class StorageDaemon(Guest):
+    """A guest whose device 0 is qemu-storage-daemon's export."""
+
+    def start_foreign(self, mode):
+        disk, socket = self.work + "/foreign", self.work + "/socket"
+        with open(disk, "wb") as f:
+            f.truncate(1 << 20)
+        subprocess.run([os.path.join(ROOT, "scripts/deps.sh"), "bench"], check=True, stdout=subprocess.DEVNULL)
+        self.foreign = subprocess.Popen(["qemu-storage-daemon", "--blockdev", "driver=file,node-name=f,filename=" + disk, "--export",
+                                         "type=vhost-user-blk,id=e,addr.type=unix,addr.path=%s,node-name=f,writable=on" % socket])
+        while not os.path.exists(socket):
+            time.sleep(0.01)
+
+
+@case
+def storage_daemon():
+    """a good foreign back end, which has no in-flight record of ours: its driver is rebound, and reads on"""
+    g = StorageDaemon("--block", "DISK", foreign="qsd", script="rebind")
+    guests.append(g)
+    g.wait(r"\[guest\] rebound: good", 30)
+    g.wait(r"\[guest\] read 10", 15)
