@@ -336,6 +336,28 @@ static void rebound_then_killed(void)
 	close_device();
 }
 
+/* The driver breaks its ring, is told so, and begins anew. */
+static void needs_reset(void)
+{
+	struct ring q;
+	bool good;
+
+	open_device(&block, "lguest-block", disk());
+	q = bind_disk();
+	good = reads(&q, 300);
+	__atomic_store_n(&q.avail[1], (uint16_t)(q.taken + 1000), __ATOMIC_RELEASE);
+	kick(0);
+	for (int i = 0; i < 100 && !(rd(VM_STATUS) & 0x40); i++)
+		turn(50);
+	good = good && rd(VM_STATUS) & 0x40;
+	q = bind_disk();
+	good = good && reads(&q, 5);
+	kill_role();
+	lose();
+	say(good && back() && reads(&q, 3) && rd(VM_STATUS) == 15, "a driver that broke its ring is told, resets, and a kill after that harms nothing");
+	close_device();
+}
+
 /* Three answered and two in flight at the kill, behind as many requests of drivers before as the record could count wrongly. */
 static void exactly_once(unsigned int before, bool rebind, bool queue_only)
 {
@@ -523,6 +545,7 @@ int main(int argc, char **argv)
 	if (!mkdtemp(work))
 		return 2;
 	rebound_then_killed();
+	needs_reset();
 	exactly_once(2, false, false);
 	exactly_once(2, true, false);
 	exactly_once(600, true, false);
