@@ -156,16 +156,23 @@ static struct vu_fe_vring vring_of(const struct device *d, unsigned int index, c
 	};
 }
 
-/* A call that failed because the connection is dead is kept as wanted, and said to the next process. */
+/*
+ * A call that failed because the connection is dead is kept as wanted, and said to the next process. DRIVER_OK says many things, and what
+ * the back end answers to them is looked at once, at the end of the store.
+ */
 static bool queue_start(void *dev, unsigned int index, const struct virtio_queue *q)
 {
 	struct device *d = dev;
 	struct vu_fe_vring v = vring_of(d, index, q);
+	int err;
 
 	clear_record(d, index);
 	if (d->fe.dead)
 		d->fresh |= 1u << index;
-	return vu_fe_vring_start(&d->fe, index, &v) == 0 || d->fe.dead;
+	vu_fe_defer(&d->fe, true);
+	err = vu_fe_vring_start(&d->fe, index, &v);
+	vu_fe_defer(&d->fe, false);
+	return !err || d->fe.dead;
 }
 
 static void stopping(struct device *d)
@@ -186,9 +193,10 @@ static void driver_ok(void *dev)
 {
 	struct device *d = dev;
 
-	if (give_record(d) && !d->fe.dead)
-		vu_fe_give_up(&d->fe, "the back end refuses the record of its requests");
+	vu_fe_defer(&d->fe, true);
+	give_record(d);
 	vu_fe_set_status(&d->fe, (uint8_t)d->mmio.status);
+	vu_fe_defer(&d->fe, false);
 }
 
 static void kick(struct device *d, unsigned int index)
@@ -445,6 +453,8 @@ void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t va
 	pthread_mutex_lock(&d->lock);
 	vu_fe_budget(&d->fe, STORE_MS);
 	virtio_mmio_write(&d->mmio, off, size, value);
+	if (vu_fe_settle(&d->fe) == -EREMOTEIO)
+		virtio_mmio_needs_reset(&d->mmio);
 	vu_fe_budget(&d->fe, 0);
 	charge(d);
 	pthread_mutex_unlock(&d->lock);
@@ -522,17 +532,21 @@ static bool awaited(struct device *d, uint64_t now)
 	return d->fe.joining && join(d);
 }
 
-static void beat(struct device *d)
+static void beat(struct device *d, uint64_t now)
 {
-	unsigned int limit = d->fe.protocol & VU_P_STATUS ? BEAT_MS : SLOW_BEAT_MS, age = vu_fe_beat_age(&d->fe);
+	unsigned int limit = d->fe.protocol & VU_P_STATUS ? BEAT_MS : SLOW_BEAT_MS;
 
+	/* This process did not run for a while (a guest that was paused): what it did not take then was not late. */
+	if (now - d->turn_ms > BEAT_EVERY_MS)
+		vu_fe_beat_again(&d->fe);
+	d->turn_ms = now;
 	if (!d->own || d->fe.dead)
 		return;
-	if (age > limit) {
+	if (vu_fe_beat_age(&d->fe) > limit) {
 		vu_fe_give_up(&d->fe, "it gives no sign of life");
 		d->late = true;
-	} else if (!age && now_ms() - d->beat_ms >= BEAT_EVERY_MS) {
-		d->beat_ms = now_ms();
+	} else if (!vu_fe_beat_age(&d->fe) && now - d->beat_ms >= BEAT_EVERY_MS) {
+		d->beat_ms = now;
 		vu_fe_beat(&d->fe);
 	}
 }
@@ -613,7 +627,7 @@ bool device_serve(struct device *d, const struct device_poll *p)
 		virtio_mmio_needs_reset(&d->mmio);
 	}
 	if (!d->greeted_ms) {
-		beat(d);
+		beat(d, now);
 		ask_config(d, now);
 	}
 	return back;

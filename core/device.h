@@ -52,7 +52,8 @@ struct device_bucket {
  * @record: in-flight records of its queues, one sealed memfd (@record_fd) for the device's life; -1: a foreign back end has none
  * @fresh: queues that began while no back end was there
  * @written: bytes of config space that the driver wrote since its reset, and the back end took
- * @greeted_ms: a new process was greeted then and has not answered yet, 0: none is awaited; @beat_ms: when one was last asked for a sign of life
+ * @greeted_ms: a new process was greeted then and has not answered yet, 0: none is awaited; @beat_ms: when one was last asked for a sign of
+ *	life, @turn_ms: when it was last looked after
  * @stale: config space must be read again, @asked_ms: when that was last done
  * @events: messages of the back end's own that are still taken, @flooded_ms: since when there are more
  * @waited_ms, @minute_ms: what the connection had been waited for when this minute began
@@ -79,7 +80,7 @@ struct device {
 	int record_fd;
 	uint32_t fresh;
 	uint8_t written[VIRTIO_CONFIG_MAX / 8];
-	uint64_t greeted_ms, beat_ms;
+	uint64_t greeted_ms, beat_ms, turn_ms;
 	bool stale;
 	uint64_t asked_ms;
 	struct device_bucket events;

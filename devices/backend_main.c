@@ -28,7 +28,7 @@ enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DR
 
 #define MAX_OPTIONS 32u
 #define PAGE 4096u
-#define NOBODY 65534	/* whom root's roles run as (policy/enter.c) */
+#define NOBODY 0x7ffffffeu	/* a user without rights, and without a ring yet, as the one that a role of root's will be */
 #define PARKED_FD 64 /* beyond the table of policy.h */
 
 static const struct option common_options[] = {
@@ -239,7 +239,8 @@ static int make_inflight(struct backend *be)
 	s->inflight_size = (s->inflight_size + PAGE - 1) & ~(size_t)(PAGE - 1);
 	if (fd < 0 || ftruncate(fd, (off_t)s->inflight_size) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
-		backend_fail(be, "cannot make the in-flight record: %s", strerror(errno));
+		backend_fail(be, "cannot make the in-flight record: %s%s", strerror(errno),
+			     errno == EFBIG ? "; it is a file for the limit of file size: raise it (ulimit -f)" : "");
 		return -1;
 	}
 	s->inflight_fd = policy_place_fd(fd, POLICY_FD_INFLIGHT);
@@ -248,7 +249,8 @@ static int make_inflight(struct backend *be)
 
 /*
  * Newer kernels (seen on 6.18) count a ring against the limit of locked memory of its user. Root is not counted, but the user that
- * the role will be is: so that one is asked, in a child, where there is a limit. What other rings of that user leave is known when the ring is made.
+ * the role will be is: so such a one is asked, in a child, where there is a limit. What other rings of that user leave is known when the
+ * ring is made.
  */
 static int probe_ring(void)
 {

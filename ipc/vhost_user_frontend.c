@@ -209,8 +209,8 @@ static int tell(struct vu_fe *fe, struct vu_msg *m)
 	return say(fe, m, (struct vu_fe_owed){ .what = VU_FE_ACK, .size_min = 8, .size_max = 8 });
 }
 
-/* The end of an operation that was told: @err so far, then what the back end says to all of it. */
-static int done(struct vu_fe *fe, int err)
+/* What the back end says to all that was told: @err so far. */
+static int verdict(struct vu_fe *fe, int err)
 {
 	bool refused;
 
@@ -222,6 +222,29 @@ static int done(struct vu_fe *fe, int err)
 		return err;
 	fe->error = "the back end refused a message";
 	return -EREMOTEIO;
+}
+
+/* The end of an operation that was told. */
+static int done(struct vu_fe *fe, int err)
+{
+	if (!fe->deferred)
+		return verdict(fe, err);
+	fe->told = true;
+	return err;
+}
+
+void vu_fe_defer(struct vu_fe *fe, bool on)
+{
+	fe->deferred = on;
+}
+
+int vu_fe_settle(struct vu_fe *fe)
+{
+	bool told = fe->told;
+
+	fe->told = false;
+	begin(fe, 1);
+	return fe->dead ? -EPIPE : told ? verdict(fe, 0) : 0;
 }
 
 static int tell_u64(struct vu_fe *fe, uint32_t request, uint64_t value)
@@ -274,6 +297,12 @@ int vu_fe_beat(struct vu_fe *fe)
 	if (!err && !fe->dead && !fe->beat_ms)
 		fe->beat_ms = now_ms();
 	return err;
+}
+
+void vu_fe_beat_again(struct vu_fe *fe)
+{
+	if (fe->beat_ms)
+		fe->beat_ms = now_ms();
 }
 
 unsigned int vu_fe_beat_age(const struct vu_fe *fe)
@@ -387,8 +416,11 @@ int vu_fe_open_fds(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int tim
 	err = greet(fe, fd);
 	if (!err)
 		err = settle(fe, 0);
+	if (err)
+		return err;
 	fe->features = fe->answer.u.u64;
-	return err ? err : negotiate(fe);
+	begin(fe, 1);	/* it may have had to start first */
+	return negotiate(fe);
 }
 
 int vu_fe_open(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms)
@@ -745,7 +777,7 @@ int vu_fe_reset(struct vu_fe *fe)
 		err = tell_u64(fe, VU_SET_STATUS, 0);
 	else if (!err && fe->protocol & VU_P_RESET_DEVICE)
 		err = tell_empty(fe, VU_RESET_DEVICE);
-	err = done(fe, err);
+	err = verdict(fe, err);
 	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES; i++)
 		fe->vring[i].base = 0;
 	return err;

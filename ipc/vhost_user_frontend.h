@@ -97,7 +97,7 @@ struct vu_fe {
 	int inflight_fd;
 	bool inflight_kept;
 	uint8_t status;
-	bool features_set, refused;
+	bool features_set, refused, deferred, told;
 	bool dead, joining;
 	const char *error;
 	unsigned int owed_first, owed_n;
@@ -114,6 +114,16 @@ struct vu_fe {
  * @ms: milliseconds from now; 0: each call has its own time again
  */
 void vu_fe_budget(struct vu_fe *fe, unsigned int ms);
+
+/**
+ * vu_fe_defer() - let vu_fe_record(), vu_fe_set_status() and vu_fe_vring_start() return before the back end has acknowledged them
+ * @fe: the connection
+ * @on: from here on, or not any more; vu_fe_settle() waits for what is owed then
+ */
+void vu_fe_defer(struct vu_fe *fe, bool on);
+
+/** vu_fe_settle() - wait for what was deferred, if anything was. Return: 0 or -errno (-EREMOTEIO: something of it was refused). */
+int vu_fe_settle(struct vu_fe *fe);
 
 /**
  * vu_fe_open() - begin on a connected socket: owner, features, protocol features, queue and slot numbers
@@ -148,6 +158,9 @@ int vu_fe_answers(struct vu_fe *fe);
  * Return: 0 or -errno. vu_fe_beat_age() tells how long the answer is owed.
  */
 int vu_fe_beat(struct vu_fe *fe);
+
+/** vu_fe_beat_again() - the time of an owed sign of life begins now: we were not there to take it. */
+void vu_fe_beat_again(struct vu_fe *fe);
 
 /** vu_fe_beat_age() - milliseconds since vu_fe_beat() asked, 0: nothing is owed. */
 unsigned int vu_fe_beat_age(const struct vu_fe *fe);

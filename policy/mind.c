@@ -24,6 +24,7 @@
 #define SHOWN_MAX	32768u	/* bytes of one role's life */
 #define ORDERS_AT_ONCE	4u	/* then one in ORDER_MS */
 #define ORDER_MS	1000
+#define READS		64	/* of a pipe, at once: a writer that never ends is not to hide the role's end */
 
 static int log_pipe[2] = { -1, -1 }, order_pipe[2] = { -1, -1 };
 static void (*do_order)(uint8_t what);
@@ -102,10 +103,10 @@ static void show(void)
 	char buf[1024];
 	ssize_t n;
 
-	while ((n = read(log_pipe[0], buf, sizeof(buf))) > 0) {
-		for (ssize_t i = 0; i < n; i++)
-			if ((buf[i] < ' ' && buf[i] != '\n' && buf[i] != '\t') || buf[i] == 0x7f || buf[i] & 0x80)
-				buf[i] = '?';
+	for (unsigned int i = 0; i < READS && (n = read(log_pipe[0], buf, sizeof(buf))) > 0; i++) {
+		for (ssize_t k = 0; k < n; k++)
+			if ((buf[k] < ' ' && buf[k] != '\n' && buf[k] != '\t') || buf[k] == 0x7f || buf[k] & 0x80)
+				buf[k] = '?';
 		if (shown > SHOWN_MAX)
 			continue;
 		shown += (unsigned int)n;
@@ -132,7 +133,7 @@ static int obey(void)
 	uint8_t buf[64];
 	ssize_t n;
 
-	while ((n = read(order_pipe[0], buf, sizeof(buf))) > 0)
+	for (unsigned int i = 0; i < READS && (n = read(order_pipe[0], buf, sizeof(buf))) > 0; i++)
 		wanted = buf[n - 1];
 	for (; now - refilled >= ORDER_MS; refilled = left < ORDERS_AT_ONCE ? refilled + ORDER_MS : now)
 		left += left < ORDERS_AT_ONCE;

@@ -70,7 +70,7 @@
 	{ IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL", "a kick eventfd taken back, a queue stopped" }
 
 #define ROLE_DESCS_CONTROL \
-	{ POLICY_FD_LOG, 1, POLICY_BOTH, "log", "" }, \
+	{ POLICY_FD_LOG, 1, POLICY_BOTH, "log", "pipe:" }, \
 	{ POLICY_FD_CONTROL, 1, POLICY_BOTH, "vhost-user connection", "socket:" }, \
 	{ POLICY_FD_DRAIN, 1, POLICY_BOTH, "drain pipe", "pipe:" }, \
 	{ POLICY_FD_INFLIGHT, 1, POLICY_BOTH, "in-flight records", "/memfd:lguest-inflight" }

@@ -30,6 +30,7 @@
 
 static int parent = -1, guest = -1;	/* folders */
 static char guest_name[32];
+static bool moved;	/* this process, out of the group that was delegated */
 
 static int write_at(int dir, const char *name, const char *text)
 {
@@ -148,6 +149,7 @@ static int hand_out(void)
 		err = fd < 0 ? -errno : write_at(fd, "cgroup.procs", "0");
 		if (fd >= 0)
 			close(fd);
+		moved = !err;
 		if (!err)
 			err = write_at(parent, "cgroup.subtree_control", "+memory +pids");
 	}
@@ -232,14 +234,14 @@ int cgroup_enter(int group)
 
 void cgroup_end(void)
 {
-	int fd;
-
 	if (parent < 0)
 		return;
-	/* We may be in one of them. */
-	write_at(parent, "cgroup.subtree_control", "-memory -pids");
-	fd = write_at(parent, "cgroup.procs", "0");
-	(void)fd;
+	/* Back to where we came from, which may have no processes while it hands something out: unless another guest is there, too. */
+	if (moved) {
+		write_at(guest, "cgroup.subtree_control", "-memory -pids");
+		write_at(parent, "cgroup.subtree_control", "-memory -pids");
+		write_at(parent, "cgroup.procs", "0");
+	}
 	fd_close(&guest);
 	remove_guest(parent, guest_name);
 	fd_close(&parent);

@@ -70,20 +70,22 @@ int log_file(const char *path)
 }
 
 /*
- * Standard error belongs to others too: O_NONBLOCK there would be the shell's. Opened again it is ours alone. Where that cannot be done (a
- * socket, a terminal after su), poll() says whether there is room for the little that is written at once.
+ * Standard error belongs to others too: O_NONBLOCK there would be the shell's. Opened again, a pipe or a terminal is ours alone. Where that
+ * cannot be done (a socket, a terminal after su), poll() says whether there is room for the little that is written at once. A file is
+ * not opened again: it has a place up to which it is written, which others share.
  */
 void log_begin(void)
 {
+	struct stat st;
 	int low;
 
 	if (out.begun)
 		return;
 	out.begun = true;
 	out.terminal = isatty(out.fd);
-	if (out.fd != STDERR_FILENO)
+	if (out.fd != STDERR_FILENO || (!out.terminal && (fstat(STDERR_FILENO, &st) || !S_ISFIFO(st.st_mode))))
 		return;
-	low = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	low = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (low < 0)
 		return;
 	out.fd = fcntl(low, F_DUPFD_CLOEXEC, FD_FLOOR);

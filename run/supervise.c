@@ -126,6 +126,9 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 	struct role *r = &w->l->role[msg->device];
 
 	if (role_is_foreign(r)) {
+		if (r->given_up)
+			return;	/* said once, however often a core says it */
+		r->given_up = true;
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
 		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
 	} else if (r->pid && !r->end_at_ms && msg->process == r->process) {
@@ -159,9 +162,9 @@ static bool core_message(struct watch *w)
 	msg.text[sizeof(msg.text) - 1] = '\0';
 	switch (msg.type) {
 	case CONTROL_RUNNING:
-		w->running = true;
-		for (unsigned int i = 0; i < w->l->roles; i++)
+		for (unsigned int i = 0; i < w->l->roles && !w->running; i++)
 			serves(&w->l->role[i]);
+		w->running = true;
 		/* fall through */
 	case CONTROL_ALIVE:
 		w->l->alive_ms = now_ms();
@@ -281,7 +284,7 @@ static void take_back(struct watch *w)
 	for (unsigned int i = 0; i < w->l->roles; i++) {
 		struct role *r = &w->l->role[i];
 
-		if (!r->given_up)
+		if (!r->given_up || role_is_foreign(r))
 			continue;
 		complain("%s is tried again, as you wish", r->name);
 		r->given_up = r->undrained = false;

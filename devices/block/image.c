@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -180,6 +181,18 @@ static int check_kind(struct blk *blk)
 	return set_block_size(blk);
 }
 
+/* Writes beyond the limit would be errors in the guest, of which nobody here is told why. */
+static int check_limit(const struct blk *blk)
+{
+	struct rlimit l;
+
+	if (!blk->image.regular || blk->image.read_only || getrlimit(RLIMIT_FSIZE, &l) || blk->image.capacity <= l.rlim_cur)
+		return 0;
+	backend_fail(blk->be, "files of at most %llu KiB are allowed, and %s is longer: raise the limit (ulimit -f unlimited), or use --read-only",
+		     (unsigned long long)l.rlim_cur >> 10, image_name(blk));
+	return -EFBIG;
+}
+
 int blk_image_open(struct blk *blk)
 {
 	int err = open_image(blk);
@@ -188,5 +201,7 @@ int blk_image_open(struct blk *blk)
 		err = check_mode(blk);
 	if (!err)
 		err = check_kind(blk);
+	if (!err)
+		err = check_limit(blk);
 	return err ? err : lock_image(blk);
 }

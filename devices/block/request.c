@@ -75,6 +75,13 @@ static bool go_on(struct blk *blk, struct blk_req *r, uint64_t done)
 	advance(r, done);
 	if (r->left)
 		return true;
+	/* Zeroes are a write too: with the cache off they are on the disk before they are said to be. */
+	if (blk->write_through && r->type == VIRTIO_BLK_T_WRITE_ZEROES) {
+		r->type = VIRTIO_BLK_T_FLUSH;
+		r->by_hand = false;
+		r->part = 0;
+		return true;
+	}
 	complete(blk, r, VIRTIO_BLK_S_OK, is_read(r) ? r->len : 0);
 	return false;
 }

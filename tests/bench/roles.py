@@ -23,6 +23,7 @@ import tempfile
 
 PROMISE_MS = 5
 RUNS = 51
+VERBOSE = ["--verbose"]  # it says that its sandbox is on
 TUNSETIFF = 0x400454CA
 TAP_NO_PI_VNET_HDR = 0x5002
 
@@ -43,7 +44,7 @@ def start(argv, fds):
     ours, theirs = socket.socketpair()
     ours.close()
     before = used()
-    done = subprocess.run([*argv, f"--fd={theirs.fileno()}"], pass_fds=[theirs.fileno(), *fds], stdin=subprocess.DEVNULL,
+    done = subprocess.run([*argv, *VERBOSE, f"--fd={theirs.fileno()}"], pass_fds=[theirs.fileno(), *fds], stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     theirs.close()
     if done.returncode or "sandbox on" not in done.stderr:

@@ -8,6 +8,7 @@ a device that was there before; so nothing of the machine's is ever bound into t
 import glob
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,15 @@ def one(case, counts):
     sys.stdout.flush()
 
 
+def leave_no_loop(work):
+    """A case that was killed may have left a loop device on a file of ours."""
+    r = subprocess.run(["losetup", "-l", "-n", "-O", "NAME,BACK-FILE"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    for line in r.stdout.splitlines():
+        name, _, file = line.partition(" ")
+        if file.strip().startswith(work + "/"):
+            subprocess.call(["losetup", "-d", name])
+
+
 def inside(work, bindir, pattern):
     import fe
     fe.bindir = bindir
@@ -107,10 +117,16 @@ def main():
         return inside(os.environ["LGUEST_FIELD"], sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")
     work = tempfile.mkdtemp(prefix="lguest-field-", dir="/var/tmp")
     flags = ["-mn"] if os.geteuid() == 0 else ["-Urmn"]
-    status = subprocess.call(["unshare", *flags, sys.executable, "-B", os.path.abspath(__file__), os.path.abspath(sys.argv[1]), *sys.argv[2:]],
-                             env={**os.environ, "LGUEST_FIELD": work})
-    subprocess.call(["rm", "-rf", "--one-file-system", work])
-    return status
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    p = subprocess.Popen(["unshare", *flags, sys.executable, "-B", os.path.abspath(__file__), os.path.abspath(sys.argv[1]), *sys.argv[2:]],
+                         env={**os.environ, "LGUEST_FIELD": work})
+    try:
+        return p.wait()
+    finally:
+        p.kill()
+        p.wait()
+        leave_no_loop(work)
+        subprocess.call(["rm", "-rf", "--one-file-system", work])
 
 
 if __name__ == "__main__":

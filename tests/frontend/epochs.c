@@ -397,6 +397,46 @@ static void exactly_once(unsigned int before, bool rebind, bool queue_only)
 	close_device();
 }
 
+/* @n requests, some held back, and a kill at any time after the first. Return: each was answered once. */
+static bool life_of(struct ring *q, unsigned int n)
+{
+	unsigned int times[NUM];
+	uint16_t from = used(q);
+	bool good;
+
+	for (unsigned int i = 0; i < n; i++)
+		submit(q, i, VIRTIO_BLK_T_IN, rand() % 2 ? HELD + i : i);
+	if (rand() % 2)
+		pause_ms(rand() % 5);
+	kill_role();
+	lose();
+	good = back();
+	submit(q, 40, VIRTIO_BLK_T_IN, RELEASE);
+	good = good && answered(q, (uint16_t)(from + n + 1));
+	count(q, from, times);
+	for (unsigned int i = 0; i < n; i++)
+		if (times[3 * i] != 1)
+			printf("# head %u was answered %u times\n", 3 * i, times[3 * i]), good = false;
+	return good && times[120] == 1;
+}
+
+static void storm(void)
+{
+	unsigned int kills = 0;
+	struct ring q;
+	bool good = true;
+
+	srand(1);
+	open_device(&block, "tests/frontend/held", "");
+	for (unsigned int driver = 0; good && driver < 20; driver++) {
+		q = bind_disk();
+		for (unsigned int life = 0; good && life < 5; life++, kills++)
+			good = life_of(&q, 1 + (unsigned int)rand() % 24);
+	}
+	say(good && kills == 100, "%u kills at any time, 20 drivers: each request is answered once", kills);
+	close_device();
+}
+
 /* The driver goes while the role is away: nothing of its rings may reach the next process. */
 static void reset_while_away(void)
 {
@@ -515,6 +555,27 @@ static void nothing_is_left(void)
 	close_device();
 }
 
+/* poll() saw the error eventfd, and before it is looked at its writer, who shares the file, makes it blocking and takes the count back. */
+static void error_taken_back(void)
+{
+	struct device_poll p;
+
+	open_device(&block, "lguest-block", disk());
+	bind_disk();
+	fcntl(dev->err, F_SETFL, fcntl(dev->err, F_GETFL) & ~O_NONBLOCK);
+	device_poll(dev, &p);
+	p.broken.revents = POLLIN;
+	alarm(5);	/* the end of this program, when it waits */
+	device_serve(dev, &p);
+	say(rd(VM_STATUS) & 0x40, "an error that is taken back is an error, and nobody waits for it");
+	wr(VM_STATUS, 0);
+	say(!rd(VM_STATUS), "nor at the driver's reset");
+	alarm(0);
+	device_poll(dev, &p);
+	say(p.broken.fd == dev->err, "after it errors are looked for again");
+	close_device();
+}
+
 /* A request of 5 s on an engine that does nothing beside: the role is asked for signs of life all the while. */
 static void slow_disk(void)
 {
@@ -550,11 +611,13 @@ int main(int argc, char **argv)
 	exactly_once(2, true, false);
 	exactly_once(600, true, false);
 	exactly_once(600, false, true);
+	storm();
 	reset_while_away();
 	driver_while_away();
 	write_through();
 	nothing_is_left();
 	slow_disk();
+	error_taken_back();
 	snprintf(command, sizeof(command), "rm -rf %s", work);
 	if (system(command))
 		return 2;

@@ -38,7 +38,7 @@
 
 int lguest_block_main(int argc, char **argv);
 
-const struct policy_role policy_block, policy_block_sync;
+const struct policy_role policy_block, policy_block_sync, policy_block_keep, policy_block_ro, policy_block_ro_sync;
 
 static const struct backend_ops *ops;
 static struct blk *blk;
@@ -119,6 +119,12 @@ bool backend_running(const struct backend *be, const struct vq *q)
 }
 
 bool backend_has_ring(const struct backend *be)
+{
+	(void)be;
+	return true;
+}
+
+bool backend_will_ring(const struct backend *be)
 {
 	(void)be;
 	return true;

@@ -11,7 +11,8 @@
 
 struct fake fake;
 
-const struct policy_role policy_net, policy_console, policy_block, policy_block_sync;
+const struct policy_role policy_net, policy_console, policy_block, policy_block_sync, policy_block_keep, policy_block_ro,
+	policy_block_ro_sync;
 
 #ifdef LGUEST_FUZZ
 void gmem_fetch_hook(const void *p, size_t len)
@@ -45,6 +46,12 @@ bool backend_running(const struct backend *be, const struct vq *q)
 {
 	(void)be;
 	return q->started && !q->broken;
+}
+
+bool backend_will_ring(const struct backend *be)
+{
+	(void)be;
+	return true;
 }
 
 bool backend_has_ring(const struct backend *be)

@@ -62,6 +62,16 @@ static void answer(uint32_t request)
 	vu_send(&far, &m);
 }
 
+static void start_queue(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring *v)
+{
+	static const uint32_t said[] = { VU_SET_VRING_NUM, VU_SET_VRING_BASE, VU_SET_VRING_ADDR, VU_SET_VRING_CALL, VU_SET_VRING_KICK,
+					 VU_SET_VRING_ENABLE };
+
+	for (unsigned int i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		answer(said[i]);
+	vu_fe_vring_start(fe, index, v);
+}
+
 static void calls(struct vu_fe *fe)
 {
 	struct vu_fe_region r = { .gpa = 0x1000, .size = 4096, .uaddr = 0x1000, .fd = memfd };
@@ -77,10 +87,7 @@ static void calls(struct vu_fe *fe)
 	answer(VU_GET_INFLIGHT_FD);
 	answer(VU_SET_INFLIGHT_FD);
 	vu_fe_inflight(fe, 2, 64);
-	for (uint32_t m = VU_SET_VRING_NUM; m <= VU_SET_VRING_ENABLE; m++)
-		if (m != VU_GET_VRING_BASE && (m <= VU_SET_VRING_KICK || m == VU_SET_VRING_CALL || m == VU_SET_VRING_ENABLE))
-			answer(m);
-	vu_fe_vring_start(fe, 0, &v);
+	start_queue(fe, 0, &v);
 	answer(VU_GET_CONFIG);
 	vu_fe_get_config(fe, 0, cfg, sizeof(cfg));
 	answer(VU_GET_STATUS);
@@ -93,9 +100,11 @@ static void calls(struct vu_fe *fe)
 	REQUIRE(fe->config_size == 0 || fe->config_size == sizeof(cfg), "%u bytes of config space", fe->config_size);
 	answer(VU_GET_VRING_BASE);
 	vu_fe_vring_stop(fe, 0, &base);
+	start_queue(fe, 1, &v);
+	answer(VU_GET_VRING_BASE);
 	answer(VU_SET_STATUS);
 	vu_fe_reset(fe);
-	REQUIRE(!fe->vring[0].started && !fe->status && !fe->features_set, "a reset left something");
+	REQUIRE(!fe->vring[0].started && !fe->vring[1].started && !fe->status && !fe->features_set, "a reset left something");
 	REQUIRE(!fe->dead || vu_fe_vring_stop(fe, 0, NULL) == -EPIPE, "a dead connection came back");
 }
 

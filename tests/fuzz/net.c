@@ -20,6 +20,7 @@ int tap_open(struct net *n)
 	return 0;
 }
 
+void tap_order(uint8_t flags) { (void)flags; }
 void tap_offloads(const struct net *n)
 {
 	(void)n;

@@ -14,7 +14,7 @@ for patch in tests/fuzz/seeded/*.patch; do
 	target=${name%%-*}
 	rm -rf "$work/src"
 	mkdir "$work/src"
-	cp -r Makefile devices ipc policy include tests core "$work/src/" 2>/dev/null
+	cp -r Makefile VERSION devices ipc policy include tests core run guest kmod scripts docs "$work/src/" 2>/dev/null
 	if ! patch -s -p1 -d "$work/src" < "$patch"; then
 		echo "not ok $name: the patch does not apply"
 		fails=$((fails + 1))

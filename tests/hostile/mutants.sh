@@ -42,16 +42,17 @@ run_roles() { # run_roles ROLE: what its own test of the whole program says
 }
 
 any_net() { # a tap of a network namespace made for it
-	timeout 20 unshare -n sh -c 'ip tuntap add lgmut0 mode tap && exec "$0" "$1" --tap=lgmut0 --allow-unowned-tap' \
+	timeout 20 unshare -n sh -c 'ip tuntap add lgmut0 mode tap && exec "$0" "$1" --tap=lgmut0 --allow-unowned-tap --verbose' \
 		"$B/tests/hostile/anyrole" "$work/bin/lguest-net" > "$work/log" 2>&1
 }
 
+# --verbose: a role says something while it sets itself up.
 survives() { # survives ROLE: true when nothing notices
 	case $1 in
-	block)	    timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" > "$work/log" 2>&1 ;;
-	block-sync) timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --no-io-uring > "$work/log" 2>&1 ;;
+	block)	    timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --verbose > "$work/log" 2>&1 ;;
+	block-sync) timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --no-io-uring --verbose > "$work/log" 2>&1 ;;
 	net)	    any_net && run_roles net ;;
-	console)    timeout 20 "$B/tests/hostile/anyrole" "$work/bin/lguest-console" --file="$work/image" > "$work/log" 2>&1 && run_roles console ;;
+	console)    timeout 20 "$B/tests/hostile/anyrole" "$work/bin/lguest-console" --file="$work/image" --verbose > "$work/log" 2>&1 && run_roles console ;;
 	esac || return 1
 	BIN_DIR=$work/bin timeout 60 "$AUDIT" --filter "policy_audit/${1/-/_}" > "$work/log" 2>&1
 }

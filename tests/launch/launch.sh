@@ -224,6 +224,11 @@ done
 rm later
 kill $run; wait $run; ends 'nothing is left of it'
 mv lguest-rng.real lguest-rng
+echo '+memory +pids' >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/mine
+sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe --console none --rng --cgroup /sys/fs/cgroup/mine --cmdline 7' >$out 2>$err
+[ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine && ok 'a group in which lguest-run itself is, and nothing left of it' ||
+	{ find /sys/fs/cgroup/mine -type d | sed 's/^/# /'; not_ok 'a group in which lguest-run itself is, and nothing left of it'; }
 expect 105 'cannot use the control group /tmp' 'a folder that is no control group' $K --cgroup /tmp
 umount /sys/fs/cgroup
 expect 112 'no control group is delegated to this guest' 'no control group: said loudly' $K --cmdline x

@@ -1,14 +1,18 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest of resets.sh: in each round the disk is written and verified, the host is pinged, the random device read and numbered lines
+# The first process of the guest of resets.sh, since guest/init would keep the console open: in each round the disk is written and verified, the host is pinged, the random device read and numbered lines
 # printed; then each virtio driver is taken from its device and given back. Odd rounds make the disk write-through. Roles are killed
 # all the while, also in the middle of a rebind. What was found goes to the second disk, since the console comes and goes too; there the
 # host says "stop".
-PATH=/bin
-export LD_LIBRARY_PATH=/fio
-trap '' HUP
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
 cd /tmp
 exec </dev/null >/tmp/log 2>&1
+export LD_LIBRARY_PATH=/fio
+ip link set lo up
 dmesg -n 1
 ip link set eth0 up
 ip addr add 10.77.0.2/24 dev eth0
@@ -69,4 +73,5 @@ trouble='i/o error|error,|timeout|stall|needs? reset|blocked for|warning|bug:|oo
 dmesg | grep -iE "$trouble" | head -n 20
 [ "$(dmesg | grep -ciE "$trouble")" = 0 ] || bad "errors in the guest's log"
 report
-exit $wrong
+echo $wrong >/sys/module/lguest/parameters/exit_status
+poweroff -f

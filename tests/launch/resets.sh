@@ -4,10 +4,10 @@
 # Runs in the test host, beside the programs, the guest's kernel and its file system (resets-guest.sh): roles of all kinds are killed while the
 # guest takes the drivers from its devices and gives them back, with verified I/O between. TAP on standard output.
 #
-#	resets.sh KILLS REBINDS		kills in all, at least so many rounds of the guest
+#	resets.sh KILLS REBINDS SIZE	kills in all, at least so many rounds of the guest, bytes of its disk in use
 cd "$(dirname "$0")" || exit 1
 PATH=$PWD:$PATH
-kills=$1 rebinds=$2 failed=0 out=out err=err
+kills=$1 rebinds=$2 size=$3 failed=0 out=out err=err
 . ./recovery-lib.sh
 
 modprobe tun
@@ -18,7 +18,7 @@ truncate -s 1M report
 mkfifo keys
 exec 3<>keys
 : >$out; : >$err
-lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk --block report --rng <keys >>$out 2>>$err 3>&- &
+lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --rng <keys >>$out 2>>$err 3>&- &
 run=$!
 await 180 '<lines' $out
 say $? "a guest that verifies a disk and prints lines"
@@ -44,8 +44,8 @@ say $status "the guest ends by itself, and nothing was wrong in it, status $stat
 rounds=$(sed -n 's/.*rounds \([0-9]*\) wrong 0.*/\1/p' found | tail -n 1)
 [ "${rounds:-0}" -ge $rebinds ]
 say $? "each driver was rebound ${rounds:-0} times: no error, no corruption, write-through stays"
-# Each round's lines are a text of their own
-awk '/<lines/ { n++ } n { print > ("lines." n) }' $out
+# Each round's lines are a text of their own. The terminal puts a CR before each LF.
+tr -d '\r' <$out | awk '/<lines/ { n++ } n { print > ("lines." n) }'
 n=0 bad=0
 for f in lines.*; do
 	n=$((n + 1))

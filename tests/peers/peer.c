@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,12 +35,11 @@
 #include "core/layout.h"
 #include "ipc/vhost_user.h"
 
-#define DRAIN_FD 5	/* where lguest-run puts it (run/spawn.c) */
 
 static char mode[32] = "none";
 static unsigned int number;
 static struct vu_chan chan, own;
-static int err_fd = -1, kick_fd = -1;
+static int err_fd = -1, kick_fd = -1, drain_fd = -1;
 static bool up;
 
 static bool is(const char *name) { return !strcmp(mode, name); }
@@ -67,22 +67,25 @@ static void flood(void)
 		;
 }
 
-/* The reader polls, then reads: between the two the counter is taken back. Spun, since a sleep is too long for that. */
+/*
+ * The reader polls, then reads: between the two the counter is taken back, by a read that does not wait although the file is blocking now. Spun,
+ * since a sleep is too long for that; each time a little longer or shorter, until it fits. Nothing comes back when the reader was first.
+ */
 static void hammer(void)
 {
 	const uint64_t one = 1;
-	uint64_t back;
+	struct iovec iov = { &(uint64_t){ 0 }, sizeof(uint64_t) };
+	unsigned long spin = 20000;
 
 	blocking(err_fd);
-	for (unsigned long spin = 1000;; spin = spin > 200000 ? 500 : spin * 21 / 20) {
+	for (;;) {
 		if (write(err_fd, &one, sizeof(one)) < 0)
 			return;
 		for (volatile unsigned long i = 0; i < spin; i++)
 			;
-		fcntl(err_fd, F_SETFL, O_NONBLOCK);
-		if (read(err_fd, &back, sizeof(back)) < 0 && errno != EAGAIN)
-			return;
-		blocking(err_fd);
+		spin = preadv2(err_fd, &iov, 1, -1, RWF_NOWAIT) > 0 ? spin + spin / 20 + 50 : spin - spin / 20;
+		if (spin < 500 || spin > 1000000)
+			spin = 20000;
 		pause_ms(1);
 	}
 }
@@ -90,19 +93,23 @@ static void hammer(void)
 static void fill_kick(void)
 {
 	const uint64_t full = UINT64_MAX - 1;
+	uint64_t back;
 
-	fcntl(kick_fd, F_SETFL, O_NONBLOCK);
 	for (;;) {
-		if (write(kick_fd, &full, sizeof(full)) < 0)
-			blocking(kick_fd);
-		pause_ms(10);
+		fcntl(kick_fd, F_SETFL, O_NONBLOCK);
+		while (read(kick_fd, &back, sizeof(back)) > 0 || write(kick_fd, &full, sizeof(full)) < 0)
+			;
+		blocking(kick_fd);
+		pause_ms(10000);
 	}
 }
 
-static void send_fds(int socket, int fd, unsigned int n)
+/* @bytes: a part of a message, or all of it */
+static void send_fds(int socket, int fd, unsigned int n, size_t bytes)
 {
+	uint32_t change[3] = { VU_BACKEND_CONFIG_CHANGE_MSG, VU_VERSION, 0 };
 	union { struct cmsghdr hdr; uint8_t room[CMSG_SPACE(8 * sizeof(int))]; } control = { { 0 } };
-	struct iovec iov = { "x", 1 };
+	struct iovec iov = { change, bytes };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
 
 	control.hdr = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int)) };
@@ -124,8 +131,10 @@ static int lingering(void)
 	    connect(c, (struct sockaddr *)&a, sizeof(a)))
 		return -1;
 	setsockopt(c, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	while (send(c, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
+	/* Until the other end's buffer has grown as far as it may, and is full too */
+	for (int i = 0; i < 20; i++, pause_ms(20))
+		while (send(c, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			;
 	return c;
 }
 
@@ -133,11 +142,11 @@ static void give_lingering(void)
 {
 	int c = lingering();
 
-	send_fds(own.fd, c, 1);
+	send_fds(own.fd, c, 1, 12);
 	close(c);
 	pause_ms(500);
 	c = lingering();
-	send_fds(chan.fd, c, 1);
+	send_fds(chan.fd, c, 1, 12);
 	close(c);
 }
 
@@ -174,7 +183,7 @@ static void answer_config(struct vu_msg *m)
 
 static void answer_inflight(struct vu_msg *m)
 {
-	m->fd[0] = is("drainleak") ? DRAIN_FD : memfd_create("record", MFD_CLOEXEC);
+	m->fd[0] = is("drainleak") ? drain_fd : memfd_create("record", MFD_CLOEXEC);
 	m->nfds = 1;
 	m->u.inflight.size = 65536;
 	m->size = sizeof(m->u.inflight);
@@ -211,13 +220,14 @@ static void take_fds(const struct vu_msg *m)
 	if (m->request == VU_SET_BACKEND_REQ_FD) {
 		vu_chan_init(&own, m->fd[0], &vu_io_plain, NULL);
 		for (unsigned int i = 0; is("fdleak") && i < 1; i++)
-			send_fds(own.fd, STDERR_FILENO, 8);
+			send_fds(own.fd, STDERR_FILENO, 8, 1);
 		if (is("drainleak"))
-			send_fds(own.fd, DRAIN_FD, 8);
+			send_fds(own.fd, drain_fd, 8, 1);
 	} else if (m->request == VU_SET_VRING_ERR) {
 		err_fd = m->fd[0];
 	} else if (m->request == VU_SET_VRING_KICK) {
-		kick_fd = m->fd[0];
+		if ((m->u.u64 & VU_RING_INDEX) == 0)
+			kick_fd = m->fd[0];
 	} else {
 		for (unsigned int i = 0; i < m->nfds; i++)
 			close(m->fd[i]);
@@ -313,6 +323,8 @@ int main(int argc, char **argv)
 			fd = atoi(argv[i] + 5);
 		else if (!strncmp(argv[i], "--mode=", 7) && sscanf(argv[i] + 7, "%31[^,],%u", mode, &number) < 1)
 			return 2;
+		else if (!strncmp(argv[i], "--drain-fd=", 11))
+			drain_fd = atoi(argv[i] + 11);
 		else if (!strncmp(argv[i], "--listen=", 9))
 			fd = listen_at(argv[i] + 9);
 	}

@@ -6,6 +6,7 @@ import fcntl
 import pty
 import resource
 import select
+import socket
 import termios
 
 F_SETPIPE_SZ = 1031
@@ -130,7 +131,31 @@ def stuck():
     os.close(w)
 
 
+@case
+def shared_file():
+    """standard error is a file that a shell writes, too: no line is written over another"""
+    folder = tempfile.mkdtemp(prefix="peers-log-", dir=B)
+    with open(folder + "/err", "w") as f:
+        g = guest(script="crash", output=f, before=("sh", "-c", 'echo before >&2; "$@"; s=$?; echo after >&2; exit $s', "sh"))
+        require(g.run.wait(20) == 110, "status %s" % g.run.returncode)
+    with open(folder + "/err") as f:
+        text = f.read()
+    require(re.match(r"(?s)before\n.*the guest crashed: boom.*\nafter\n$", text), "it has %r" % text)
+    shutil.rmtree(folder)
+
+
 # --- who holds what ---
+
+def listed(name, cache={}):
+    """The descriptors that the manifest of a process has when it is sealed."""
+    program = "lguest-" + name.rstrip("0123456789")
+    if program not in cache:
+        text = subprocess.run([os.path.join(B, program), "--print-policy"], capture_output=True, text=True, check=True).stdout
+        cache[program] = set()
+        for first, last in re.findall(r"^descriptor (?:both|sealed) +(\d+)\.\.(\d+) ", text, re.M):
+            cache[program].update(range(int(first), int(last) + 1))
+    return cache[program]
+
 
 def check_process(g, pid, name, terminal):
     """A sealed process: no terminal, no log, nothing but what its manifest lists."""
@@ -142,8 +167,8 @@ def check_process(g, pid, name, terminal):
         require(what not in (g.log, g.log + " (deleted)"), where)
         if n == 2:
             require(what.startswith("pipe:") and mode == "w" and nonblock, where)
-        if what.startswith("/") and not what.startswith(("/memfd:", "/dev/lguest", "/dev/null")):
-            require((name, n) in (("block0", 4), ("console0", 5), ("console0", 4)) or "memfd" in what, where)
+        # Its manifest's, or what its peer sent: windows, kicks and calls, a connection
+        require(n in listed(name) or what.startswith(("/memfd:lguest-", "anon_inode:[eventfd]", "socket:")), where)
     require(status(pid, "Seccomp") == "2", "%s (process %d) has no filter" % (name, pid))
     return held
 
@@ -165,6 +190,13 @@ def who_holds_what():
             check_process(g, pid, name, terminal)
             seen += 1
     require(seen == 8, "%d processes were looked at, not a role and a minder each of 4" % seen)
+    # What this looks for is found where it is: lguest-run itself holds it all
+    for name in ("core", "block0", "rng0"):
+        try:
+            check_process(g, lguest_run(g), name, terminal)
+        except Failed:
+            continue
+        raise Failed("a terminal, a log and images are not missed in " + name)
     os.close(s)
     os.close(m)
 
@@ -339,3 +371,132 @@ def fifos():
     g = guest("--check", console=fifo)
     require(g.run.wait(15) == 101, "--console: status %s" % g.run.returncode)
     shutil.rmtree(folder)
+
+
+# --- back ends that are started by hand ---
+
+def hello(path):
+    """A front end that asks for features and hangs up. Returns the answer."""
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(10)
+    s.connect(path)
+    s.sendall(b"\x01\0\0\0\x01\0\0\0\0\0\0\0")
+    answer = s.recv(100)
+    s.close()
+    return answer
+
+
+@case
+def back_end_sigchld():
+    """lguest-rng that listens, started with SIGCHLD ignored: 60 front ends, no descriptor is kept, and it is there for the next"""
+    folder = tempfile.mkdtemp(prefix="peers-hand-", dir=B)
+    path = folder + "/s"
+    p = subprocess.Popen([os.path.join(B, "lguest-rng"), "--socket-path=" + path], stderr=subprocess.DEVNULL,
+                         preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    try:
+        until = time.monotonic() + 10
+        while not os.path.exists(path) and time.monotonic() < until:
+            time.sleep(0.02)
+        hello(path)
+        time.sleep(0.5)
+        before = len(os.listdir("/proc/%d/fd" % p.pid))
+        for i in range(60):
+            require(hello(path), "front end %d got no answer" % i)
+        time.sleep(0.5)
+        require(p.poll() is None, "it ended with %s" % p.returncode)
+        now = len(os.listdir("/proc/%d/fd" % p.pid))
+        require(now <= before, "%d descriptors, then %d" % (before, now))
+    finally:
+        p.kill()
+        p.wait()
+        shutil.rmtree(folder)
+
+
+@case
+def console_sigchld():
+    """lguest-console on a terminal, started with SIGCHLD ignored: it ends with its front end, and the terminal is as it was"""
+    m, s = pty.openpty()
+    before = termios.tcgetattr(s)
+    ours, theirs = socket.socketpair()
+
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    p = subprocess.Popen([os.path.join(B, "lguest-console"), "--stdio", "--fd=%d" % theirs.fileno()], stdin=s, stdout=s,
+                         stderr=subprocess.DEVNULL, pass_fds=[theirs.fileno()], preexec_fn=ignore)
+    theirs.close()
+    ours.settimeout(10)
+    ours.sendall(b"\x01\0\0\0\x01\0\0\0\0\0\0\0")
+    require(ours.recv(100), "no answer")
+    require(termios.tcgetattr(s) != before, "the terminal is not raw")
+    ours.close()
+    try:
+        p.wait(10)
+    except subprocess.TimeoutExpired:
+        for line in subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)], capture_output=True, text=True).stdout.split():
+            os.kill(int(line), signal.SIGKILL)
+        p.kill()
+        raise Failed("the keeper does not end")
+    require(termios.tcgetattr(s) == before, "the terminal's settings are others")
+    os.close(s)
+    os.close(m)
+
+
+@case
+def back_end_limits():
+    """a back end under low limits of file size and descriptors: it works, or one sentence names ulimit; no signal kills it"""
+    folder = tempfile.mkdtemp(prefix="peers-hand-", dir=B)
+    image = folder + "/image"
+    with open(image, "wb") as f:
+        f.truncate(1 << 20)
+    os.chown(folder, 1000, 1000)
+    os.chown(image, 1000, 1000)
+
+    def run(what, n):
+        def cap():
+            resource.setrlimit(what, (n, n))
+        ours, theirs = socket.socketpair()
+        p = subprocess.Popen(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", os.path.join(B, "lguest-block"), "--blk-file=" + image,
+                              "--fd=%d" % theirs.fileno()], stderr=subprocess.PIPE, pass_fds=[theirs.fileno()], preexec_fn=cap)
+        theirs.close()
+        ours.close()
+        said = p.communicate(timeout=15)[1].decode()
+        return p.returncode, said
+    status_, said = run(resource.RLIMIT_FSIZE, 4096)
+    require(status_ == 1 and "ulimit -f" in said, "file size: status %s, %r" % (status_, said))
+    status_, said = run(resource.RLIMIT_NOFILE, 64)
+    require(status_ == 1 and "ulimit -n" in said, "descriptors: status %s, %r" % (status_, said))
+    shutil.rmtree(folder)
+
+
+# --- the sandbox on request ---
+
+def net_namespaces(pid, limit):
+    """How many net namespaces may be made in the user namespace of that process, which is no other's."""
+    subprocess.run(["nsenter", "--user", "--preserve-credentials", "-t", str(pid), "sh", "-c",
+                    "echo %d >/proc/sys/user/max_net_namespaces" % limit], check=True)
+
+
+IN_USER_NAMESPACE = ("unshare", "--user", "--map-root-user", "sh", "-c", 'echo $0 >/proc/sys/user/max_net_namespaces; exec "$@"')
+
+
+@case
+def required():
+    """a host that allows no net namespace: said in one sentence; with --require=namespaces nothing is started, with none it runs"""
+    says(r"would be without net namespace, and --require forbids that", 106, "--require=namespaces", before=IN_USER_NAMESPACE + ("0",))
+    g = guest("--rng", before=IN_USER_NAMESPACE + ("0",))
+    g.wait(r"the sandbox is without net namespace, user other than root \(", 20)
+    g.up()
+
+
+@case
+def same_layers():
+    """what there was at the start is required at a restart: a role does not come back with less, and comes back when it may have it again"""
+    g = guest("--block", "DISK", before=IN_USER_NAMESPACE + ("100",)).up()
+    pid = lguest_run(g)
+    net_namespaces(pid, 0)
+    at = g.kill("block0")
+    g.wait(r"it is required to have its net namespace", 10, at)
+    g.lives()
+    require(not g.said("block0 is back", at), "it is back with less")
+    net_namespaces(pid, 100)
+    g.comes_back("block0", 20, at)

@@ -131,6 +131,29 @@ Test(blk, part_of_a_block)
 	cr_assert_eq(blk->writers, 0);
 }
 
+/* With the write cache off zeroes are flushed, whole blocks and edges alike. */
+Test(blk, zeroes_written_through)
+{
+	static const struct { uint64_t sector; uint32_t sectors, ops; } row[] = { { 8, 8, 1 }, { 9, 2, 1 }, { 9, 16, 3 } };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		open_block(false);
+		blk->write_through = true;
+		*(struct virtio_blk_discard_write_zeroes *)(void *)(fake.mem + DATA(0)) =
+			(struct virtio_blk_discard_write_zeroes){ row[i].sector, row[i].sectors, 0 };
+		ask(0, 0, VIRTIO_BLK_T_WRITE_ZEROES, 0, 16);
+		for (unsigned int n = 0; n < row[i].ops; n++) {
+			cr_assert_neq(pending(0)->opcode, IORING_OP_FSYNC);
+			fake_complete(0, pending(0)->opcode == IORING_OP_WRITE ? (int32_t)pending(0)->len : 0);
+		}
+		cr_assert_eq(status(0, 0), 0xff);
+		cr_assert_eq(pending(0)->opcode, IORING_OP_FSYNC, "row %u", i);
+		fake_complete(0, 0);
+		cr_assert_eq(status(0, 0), VIRTIO_BLK_S_OK);
+		cr_assert_eq(blk->writers, 0);
+	}
+}
+
 Test(blk, who_reads_and_writes_back_is_alone)
 {
 	open_block(true);

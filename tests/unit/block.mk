@@ -4,7 +4,7 @@ POLICY_TEST_OBJS := $(POLICY_OBJS) $(POLICY_ALL_OBJS)
 $(B)/tests/unit/block_%: $(B)/tests/unit/block_%.o $(addprefix $(B)/,tests/bench/blkdrv.o $(IPC_FRONTEND))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion
 $(B)/tests/unit/policy_%: $(B)/tests/unit/policy_%.o $(addprefix $(B)/,tests/bench/blkdrv.o $(IPC_FRONTEND) $(POLICY_TEST_OBJS))
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion -lmd $(POLICY_LIBS)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion -lmd -luring $(POLICY_LIBS)
 
 # $(call role_tests,GROUP,PROGRAM): a Criterion program as a group of `make check`.
 define role_tests

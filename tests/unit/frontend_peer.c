@@ -319,3 +319,285 @@ Test(frontend, L8_back_end_that_does_not_read)
 	vu_fe_close(&fe);
 	close(far.fd);
 }
+
+/* --- what is owed, and when --- */
+
+/* A connection with acknowledgements, whose far end is ours to play; @fds as lguest-core opens it. */
+static void open_far(struct vu_fe *fe, uint64_t protocol, enum vu_fds fds)
+{
+	struct vu_msg f = { .request = VU_GET_FEATURES, .flags = VU_REPLY, .size = 8, .u.u64 = RIG_FEATURES };
+	struct vu_msg p = { .request = VU_GET_PROTOCOL_FEATURES, .flags = VU_REPLY, .size = 8, .u.u64 = protocol };
+	struct vu_msg ack = { .flags = VU_REPLY, .size = 8 }, m;
+	int s[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	vu_chan_init(&far, s[1], &vu_io_plain, NULL);
+	cr_assert_eq(vu_send(&far, &f), 0);
+	cr_assert_eq(vu_send(&far, &p), 0);
+	ack.request = VU_SET_OWNER;
+	if (protocol & VU_P_REPLY_ACK)
+		cr_assert_eq(vu_send(&far, &ack), 0);
+	cr_assert_eq(vu_fe_open_fds(fe, s[0], protocol, 500, fds), 0, "%s", fe->error);
+	while (vu_recv(&far, &m) > 0)
+		vu_close_fds(&far, &m);
+}
+
+static void close_far(struct vu_fe *fe)
+{
+	vu_fe_close(fe);
+	close(far.fd);
+}
+
+Test(frontend, an_answer_that_nobody_asked_for)
+{
+	struct vu_fe fe;
+
+	open_far(&fe, VU_P_STATUS, VU_FDS_REFUSE);
+	cr_assert_eq(vu_fe_answers(&fe), 0, "nothing is there");
+	queue_answer(VU_GET_STATUS, VU_REPLY, 8, -1);
+	cr_assert_eq(vu_fe_answers(&fe), -EPROTO);
+	cr_assert(fe.dead);
+	close_far(&fe);
+}
+
+Test(frontend, a_sign_of_life_is_not_waited_for)
+{
+	struct vu_fe fe;
+	uint8_t buf[8];
+
+	open_far(&fe, VU_P_STATUS | VU_P_CONFIG, VU_FDS_REFUSE);
+	cr_assert_eq(vu_fe_beat(&fe), 0);
+	usleep(20000);
+	cr_assert_geq(vu_fe_beat_age(&fe), 10);
+	cr_assert_eq(vu_fe_beat(&fe), 0, "one at a time");
+	cr_assert_eq(fe.owed_n, 1);
+	cr_assert_eq(vu_fe_answers(&fe), 0);
+	cr_assert_geq(vu_fe_beat_age(&fe), 10, "still owed");
+	/* Somebody asks something else meanwhile: both answers come, in order. */
+	queue_answer(VU_GET_STATUS, VU_REPLY, 8, -1);
+	queue_answer(VU_GET_CONFIG, VU_REPLY, 20, -1);
+	cr_assert_eq(vu_fe_get_config(&fe, 0, buf, 8), 0, "%s", fe.error);
+	cr_assert_eq(vu_fe_beat_age(&fe), 0);
+	close_far(&fe);
+}
+
+Test(frontend, config_space_is_not_waited_for)
+{
+	struct vu_fe fe;
+
+	open_far(&fe, VU_P_CONFIG, VU_FDS_REFUSE);
+	cr_assert_eq(vu_fe_ask_config(&fe, 8), 0);
+	cr_assert_eq(vu_fe_ask_config(&fe, 8), -EBUSY);
+	cr_assert(fe.config_owed);
+	queue_answer(VU_GET_CONFIG, VU_REPLY, 20, -1);
+	cr_assert_eq(vu_fe_answers(&fe), 0);
+	cr_assert(!fe.config_owed && fe.config_size == 8);
+	cr_assert_eq(vu_fe_ask_config(&fe, 8), 0);
+	queue_answer(VU_GET_CONFIG, VU_REPLY, 12, -1);
+	cr_assert_eq(vu_fe_answers(&fe), 0, "a refusal");
+	cr_assert(!fe.config_owed && !fe.config_size);
+	cr_assert_eq(vu_fe_ask_config(&fe, 8), 0);
+	queue_answer(VU_GET_CONFIG, VU_REPLY, 16, -1);
+	cr_assert_eq(vu_fe_answers(&fe), -EPROTO, "another part");
+	close_far(&fe);
+}
+
+Test(frontend, a_budget_is_for_all_calls_together)
+{
+	struct vu_fe_vring v = vring();
+	struct vu_fe fe;
+	double start;
+
+	open_far(&fe, VU_P_REPLY_ACK, VU_FDS_REFUSE);
+	fe.timeout_ms = 10000;
+	start = seconds();
+	vu_fe_budget(&fe, 200);
+	for (uint32_t i = 0; i < 8; i++)
+		cr_assert_lt(vu_fe_vring_start(&fe, i, &v), 0);
+	cr_assert_lt(vu_fe_reset(&fe), 0);
+	cr_assert_lt(seconds() - start, 2.0);
+	cr_assert_geq(fe.waited_ms, 150);
+	close_far(&fe);
+}
+
+/* Reads all that a queue's start says before it acknowledges the first word; @arg: which one it refuses, 0 = none. */
+static void *acknowledge_late(void *arg)
+{
+	struct pollfd p = { .fd = far.fd, .events = POLLIN };
+	struct vu_msg m[7];
+	unsigned int n = 0;
+	int r;
+
+	while (n < 7 && poll(&p, 1, 3000) == 1)
+		while (n < 7 && (r = vu_recv(&far, &m[n])) > 0)
+			vu_close_fds(&far, &m[n++]);
+	for (unsigned int i = 0; n == 7 && i < 7; i++) {
+		struct vu_msg ack = { .request = m[i].request, .flags = VU_REPLY, .size = 8, .u.u64 = m[i].request == (uintptr_t)arg };
+
+		vu_send(&far, &ack);
+	}
+	return NULL;
+}
+
+Test(frontend, a_queue_is_said_in_one_go)
+{
+	struct vu_fe_vring v = vring();
+	struct vu_fe fe;
+	pthread_t t;
+
+	v.err = eventfd(0, EFD_NONBLOCK);
+	open_far(&fe, VU_P_REPLY_ACK, VU_FDS_REFUSE);
+	fe.acked = VU_F_PROTOCOL_FEATURES;
+	pthread_create(&t, NULL, acknowledge_late, NULL);
+	cr_assert_eq(vu_fe_vring_start(&fe, 0, &v), 0, "%s", fe.error);
+	pthread_join(t, NULL);
+	cr_assert(fe.vring[0].started);
+	pthread_create(&t, NULL, acknowledge_late, (void *)(uintptr_t)VU_SET_VRING_ADDR);
+	cr_assert_eq(vu_fe_vring_start(&fe, 1, &v), -EREMOTEIO);
+	pthread_join(t, NULL);
+	cr_assert(!fe.vring[1].started && !fe.dead, "a refusal is about this queue alone");
+	close_far(&fe);
+}
+
+Test(frontend, what_was_deferred_is_waited_for_once)
+{
+	struct vu_fe_vring v = vring();
+	struct vu_fe fe;
+	pthread_t t;
+	double start;
+
+	v.err = eventfd(0, EFD_NONBLOCK);
+	open_far(&fe, VU_P_REPLY_ACK, VU_FDS_REFUSE);
+	fe.acked = VU_F_PROTOCOL_FEATURES;
+	vu_fe_defer(&fe, true);
+	cr_assert_eq(vu_fe_vring_start(&fe, 0, &v), 0, "nobody has answered");
+	vu_fe_defer(&fe, false);
+	cr_assert_eq(fe.owed_n, 7);
+	pthread_create(&t, NULL, acknowledge_late, (void *)(uintptr_t)VU_SET_VRING_ADDR);
+	cr_assert_eq(vu_fe_settle(&fe), -EREMOTEIO);
+	pthread_join(t, NULL);
+	/* A sign of life that is owed is no reason to wait. */
+	cr_assert_eq(vu_fe_beat(&fe), 0);
+	start = seconds();
+	cr_assert_eq(vu_fe_settle(&fe), 0);
+	cr_assert_lt(seconds() - start, 0.3);
+	cr_assert(!fe.dead);
+	close_far(&fe);
+}
+
+static void descriptors_stay_out(enum vu_fds fds)
+{
+	unsigned int before;
+	struct vu_fe fe;
+	uint8_t buf[8];
+	int fd = rig_memfd(4096);
+
+	open_far(&fe, VU_P_CONFIG, fds);
+	before = open_fds();
+	queue_answer(VU_GET_CONFIG, VU_REPLY, 20, fd);
+	cr_assert_eq(vu_fe_get_config(&fe, 0, buf, 8), -EPROTO);
+	cr_assert_eq(open_fds(), before);
+	vu_fe_hang_up(&fe);
+	cr_assert_eq(open_fds(), before - (fds == VU_FDS_LEAVE ? 0 : 1), "whose close may wait stays open");
+	close(far.fd);
+}
+
+Test(frontend, no_descriptor_is_taken_in)
+{
+	descriptors_stay_out(VU_FDS_REFUSE);
+	descriptors_stay_out(VU_FDS_LEAVE);
+}
+
+/* In the middle of a message, and with bytes before it, the same. */
+Test(frontend, no_descriptor_is_taken_in_later)
+{
+	struct vu_msg m = { .request = VU_GET_CONFIG, .flags = VU_REPLY | VU_VERSION, .size = 20 };
+	union { struct cmsghdr hdr; uint8_t room[CMSG_SPACE(sizeof(int))]; } c = { { 0 } };
+	int fd = rig_memfd(4096);
+	struct iovec iov = { (uint8_t *)&m + 4, 8 };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+	unsigned int before;
+	struct vu_fe fe;
+	uint8_t buf[8];
+
+	open_far(&fe, VU_P_CONFIG, VU_FDS_LEAVE);
+	c.hdr = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+	memcpy(CMSG_DATA(&c.hdr), &fd, sizeof(fd));
+	cr_assert_eq(send(far.fd, &m, 4, 0), 4);
+	cr_assert_eq(sendmsg(far.fd, &h, 0), 8);
+	before = open_fds();
+	cr_assert_eq(vu_fe_get_config(&fe, 0, buf, 8), -EPROTO);
+	cr_assert_eq(open_fds(), before);
+	close_far(&fe);
+}
+
+/* --- epochs --- */
+
+static void take_over(struct vu_fe *fe, struct pair *q)
+{
+	q->r = ipc_rig_new();
+	pthread_create(&q->thread, NULL, serve, q->r);
+	cr_assert_eq(vu_fe_reconnect(fe, q->r->peer), 0, "%s", fe->error);
+	q->r->peer = -1;
+}
+
+static void leave(struct vu_fe *fe, struct pair *q)
+{
+	vu_fe_close(fe);
+	pthread_join(q->thread, NULL);
+	ipc_rig_free(q->r);
+}
+
+/* The back end dies, the driver resets, another back end comes: it knows nothing of the driver that went. */
+Test(frontend, a_reset_forgets_whatever_the_peer_says)
+{
+	struct vu_fe_region region = { .gpa = RIG_GPA, .size = RIG_MEM, .uaddr = RIG_UADDR };
+	struct vu_fe_vring v = vring();
+	struct pair p, q;
+
+	open_pair(&p, ~0ull);
+	region.fd = p.r->memfd;
+	cr_assert_eq(vu_fe_set_features(&p.fe, 1ull << 32 | 1ull << 28), 0);
+	cr_assert_eq(vu_fe_add_region(&p.fe, &region), 0);
+	cr_assert_eq(vu_fe_inflight(&p.fe, 2, 64), 0);
+	cr_assert_eq(vu_fe_vring_start(&p.fe, 0, &v), 0);
+	cr_assert_eq(vu_fe_vring_start(&p.fe, 1, &v), 0);
+	cr_assert_eq(vu_fe_set_status(&p.fe, 0xf), 0);
+	vu_fe_give_up(&p.fe, "it died");
+	cr_assert_lt(vu_fe_reset(&p.fe), 0);
+	take_over(&p.fe, &q);
+	cr_assert_eq(q.r->starts, 0);
+	cr_assert_eq(q.r->s.status, 0);
+	cr_assert_eq(q.r->s.acked, 0);
+	cr_assert_null(q.r->s.log);
+	pthread_join(p.thread, NULL);
+	ipc_rig_free(p.r);
+	leave(&p.fe, &q);
+}
+
+/* What a driver sets up while nobody is there is said to the one who comes, before its rings. */
+Test(frontend, what_is_wanted_is_said_to_the_next)
+{
+	struct vu_fe_region region = { .gpa = RIG_GPA, .size = RIG_MEM, .uaddr = RIG_UADDR };
+	struct vu_fe_vring v = vring();
+	struct pair p, q;
+	int record = rig_memfd(8192);
+
+	open_pair(&p, ~0ull);
+	region.fd = p.r->memfd;
+	cr_assert_eq(vu_fe_add_region(&p.fe, &region), 0);
+	vu_fe_give_up(&p.fe, "it died");
+	cr_assert_eq(vu_fe_set_features(&p.fe, 1ull << 32), -EPIPE);
+	cr_assert_eq(vu_fe_record(&p.fe, record, 2, 64, 8192), -EPIPE);
+	cr_assert_eq(vu_fe_set_status(&p.fe, 0xf), -EPIPE);
+	cr_assert_eq(vu_fe_vring_start(&p.fe, 1, &v), -EPIPE);
+	take_over(&p.fe, &q);
+	cr_assert_eq(q.r->s.acked, 1ull << 32 | VU_F_PROTOCOL_FEATURES);
+	cr_assert_eq(q.r->s.status, 0xf);
+	cr_assert(vu_session_enabled(&q.r->s, &q.r->s.vring[1]));
+	cr_assert_not_null(q.r->s.vring[1].vq.log);
+	cr_assert(!q.r->s.vring[0].running);
+	pthread_join(p.thread, NULL);
+	ipc_rig_free(p.r);
+	leave(&p.fe, &q);
+}

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/seccomp.h>
@@ -25,13 +26,16 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "policy/policy.h"
 
+POLICY_DECLARE(net);
 POLICY_DECLARE(block);
 #include "tests/bench/blkdrv.h"
 
@@ -464,16 +468,52 @@ static void forbid_namespaces(unsigned int flags)
 		_exit(99);
 }
 
-/* As in a container: no map of users can be written. In a mount namespace of our own, by a bind mount: /proc itself is the host's. */
-static void read_only_proc(void)
+/* A container's ways. */
+enum host { PLAIN, PROC_READ_ONLY, NO_PROC, ONE_USER };
+
+/* No map of users can be written. In a mount namespace of our own, by a bind mount: /proc itself is the host's. */
+static void change_proc(enum host host)
 {
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) ||
-	    mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		_exit(95);
+	if (host == NO_PROC && mount("none", "/proc", "tmpfs", 0, NULL))
+		_exit(95);
+	if (host == PROC_READ_ONLY && (mount("/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) ||
+				       mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL)))
 		_exit(95);
 }
 
+static void write_map(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		_exit(94);
+	close(fd);
+}
+
+/* Root of a user namespace that has no other user; outside he is an ordinary one. */
+static void be_its_only_user(void)
+{
+	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) || unshare(CLONE_NEWUSER))
+		_exit(93);
+	write_map("/proc/self/setgroups", "deny");
+	write_map("/proc/self/gid_map", "0 1000 1");
+	write_map("/proc/self/uid_map", "0 1000 1");
+	if (setresgid(0, 0, 0) || setresuid(0, 0, 0))
+		_exit(92);
+}
+
+static void change_host(enum host host)
+{
+	if (host == ONE_USER)
+		be_its_only_user();
+	else if (host != PLAIN)
+		change_proc(host);
+}
+
 /* The layers that policy_spawn() reports, from a process in which the role then spins; its pid goes to *@role. */
-static unsigned int layers_of(enum who who, unsigned int forbidden, bool proc_ro, unsigned int require, pid_t *role, pid_t *launcher)
+static unsigned int layers_of(enum who who, unsigned int forbidden, enum host host, unsigned int require, pid_t *role, pid_t *launcher)
 {
 	struct {
 		unsigned int layers;
@@ -489,8 +529,7 @@ static unsigned int layers_of(enum who who, unsigned int forbidden, bool proc_ro
 		pid_t pid;
 
 		alarm(20);
-		if (proc_ro)
-			read_only_proc();
+		change_host(host);
 		layers = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		if (who == USER && (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)))
 			_exit(98);
@@ -540,29 +579,32 @@ Test(policy_audit, layers_by_user_and_host)
 	static const struct {
 		enum who who;
 		unsigned int forbidden;
-		bool proc_ro;
-		unsigned int without;	/* of NAMESPACES_AND_ROOT */
+		enum host host;
+		unsigned int without;
 	} row[] = {
-		{ ROOT, 0, false, 0 },
-		{ USER, 0, false, 0 },
-		{ ROOT, CLONE_NEWUSER, false, POLICY_LAYER_USERNS },
-		{ USER, CLONE_NEWUSER, false, NAMESPACES_AND_ROOT },
-		{ ROOT, CLONE_NEWNET, false, POLICY_LAYER_NETNS },
-		{ USER, CLONE_NEWNET, false, POLICY_LAYER_NETNS },
-		{ ROOT, CLONE_NEWPID, false, POLICY_LAYER_PIDNS },
-		{ USER, CLONE_NEWPID, false, POLICY_LAYER_PIDNS },
-		{ ROOT, CLONE_NEWIPC | CLONE_NEWUTS, false, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
-		{ USER, CLONE_NEWIPC | CLONE_NEWUTS, false, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
-		{ ROOT, CLONE_NEWNS, false, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
-		{ USER, CLONE_NEWNS, false, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
-		{ ROOT, 0, true, POLICY_LAYER_USERNS },
-		{ USER, 0, true, NAMESPACES_AND_ROOT },
+		{ ROOT, 0, PLAIN, 0 },
+		{ USER, 0, PLAIN, 0 },
+		{ ROOT, CLONE_NEWUSER, PLAIN, POLICY_LAYER_USERNS },
+		{ USER, CLONE_NEWUSER, PLAIN, NAMESPACES_AND_ROOT },
+		{ ROOT, CLONE_NEWNET, PLAIN, POLICY_LAYER_NETNS },
+		{ USER, CLONE_NEWNET, PLAIN, POLICY_LAYER_NETNS },
+		{ ROOT, CLONE_NEWPID, PLAIN, POLICY_LAYER_PIDNS },
+		{ USER, CLONE_NEWPID, PLAIN, POLICY_LAYER_PIDNS },
+		{ ROOT, CLONE_NEWIPC | CLONE_NEWUTS, PLAIN, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
+		{ USER, CLONE_NEWIPC | CLONE_NEWUTS, PLAIN, POLICY_LAYER_IPCNS | POLICY_LAYER_UTSNS },
+		{ ROOT, CLONE_NEWNS, PLAIN, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
+		{ USER, CLONE_NEWNS, PLAIN, POLICY_LAYER_MOUNTNS | POLICY_LAYER_ROOT },
+		{ ROOT, 0, PROC_READ_ONLY, POLICY_LAYER_USERNS },
+		{ USER, 0, PROC_READ_ONLY, NAMESPACES_AND_ROOT },
+		{ ROOT, 0, NO_PROC, POLICY_LAYER_USERNS },
+		{ USER, 0, NO_PROC, NAMESPACES_AND_ROOT },
+		{ ROOT, 0, ONE_USER, POLICY_LAYER_UID },
 	};
 
 	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		pid_t role, launcher;
-		unsigned int layers = layers_of(row[i].who, row[i].forbidden, row[i].proc_ro, 0, &role, &launcher);
-		const unsigned int with = always | (NAMESPACES_AND_ROOT & ~row[i].without);
+		unsigned int layers = layers_of(row[i].who, row[i].forbidden, row[i].host, 0, &role, &launcher);
+		const unsigned int with = (always | NAMESPACES_AND_ROOT) & ~row[i].without;
 		char *status;
 
 		cr_assert(layers, "row %u: no sandbox", i);
@@ -571,7 +613,7 @@ Test(policy_audit, layers_by_user_and_host)
 		status = read_proc(role, "status");
 		cr_expect(strstr(status, "CapEff:\t0000000000000000\n") && strstr(status, "CapPrm:\t0000000000000000\n") &&
 			  strstr(status, "NoNewPrivs:\t1\n") && strstr(status, "Seccomp:\t2\n"), "row %u: %s", i, status);
-		if (row[i].who == USER)
+		if (row[i].who == USER || row[i].host == ONE_USER)
 			cr_expect(strstr(status, "Uid:\t1000\t1000\t1000\t1000"), "row %u", i);
 		else
 			expect_own_user(status);
@@ -584,12 +626,112 @@ Test(policy_audit, required_layers)
 {
 	pid_t role, launcher;
 
-	cr_expect(layers_of(ROOT, 0, false, POLICY_LAYERS_NAMESPACES, &role, &launcher), "what is there");
+	cr_expect(layers_of(ROOT, 0, PLAIN, POLICY_LAYERS_NAMESPACES, &role, &launcher), "what is there");
 	end(role, launcher);
-	cr_expect_not(layers_of(ROOT, CLONE_NEWNET, false, POLICY_LAYERS_NAMESPACES, &role, &launcher), "without the net namespace");
+	cr_expect_not(layers_of(ROOT, CLONE_NEWNET, PLAIN, POLICY_LAYERS_NAMESPACES, &role, &launcher), "without the net namespace");
 	waitpid(launcher, NULL, 0);
-	cr_expect(layers_of(ROOT, CLONE_NEWNET, false, POLICY_LAYERS_NAMESPACES & ~POLICY_LAYER_NETNS, &role, &launcher), "all the others");
+	cr_expect(layers_of(ROOT, CLONE_NEWNET, PLAIN, POLICY_LAYERS_NAMESPACES & ~POLICY_LAYER_NETNS, &role, &launcher), "all the others");
 	end(role, launcher);
+}
+
+/* What a process without a filter and without namespaces, all of which this host forbids, finds out about Landlock alone. */
+static long try_tcp(void)
+{
+	static const struct sockaddr sa = { AF_INET, { 0, 9, 127, 0, 0, 1 } };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return connect(fd, &sa, sizeof(sa)) ? errno : 0;
+}
+
+static long try_abstract(void)
+{
+	static const struct sockaddr_un to = { AF_UNIX, "\0lguest-audit" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	return connect(fd, (const struct sockaddr *)&to, offsetof(struct sockaddr_un, sun_path) + 13) ? errno : 0;
+}
+
+static const struct sock_filter allow_all[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+
+/* TCP by ABI 4, abstract sockets and signals by ABI 6: what the net, pid and ipc namespaces would have kept apart. */
+Test(policy_audit, landlock_where_namespaces_are_forbidden)
+{
+	static const struct sockaddr_un at = { AF_UNIX, "\0lguest-audit" };
+	struct policy_role role = policy_block;
+	const struct policy_options opt = { 0 };
+	int *answer = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), host = socket(AF_UNIX, SOCK_DGRAM, 0);
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* version */);
+	pid_t launcher;
+
+	cr_assert(!bind(host, (const struct sockaddr *)&at, offsetof(struct sockaddr_un, sun_path) + 13));
+	cr_expect_neq(try_tcp(), EACCES, "control");
+	cr_expect_eq(try_abstract(), 0, "control");
+	role.setup = (struct policy_filter){ allow_all, 1, "" };
+	launcher = fork();
+	if (!launcher) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(98);
+		forbid_namespaces(CLONE_NEWUSER);
+		if (!policy_spawn(&role, &opt, NULL)) {
+			answer[1] = (int)try_tcp();
+			answer[2] = (int)try_abstract();
+			answer[3] = kill(getppid(), 0) ? errno : 0;
+			answer[0] = 1;
+			_exit(0);
+		}
+		wait(NULL);
+		_exit(0);
+	}
+	waitpid(launcher, NULL, 0);
+	cr_assert_eq(answer[0], 1, "no sandbox");
+	if (abi >= 4)
+		cr_expect_eq(answer[1], EACCES, "TCP: %d", answer[1]);
+	if (abi >= 6) {
+		cr_expect_eq(answer[2], EPERM, "an abstract socket: %d", answer[2]);
+		cr_expect_eq(answer[3], EPERM, "a signal: %d", answer[3]);
+	}
+	cr_log_info("Landlock of this host: ABI %ld", abi);
+}
+
+static unsigned int *orders;
+
+static void count_order(uint8_t what)
+{
+	(void)what;
+	orders[0]++;
+}
+
+/* A role that changes its mind as fast as it can is obeyed a few times at once, then once a second; the same order twice is one. */
+Test(policy_audit, orders_are_few)
+{
+	const struct policy_options opt = { .order = count_order };
+	pid_t pid;
+
+	orders = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid = policy_spawn(&policy_net, &opt, NULL);
+	if (!pid) {
+		/* In its set-up filter: write is open to the log alone, and so is what the ring writes. */
+		struct io_uring ring;
+
+		if (io_uring_queue_init(8, &ring, 0) || policy_place_fd(ring.ring_fd, POLICY_FD_RING) < 0)
+			syscall(SYS_exit_group, 3);
+		ring.ring_fd = ring.enter_ring_fd = POLICY_FD_RING;
+		for (unsigned int i = 0; i < 20000; i++) {
+			const uint8_t what = (uint8_t)(i / 2);
+			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+			struct io_uring_cqe *cqe;
+
+			io_uring_prep_write(sqe, POLICY_FD_ORDER, &what, 1, 0);
+			io_uring_submit_and_wait(&ring, 1);
+			while (!io_uring_peek_cqe(&ring, &cqe))
+				io_uring_cqe_seen(&ring, cqe);
+		}
+		syscall(SYS_exit_group, 0);
+	}
+	cr_assert_gt(pid, 0);
+	cr_expect_eq(policy_wait(pid), 0);
+	cr_expect_geq(orders[0], 1);
+	cr_expect_leq(orders[0], 8, "%u orders", orders[0]);
 }
 
 Test(policy_audit, report_names_what_is_missing)
