@@ -19,6 +19,7 @@
 #endif
 
 #ifndef __ASSEMBLY__
+#include <linux/atomic.h>
 #include <linux/context_tracking.h>
 #include <linux/eventfd.h>
 #include <linux/ftrace.h>
@@ -28,6 +29,7 @@
 #include <linux/kvm_para.h>
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
+#include <linux/shrinker.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #include <asm/gsseg.h>
 #endif
@@ -230,6 +232,37 @@ static inline bool lg_is_shmem(struct address_space *mapping)
 static inline bool lg_memory_only(struct vm_area_struct *vma)
 {
 	return is_vm_hugetlb_page(vma) || (vma->vm_file && lg_is_shmem(vma->vm_file->f_mapping));
+}
+
+typedef unsigned long (*lg_shrink_fn)(struct shrinker *shrinker, struct shrink_control *sc);
+
+static inline struct shrinker *lg_register_shrinker(lg_shrink_fn count, lg_shrink_fn scan)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	struct shrinker *shrinker = shrinker_alloc(0, "lguest");
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+	return shrinker;
+#else
+	static struct shrinker shrinker = { .seeks = DEFAULT_SEEKS };
+
+	shrinker.count_objects = count;
+	shrinker.scan_objects = scan;
+	return register_shrinker(&shrinker, "lguest") ? NULL : &shrinker;
+#endif
+}
+
+static inline void lg_unregister_shrinker(struct shrinker *shrinker)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_free(shrinker);
+#else
+	unregister_shrinker(shrinker);
+#endif
 }
 
 #endif /* __ASSEMBLY__ */

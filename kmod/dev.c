@@ -16,9 +16,13 @@
 #include "lg.h"
 
 /* Shadow pages a guest may have unless it asks for a number: 64 MiB of tables map far more than a guest has */
-#define DEFAULT_SHADOW_PAGES	16384
-#define MIN_SHADOW_PAGES	128
-#define MAX_SHADOW_PAGES	262144
+#define DEFAULT_SHADOW_PAGES	16384U
+#define MIN_SHADOW_PAGES	128U
+#define MAX_SHADOW_PAGES	262144U
+
+static unsigned int max_shadow_pages = MAX_SHADOW_PAGES;
+module_param(max_shadow_pages, uint, 0644);
+MODULE_PARM_DESC(max_shadow_pages, "the most pages of shadow tables that a new guest gets, whatever its process asks for");
 
 static int lg_open(struct inode *inode, struct file *file)
 {
@@ -30,6 +34,7 @@ static int lg_open(struct inode *inode, struct file *file)
 	spin_lock_init(&lg->events_lock);
 	spin_lock_init(&lg->dead_lock);
 	INIT_LIST_HEAD(&lg->irqfds);
+	INIT_LIST_HEAD(&lg->shrink_list);
 	file->private_data = lg;
 	return 0;
 }
@@ -44,6 +49,7 @@ static void process_gone(struct mmu_notifier *notifier, struct mm_struct *mm)
 	struct lguest *lg = container_of(notifier, struct lguest, notifier);
 
 	kill_guest(lg, "the process that made the guest is gone");
+	lg_not_shrinkable(lg);
 	lg_unmap_switcher(lg, mm);
 	lg_shadow_exit(lg);
 	lg_free_regions(lg, mm);
@@ -90,6 +96,7 @@ static int make_guest(struct lguest *lg, unsigned int shadow_pages)
 	}
 	lg->user = get_uid(current_user());
 	lg_debugfs_add(lg);
+	lg_shrinkable(lg);
 	smp_store_release(&lg->mm, mm);
 	return 0;
 }
@@ -104,11 +111,12 @@ static long create(struct lguest *lg, void __user *argp)
 	if (args.flags || memchr_inv(args.reserved, 0, sizeof(args.reserved)) || args.shadow_pages > MAX_SHADOW_PAGES ||
 	    (args.shadow_pages && args.shadow_pages < MIN_SHADOW_PAGES))
 		return -EINVAL;
+	args.shadow_pages = min(args.shadow_pages ?: DEFAULT_SHADOW_PAGES, clamp(max_shadow_pages, MIN_SHADOW_PAGES, MAX_SHADOW_PAGES));
 	if (lg->mm)
 		return -EEXIST;
 	if (lg->failed)
 		return -EIO;
-	err = make_guest(lg, args.shadow_pages ?: DEFAULT_SHADOW_PAGES);
+	err = make_guest(lg, args.shadow_pages);
 	/* A signal came before anything was made: not a failure */
 	if (err == -EINTR)
 		return -ERESTARTNOINTR;

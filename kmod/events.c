@@ -204,10 +204,11 @@ void lg_raise(struct lg_vcpu *vcpu, u32 irq)
 void lg_halt(struct lg_vcpu *vcpu)
 {
 	lg_count(vcpu, HALTS);
-	/* Time for what was put off, and memory that the host can use meanwhile */
+	/* Time for what was put off */
 	while (!ready_lines(vcpu) && !signal_pending(current) && lg_shadow_reap(vcpu->lg))
 		;
-	wait_event_interruptible(vcpu->wq, ready_lines(vcpu) || READ_ONCE(vcpu->lg->dead));
+	wait_event_interruptible(vcpu->wq, ready_lines(vcpu) || READ_ONCE(vcpu->lg->dead) ||
+				 atomic_read(&vcpu->lg->shrink));
 	if (ready_lines(vcpu))
 		vcpu->halted = false;
 }

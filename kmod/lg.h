@@ -212,6 +212,8 @@ struct lguest {
 	u64 *user_high;			/* LA57: the user view's upper half: the cpu_entry_area alone */
 	struct list_head sp_cache, doomed;
 	unsigned int sp_cached, sp_count, sp_max;
+	struct list_head shrink_list;	/* of all guests that have tables */
+	atomic_t shrink;	/* tables that the host wants back: the vCPU's thread sees to it */
 	u64 tlb_gen;
 
 	spinlock_t events_lock;
@@ -277,6 +279,7 @@ void lg_shadow_exit(struct lguest *lg);
 enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk);
 int lg_shadow_topup(struct lguest *lg);
 bool lg_shadow_reap(struct lguest *lg);
+bool lg_shadow_give_back(struct lguest *lg);
 void lg_shadow_evict(struct lg_vcpu *vcpu);
 int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_drop_root(struct lg_vcpu *vcpu, gpa_t cr3);
@@ -290,6 +293,13 @@ int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa);
 /* overlap.c */
 bool lg_overlap_init(void);
 bool lg_overlaps_host(u64 first, u64 last, bool large);
+
+/* shrink.c */
+int lg_shrinker_init(void);
+void lg_shrinker_exit(void);
+void lg_shrinkable(struct lguest *lg);
+void lg_not_shrinkable(struct lguest *lg);
+void lg_shrink(struct lg_vcpu *vcpu);
 
 /* pcid.c */
 void lg_load_cr3(struct lg_vcpu *vcpu);

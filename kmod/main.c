@@ -101,6 +101,11 @@ static int __init lg_init(void)
 	err = lg_switcher_init();
 	if (err)
 		return err;
+	err = lg_shrinker_init();
+	if (err) {
+		lg_switcher_exit();
+		return err;
+	}
 	lg_debugfs_init();
 	preempt_notifier_inc();
 	err = misc_register(&lg_device);
@@ -112,6 +117,7 @@ static int __init lg_init(void)
 out:
 	preempt_notifier_dec();
 	lg_debugfs_exit();
+	lg_shrinker_exit();
 	lg_switcher_exit();
 	return err;
 }
@@ -121,6 +127,7 @@ static void __exit lg_exit(void)
 	misc_deregister(&lg_device);
 	preempt_notifier_dec();
 	lg_debugfs_exit();
+	lg_shrinker_exit();
 	lg_switcher_exit();
 }
 

@@ -117,17 +117,14 @@ static struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, st
 
 /*
  * A table that nothing points to any more goes back to the cache. It needs no TLB flush first: this is the only vCPU and it
- * is not in the guest; every PCID that may have seen the table is flushed when it is next loaded (tlb_gen).
+ * is not in the guest; every PCID that may have seen the table is flushed when it is next loaded (tlb_gen). There it stays
+ * until the host asks (shrink.c) or the guest ends: the kernel's own allocator takes back thousands of pages in one go
+ * with interrupts off, and when that happens is not to be the guest's to say.
  */
 static void put_sp(struct lguest *lg, struct lg_sp *sp)
 {
 	if (sp->gfn != LG_NO_GFN)
 		hlist_del_init(&sp->hash);
-	if (lg->sp_cached >= 4 * LG_CACHE_PAGES) {
-		lg->sp_count--;
-		delete_sp(sp);
-		return;
-	}
 	if (sp->used)
 		clear_page(sp->spt);
 	list_add(&sp->list, &lg->sp_cache);
@@ -219,6 +216,29 @@ bool lg_shadow_reap(struct lguest *lg)
 		cond_resched();
 	}
 	return !list_empty(&lg->doomed);
+}
+
+/**
+ * lg_shadow_give_back - free one table that is not in use
+ * @lg: the guest
+ *
+ * Return: false when all are in use (or wait for the next few faults): evict, then try again.
+ */
+bool lg_shadow_give_back(struct lguest *lg)
+{
+	struct lg_sp *sp;
+
+	if (lg->sp_cached <= LG_CACHE_PAGES) {
+		if (list_empty(&lg->doomed))
+			return false;
+		reap_one(lg);
+	}
+	sp = list_first_entry(&lg->sp_cache, struct lg_sp, list);
+	list_del(&sp->list);
+	lg->sp_cached--;
+	lg->sp_count--;
+	delete_sp(sp);
+	return true;
 }
 
 /**
@@ -962,8 +982,10 @@ static void free_all_tables(struct lguest *lg)
 	}
 	while (lg_shadow_reap(lg))
 		;
-	list_for_each_entry_safe(sp, next, &lg->sp_cache, list)
+	list_for_each_entry_safe(sp, next, &lg->sp_cache, list) {
 		delete_sp(sp);
+		cond_resched();
+	}
 	delete_sp(lg->kernel);
 }
 

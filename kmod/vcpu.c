@@ -623,6 +623,8 @@ static bool host_work(struct lg_vcpu *vcpu, struct lguest_run *run)
 /* One turn: into the guest and out, then what it came out for. Returns false when LGUEST_RUN is to return */
 static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
+	if (unlikely(atomic_read(&vcpu->lg->shrink)))
+		lg_shrink(vcpu);
 	if (unlikely(vcpu->halted)) {
 		lg_halt(vcpu);
 		if (vcpu->halted)

@@ -91,6 +91,11 @@ $(R)/guests-fail-at.tap: $(B)/lgtest
 	@mkdir -p $(@D)
 	tests/guests/fail-at.sh $(B)/lgtest > $@
 
+# The longest with interrupts off, and not preemptible, for the worst guest tables
+$(R)/latency.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/latency.sh kmod/lg.ko $(B)/lgtest > $@
+
 # Each hostile guest 1,000 times in a row, in one host
 $(R)/guests-hostile.tap: module $(B)/lgtest
 	@mkdir -p $(@D)

@@ -324,6 +324,67 @@ static void set_breakpoint(uint64_t address)
 		die("cannot set a hardware breakpoint at 0x%llx: %s", (unsigned long long)address, strerror(errno));
 }
 
+static void shrink(void)
+{
+	FILE *f = fopen("/proc/sys/vm/drop_caches", "w");
+
+	if (!f || fputs("2\n", f) < 0 || fclose(f))
+		die("cannot drop caches: %s", strerror(errno));
+}
+
+void shrunk(struct ctx *c, const struct lguest_stats *stats)
+{
+	if (stats->value[LG_STAT_SHADOW_PAGES] > 200)
+		fail(c, "%llu shadow pages are still there", (unsigned long long)stats->value[LG_STAT_SHADOW_PAGES]);
+}
+
+/* ---- The latency probe ---- */
+
+#define PROBE "/sys/module/lgprobe/parameters/"
+
+static unsigned long probe(const char *name, bool reset)
+{
+	FILE *f = fopen(name, reset ? "w" : "r");
+	unsigned long v = 0;
+
+	if (!f || (reset ? fputs("0\n", f) < 0 : fscanf(f, "%lu", &v) != 1) || fclose(f))
+		die("cannot use %s: load lgprobe.ko first", name);
+	return v;
+}
+
+/* From the one notify to the other nothing is printed: a line on a serial console is milliseconds with interrupts off. */
+static void measure(struct ctx *c, bool begin)
+{
+	c->irqs_off = probe(PROBE "irqs_off", begin);
+	c->preempt_off = probe(PROBE "preempt_off", begin);
+}
+
+static void say_latency(const struct ctx *c, const char *when)
+{
+	printf("# %s: %s: interrupts off for at most %lu us, not preemptible for at most %lu us\n", c->test->name, when,
+	       c->irqs_off / 1000, c->preempt_off / 1000);
+}
+
+/*
+ * What the guest did is judged. Its end, when all of its tables go, is only said: that is the host's allocator, which takes back up to a
+ * whole list of pages (thousands, on a host with one CPU) with interrupts off, from whatever process frees so many.
+ */
+void measured(struct ctx *c, const struct lguest_stats *stats)
+{
+	(void)stats;
+	say_latency(c, "while it runs");
+	if (c->irqs_off > LATENCY_IRQS * 1000)
+		fail(c, "interrupts were off for %lu us", c->irqs_off / 1000);
+	if (c->preempt_off > LATENCY_PREEMPT * 1000)
+		fail(c, "the CPU could not be preempted for %lu us", c->preempt_off / 1000);
+	fflush(stdout);
+	usleep(100000);	/* until that has been printed */
+	measure(c, true);
+	close(c->fd);
+	measure(c, false);
+	say_latency(c, "when it ends");
+}
+
 void serve_notify(struct ctx *c, const struct lguest_run *run)
 {
 	struct job job = { .c = c, .line = run->value & 0xff, .us = (unsigned int)(run->value >> 8), .fd = -1 };
@@ -339,6 +400,13 @@ void serve_notify(struct ctx *c, const struct lguest_run *run)
 		break;
 	case HOST_RAISE_IN:
 		thread(raiser, job);
+		break;
+	case HOST_SHRINK:
+		shrink();
+		break;
+	case HOST_MEASURE:
+	case HOST_MEASURED:
+		measure(c, run->addr - NOTIFY_PA == HOST_MEASURE);
 		break;
 	case HOST_PULSE:
 		job.again = true;

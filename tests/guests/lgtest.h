@@ -13,6 +13,10 @@
 
 #define TIME_LIMIT "lgtest: time limit"	/* the reason that a guest is killed with when its time is up */
 
+/* What check-latency allows, in microseconds; with QEMU's -icount an instruction is a nanosecond: not a processor's time, but its order */
+#define LATENCY_IRQS	50
+#define LATENCY_PREEMPT	1000
+
 /* A guest under test: one child process has one. */
 struct ctx {
 	const struct test *test;
@@ -24,6 +28,7 @@ struct ctx {
 	int count_fd, value_fd;	/* eventfds bound by bind_notifies() */
 	uint64_t *hog;		/* shared with the AVX process: [0] stop, [1] rounds done */
 	int hog_pid;
+	unsigned long irqs_off, preempt_off;	/* what the latency probe saw, in ns */
 	char why[600];		/* set by fail(): the test did not pass */
 };
 
@@ -60,7 +65,7 @@ struct test {
 #define T_BENCH		16	/* not in --all: it measures */
 #define T_HUGE		32	/* the second region on 2 MiB pages of the host's */
 #define T_TWO_CPUS	8	/* skipped on a host with one */
-#define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1 */
+#define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1, or the latency probe beside it */
 
 extern const struct test tests[];
 extern const size_t ntests;
@@ -101,6 +106,8 @@ void few_exits(struct ctx *c, const struct lguest_stats *stats);
 void evicted(struct ctx *c, const struct lguest_stats *stats);
 void huge_filled(struct ctx *c, const struct lguest_stats *stats);
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats);
+void shrunk(struct ctx *c, const struct lguest_stats *stats);
+void measured(struct ctx *c, const struct lguest_stats *stats);
 void few_asids(struct ctx *c, const struct lguest_stats *stats);
 void globals_kept(struct ctx *c, const struct lguest_stats *stats);
 void one_mmio(struct ctx *c, const struct lguest_stats *stats);

@@ -11,6 +11,9 @@
 #define END(name_, image_, arg_, flags_, seconds_) { .name = name_, .image = image_, .arg = arg_, .ending = ENDS, .flags = H | (flags_), \
 	.seconds = seconds_ }
 #define SPECIAL(name_, function, arg_, ...) { .name = name_, .special = function, .arg = arg_, ##__VA_ARGS__ }
+/* One thing that a guest can do with n shadow tables, by tiny/worst.c */
+#define WORST(name_, what_, n_, pages_) { .name = "latency-" name_, .image = "worst", .arg = (n_) << 8 | (what_), .flags = T_DEBUG, \
+	.finish = measured, .seconds = 300, .shadow_pages = pages_ }
 #define TIME(name_, image_, arg_) { .name = name_, .image = image_, .arg = arg_, .ending = DIES, .text = TIME_LIMIT, \
 	.seconds = 1, .flags = H }
 
@@ -43,6 +46,7 @@ const struct test tests[] = {
 	PASS("smep", "smep", 0),
 	PASS("user-perm", "user_perm", 0),
 	PASS("evict", "evict", 0, .flags = T_RANDOM, .shadow_pages = 128, .finish = evicted, .seconds = 20),
+	PASS("shrink", "shrink", 0, .finish = shrunk, .seconds = 30),
 	PASS("overlap", "overlap", 1, .finish = globals_flushed, .seconds = 30),
 	PASS("overlap-undeclared", "overlap", 0, .finish = globals_flushed, .seconds = 30),
 	PASS("overlap-fixmap", "overlap", 2, .finish = globals_kept),
@@ -165,6 +169,23 @@ const struct test tests[] = {
 	TIME("spin-irqs", "spin", 6),
 
 	PASS("bench", "bench", 0, .flags = T_BENCH, .seconds = 60),
+
+	WORST("return", 0, 16000UL, 0),
+	WORST("drain", 1, 16000UL, 0),
+	WORST("drain-upper", 2, 16000UL, 0),
+	WORST("ring", 3, 16000UL, 0),
+	WORST("root", 4, 16000UL, 0),
+	WORST("all", 5, 16000UL, 0),
+	WORST("range", 6, 16000UL, 0),
+	WORST("drop", 7, 16000UL, 0),
+	WORST("go-on", 8, 16000UL, 0),
+	WORST("sleep", 9, 16000UL, 0),
+	WORST("return-most", 0, 120000UL, 131072),
+	WORST("drain-most", 1, 120000UL, 131072),
+	WORST("drain-upper-most", 2, 120000UL, 131072),
+	WORST("ring-most", 3, 120000UL, 131072),
+	WORST("root-most", 4, 120000UL, 131072),
+	WORST("all-most", 5, 120000UL, 131072),
 
 	SPECIAL("api", test_api, 0),
 	SPECIAL("strangers", test_strangers, 0),

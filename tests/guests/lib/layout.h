@@ -36,6 +36,9 @@
 #define HOST_UNBIND	0x78	/* take the binding of HOST_COUNT or HOST_VALUE (the value) away */
 #define HOST_OTHER	0x80	/* nothing is bound here: counted by lgtest as an exit */
 #define HOST_POISON	0x88	/* the first page of RAM2 is lost, as by a memory error */
+#define HOST_MEASURE	0x98	/* the latency probe begins anew */
+#define HOST_MEASURED	0xa0	/* and says what it has seen */
+#define HOST_SHRINK	0xa8	/* the host wants all memory back that it can do without */
 #define IN(line, us)	((line) | (unsigned long)(us) << 8)
 #define PING_LINE	9
 #define USER_BASE	0x400000		/* .user in user mode */

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*H:320
+ * When the host is short of memory it asks (a shrinker), and shadow tables are a cache: any of them can go. They are the
+ * vCPU's thread's alone, though, so what is asked for is noted here, and that thread gives it back, a few tables at each turn,
+ * those that are not in use first. Nothing here touches a table itself.
+ */
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/shrinker.h>
+#include <linux/spinlock.h>
+#include "compat.h"
+#include "lg.h"
+
+/* Tables that one turn gives back: some 100 us */
+#define A_TURN	64
+
+static DEFINE_SPINLOCK(guests_lock);
+static LIST_HEAD(guests);
+
+/* What a guest has beyond what it needs to run at all */
+static unsigned long spare(const struct lguest *lg)
+{
+	unsigned int n = READ_ONCE(lg->sp_count);
+
+	return n > 2 * LG_CACHE_PAGES ? n - 2 * LG_CACHE_PAGES : 0;
+}
+
+static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unsigned long sum = 0;
+	struct lguest *lg;
+
+	spin_lock(&guests_lock);
+	list_for_each_entry(lg, &guests, shrink_list)
+		sum += spare(lg);
+	spin_unlock(&guests_lock);
+	return sum;
+}
+
+/* The guest at the head of the list pays, and goes to its end. It gives when its vCPU next turns, so nothing is free yet */
+static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	struct lg_vcpu *vcpu;
+	struct lguest *lg;
+
+	spin_lock(&guests_lock);
+	lg = list_first_entry_or_null(&guests, struct lguest, shrink_list);
+	if (lg) {
+		list_move_tail(&lg->shrink_list, &guests);
+		if (atomic_read(&lg->shrink) < spare(lg))
+			atomic_add(sc->nr_to_scan, &lg->shrink);
+		vcpu = smp_load_acquire(&lg->vcpu[0]);
+		if (vcpu && atomic_read(&lg->shrink))
+			lg_kick(vcpu);
+	}
+	spin_unlock(&guests_lock);
+	return lg ? 0 : SHRINK_STOP;
+}
+
+/**
+ * lg_shrink - give back some of the tables that the host has asked for
+ * @vcpu: its own thread, preemptible
+ */
+void lg_shrink(struct lg_vcpu *vcpu)
+{
+	struct lguest *lg = vcpu->lg;
+	unsigned int i;
+
+	for (i = 0; i < A_TURN && atomic_read(&lg->shrink) > 0; i++) {
+		if (lg_shadow_give_back(lg)) {
+			atomic_dec(&lg->shrink);
+		} else if (spare(lg)) {
+			lg_shadow_evict(vcpu);
+		} else {
+			atomic_set(&lg->shrink, 0);
+		}
+		cond_resched();
+	}
+}
+
+/** lg_shrinkable - a guest has tables from now on */
+void lg_shrinkable(struct lguest *lg)
+{
+	spin_lock(&guests_lock);
+	list_add_tail(&lg->shrink_list, &guests);
+	spin_unlock(&guests_lock);
+}
+
+/** lg_not_shrinkable - its tables go, or there never were any: not seen by the shrinker any more */
+void lg_not_shrinkable(struct lguest *lg)
+{
+	spin_lock(&guests_lock);
+	if (!list_empty(&lg->shrink_list))
+		list_del_init(&lg->shrink_list);
+	spin_unlock(&guests_lock);
+}
+
+static struct shrinker *shrinker;
+
+/** lg_shrinker_init - the host may ask from now on. Return: 0 or -ENOMEM */
+int lg_shrinker_init(void)
+{
+	shrinker = lg_register_shrinker(count, scan);
+	return shrinker ? 0 : -ENOMEM;
+}
+
+/** lg_shrinker_exit - no guest is left */
+void lg_shrinker_exit(void)
+{
+	lg_unregister_shrinker(shrinker);
+}

@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# latency.sh LG.KO LGTEST: tiny/worst.c's tests beside the probe latency/lgprobe.c, in a host with one CPU whose time is counted
+# in instructions (a nanosecond each), so that a busy machine changes nothing: at the default limit of shadow tables and at 131072.
+# What the probe saw is printed before each result. Prints TAP.
+#
+#	latency.sh LG.KO LGTEST [TEST...]
+set -u
+cd "$(dirname "$0")/../.."
+ko=$1 lgtest=$2; shift 2
+work=$(mktemp -d /var/tmp/lguest-latency.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+cp tests/guests/latency/lgprobe.c tests/guests/latency/Kbuild "$work"
+if ! make -s -C "$(tests/host/headers.sh 6.1)" M="$work" modules >"$work/log" 2>&1; then
+	echo "not ok the probe builds"; sed 's/^/# /' "$work/log"; exit 1
+fi
+[ $# -gt 0 ] || set -- $("$lgtest" --list | grep '^latency-')
+for t; do
+	tests/host/run --icount --smp 1 --mem 2048 --timeout 900 --dmesg-clean --file "$ko:/lg.ko" --file "$work/lgprobe.ko:/lgprobe.ko" \
+		--file "$lgtest:/lgtest" -- "insmod /lg.ko && insmod /lgprobe.ko && /lgtest $t" >"$work/log" 2>&1
+	grep -E '^# latency.*interrupts off' "$work/log"
+	if grep -qE "^ok [0-9]+ $t\$" "$work/log"; then echo "ok $t"; else echo "not ok $t"; sed 's/^/# /' "$work/log"; fi
+done
