@@ -234,7 +234,7 @@ int policy_confine_helper(const struct policy_role *role, const struct policy_us
 		err = -ESRCH;
 	if (!err)
 		err = policy_drop_capabilities();
-	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	if (!err && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)))
 		err = -errno;
 	if (!err)
 		err = policy_set_limits(role->policy, POLICY_SETUP);
