@@ -3,6 +3,7 @@
  * What the host does while a guest runs: raise its interrupts, signal its eventfds, use the vector registers, send signals, fork, play a
  * device. A guest asks by a notify (HOST_* in lib/layout.h). Also the checks that the table names.
  */
+#include <asm/ldt.h>
 #include <errno.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
@@ -84,6 +85,18 @@ static void *signaller(void *argument)
 static void on_signal(int number)
 {
 	(void)number;
+}
+
+/* One descriptor that set_thread_area() would take, too */
+static void *make_ldt(void *argument)
+{
+	struct job *job = argument;
+	struct user_desc d = { .entry_number = 0, .base_addr = 0, .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1 };
+
+	usleep(job->us);
+	if (syscall(SYS_modify_ldt, 1, &d, sizeof(d)))
+		die("modify_ldt failed: %s", strerror(errno));
+	return NULL;
 }
 
 static int irqfd(struct ctx *c, unsigned int line)
@@ -429,6 +442,10 @@ void serve_notify(struct ctx *c, const struct lguest_run *run)
 		job.us = (unsigned int)run->value;
 		job.target = pthread_self();
 		thread(signaller, job);
+		break;
+	case HOST_LDT:
+		job.us = (unsigned int)run->value;
+		thread(make_ldt, job);
 		break;
 	case HOST_FORK:
 		fork_once(c);

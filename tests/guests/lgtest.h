@@ -67,6 +67,8 @@ struct test {
 #define T_TWO_CPUS	8	/* skipped on a host with one */
 #define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1, or the latency probe beside it */
 
+#define T_REFUSED	128	/* it ends when RUN fails with EPERM */
+
 extern const struct test tests[];
 extern const size_t ntests;
 

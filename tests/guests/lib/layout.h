@@ -35,6 +35,7 @@
 #define HOST_VALUE	0x70	/* bound to an ioeventfd for the value 7 only */
 #define HOST_UNBIND	0x78	/* take the binding of HOST_COUNT or HOST_VALUE (the value) away */
 #define HOST_OTHER	0x80	/* nothing is bound here: counted by lgtest as an exit */
+#define HOST_LDT	0x90	/* us: modify_ldt() by another thread, after a while */
 #define HOST_POISON	0x88	/* the first page of RAM2 is lost, as by a memory error */
 #define HOST_MEASURE	0x98	/* the latency probe begins anew */
 #define HOST_MEASURED	0xa0	/* and says what it has seen */
