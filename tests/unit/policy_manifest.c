@@ -40,6 +40,8 @@ static const struct {
 	{ "block-sync", 14, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "
 			    "exit_group() preadv(0=4) pwritev(0=4) fdatasync(0=4) fallocate(0=4) ", NULL },
 	{ "rng", 8, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() getrandom(2=0) ", LOOP },
+	{ "vsock", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "ACCEPT TIMEOUT READV WRITEV SHUTDOWN " },
+	{ "vsock-dial", 6, "recvfrom(0=4) socket(0=1,1=80801,2=0) connect(0=0) sendmsg(0=4) close(0=0) exit_group() ", NULL },
 	{ "core", 12, NULL, NULL },	/* counted below: several rows for one call */
 	{ "minder", 3, "wait4() write(0=2) exit_group() ", NULL },
 	{ "keeper", 8, "rt_sigtimedwait() wait4() kill() write(0=8) write(0=5) ioctl(0=0,1=5413) ioctl(0=0,1=5404) exit_group() ", NULL },

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*D:272
+ * dial.c: the helper that connects to the host's sockets for the sealed process, which sees no file system and makes no socket.
+ *
+ * It reads 8 bytes of a process that may be hijacked: a number, which it sends back, and a port. It may connect to the socket
+ * NAME_port in one folder, and hand the connection over; behind its own filter (manifest-dial.c) it can do nothing else. It keeps its
+ * user's identity, since that is whose sockets these are, without any capability. It ends when the sealed process does.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "devices/vsock/vsock.h"
+#include "policy/policy.h"
+
+POLICY_DECLARE(vsock_dial);
+
+/* Return: a descriptor (the lowest free one, which the filter pins: 0), or -errno. A listener whose queue is full refuses. */
+static int dial(const char *name, uint32_t port)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, n = snprintf(a.sun_path, sizeof(a.sun_path), "%s_%u", name, port);
+
+	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&a, sizeof(a)))
+		return fd;
+	n = -errno;
+	close(fd);
+	return n;
+}
+
+static void answer(uint32_t id, int fd)
+{
+	struct { uint32_t id; int32_t error; } text = { id, fd < 0 ? fd : 0 };
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { &text, sizeof(text) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		m.msg_control = space;
+		m.msg_controllen = sizeof(space);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	if (sendmsg(POLICY_FD_RESOURCE, &m, MSG_NOSIGNAL) < 0)
+		_exit(0);	/* the sealed process is gone */
+	if (fd >= 0)
+		close(fd);
+}
+
+static void __attribute__((noreturn)) helper(const struct vsock *v, int socket)
+{
+	struct { uint32_t id, port; } question;
+	ssize_t n;
+
+	capng_setpid(0);
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (fchdir(v->dir_fd) || policy_place_fd(socket, POLICY_FD_RESOURCE) < 0 || capng_apply(CAPNG_SELECT_CAPS) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || policy_seal(&policy_vsock_dial))
+		_exit(1);
+	for (;;) {
+		n = recv(POLICY_FD_RESOURCE, &question, sizeof(question), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(question))
+			_exit(0);
+		answer(question.id, dial(v->name, question.port));
+	}
+}
+
+int vsock_dial_start(struct vsock *v)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		close(pair[0]);
+		helper(v, pair[1]);
+	}
+	close(pair[1]);
+	if (pid < 0 || policy_place_fd(pair[0], POLICY_FD_RESOURCE) < 0)
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""rows.py BUILD: the released lguest-vsock, sandbox and all, between programs of this machine and a guest that is played: each case says one
+thing that must hold. TAP on standard output. Native; it writes in one temporary folder."""
+import os
+import socket
+import struct
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(ROOT, "tests/field"))
+import fe  # noqa: E402
+
+(REQUEST, RESPONSE, RST, SHUTDOWN, RW, UPDATE, CREDIT_REQUEST) = range(1, 8)
+HDR, CID, ALLOC = "<QQIIIHHIII", 3, 1 << 20
+SIZE, RX, TX = struct.calcsize(HDR), 0x80000, 0x200000
+RCV, SEND = 1, 2
+
+
+class Guest:
+    """A driver of virtio-vsock: 32 buffers to receive in, and one packet sent at a time."""
+    def __init__(self, *args):
+        Guest.path = "v%d" % len(os.listdir())  # a fresh one: the kernel may keep the last one's ring, and so its socket, for an instant
+        self.role = fe.Role("lguest-vsock", "--unix=" + Guest.path, *args)
+        self.fe = self.role.up()
+        self.rx, self.tx, self.events = self.fe.queue(0), self.fe.queue(1), self.fe.queue(2)
+        for i in range(32):
+            self.rx.add([(RX + 4096 * i, 4096, 1)])
+        self.forwarded = 0
+
+    def send(self, op, ports, data=b"", flags=0, alloc=ALLOC, kind=1, cid=CID, length=None):
+        head = struct.pack(HDR, cid, 2, ports[0], ports[1], len(data) if length is None else length, kind, op, flags, alloc, self.forwarded)
+        self.fe.mem[TX:TX + SIZE + len(data)] = head + data
+        self.tx.add([(TX, SIZE + len(data), 0)])
+        assert self.tx.take(), "the guest's packet is not taken"
+
+    def next(self, timeout=5.0):
+        """The next packet: (op, (guest's port, host's port), flags, data), or None."""
+        used = self.rx.take(timeout)
+        if not used:
+            return None
+        at = RX + 4096 * (used[0] % 32)
+        h = struct.unpack(HDR, self.fe.mem[at:at + SIZE])
+        data = bytes(self.fe.mem[at + SIZE:at + used[1]])
+        assert h[0] == 2 and h[1] == CID and len(data) == h[4], h
+        self.forwarded += len(data)
+        self.credit = h[8], h[9]
+        self.rx.add([(at, 4096, 1)])
+        return h[6], (h[3], h[2]), h[7], data
+
+    def wait(self, op, timeout=5.0):
+        """The next packet but for credit, which must be @op."""
+        while True:
+            p = self.next(timeout)
+            assert p, "nothing comes"
+            if p[0] not in (UPDATE, CREDIT_REQUEST) or op in (UPDATE, CREDIT_REQUEST):
+                assert p[0] == op, p
+                return p
+
+    def accept(self, port=1000):
+        """A program of the host connects to @port. Return: (its socket, ports)."""
+        s = hello("CONNECT %d\n" % port)
+        p = self.wait(REQUEST)
+        assert p[1][0] == port
+        self.send(RESPONSE, p[1])
+        assert line(s) == "OK %d\n" % p[1][1]
+        return s, p[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.role.__exit__(*why)
+
+
+def hello(text):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(8)
+    s.connect(Guest.path)
+    s.sendall(text.encode())
+    return s
+
+
+def take(s, n):
+    data = b""
+    while len(data) < n:
+        b = s.recv(n - len(data))
+        if not b:
+            break
+        data += b
+    return data
+
+
+def hung_up(s):
+    """An end, or a reset where something was left unread."""
+    try:
+        return s.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def line(s):
+    text = b""
+    while not text.endswith(b"\n"):
+        b = s.recv(1)
+        if not b:
+            break
+        text += b
+    return text.decode()
+
+
+def case_connects_by_port():
+    """CONNECT port, OK port, bytes both ways, and what was sent with the greeting is not lost"""
+    with Guest() as g:
+        s = hello("CONNECT 77\nearly")
+        ports = g.wait(REQUEST)[1]
+        g.send(RESPONSE, ports)
+        assert line(s).startswith("OK ")
+        assert g.wait(RW)[3] == b"early"
+        g.send(RW, ports, b"answer")
+        assert s.recv(100) == b"answer"
+
+
+def case_half_closed():
+    """an end in one direction leaves the other open, whichever side it is"""
+    with Guest() as g:
+        s, ports = g.accept()
+        s.shutdown(socket.SHUT_WR)
+        assert g.wait(SHUTDOWN)[2] == SEND
+        for i in range(100):
+            g.send(RW, ports, bytes([i]) * 1000)
+            assert take(s, 1000) == bytes([i]) * 1000
+        g.send(SHUTDOWN, ports, flags=RCV | SEND)
+        assert s.recv(1) == b"" and g.wait(RST)[1] == ports
+        s, ports = g.accept()
+        g.send(SHUTDOWN, ports, flags=SEND)
+        assert s.recv(1) == b""
+        s.sendall(b"still")
+        assert g.wait(RW)[3] == b"still"
+
+
+def case_guest_ends_with_bytes_on_their_way():
+    """what the guest sent before its end arrives, however slowly it is read"""
+    with Guest() as g:
+        s, ports = g.accept()
+        for _ in range(60):
+            g.send(RW, ports, b"x" * 1000)
+        g.send(SHUTDOWN, ports, flags=RCV | SEND)
+        time.sleep(0.2)
+        assert len(take(s, 60000)) == 60000 and s.recv(1) == b""
+
+
+def case_host_leaves():
+    """a program of the host that is gone is an end in both directions"""
+    with Guest() as g:
+        s, ports = g.accept()
+        s.close()
+        flags = 0
+        while flags != RCV | SEND:
+            flags |= g.wait(SHUTDOWN)[2]
+        g.send(RST, ports)
+        g.accept()
+
+
+def case_credit():
+    """the guest may send 64 KiB that nobody reads, and is cut off behind that; what is read is told; the host waits for the guest"""
+    with Guest() as g:
+        s, ports = g.accept()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        g.send(CREDIT_REQUEST, ports)
+        assert g.wait(UPDATE) and g.credit == (65536, 0)
+        g.send(RW, ports, b"y" * 40000)
+        assert len(take(s, 40000)) == 40000
+        assert g.wait(UPDATE) and g.credit == (65536, 40000)
+        s.sendall(b"z" * 10000)
+        g.send(UPDATE, ports, alloc=0)
+        while g.next(0.5):
+            pass
+        s.settimeout(1)
+        try:
+            for _ in range(1000):
+                s.sendall(b"z" * 4096)
+            raise AssertionError("the host is never stopped")
+        except socket.timeout:
+            pass
+    with Guest() as g:
+        s, ports = g.accept()
+        g.send(RW, ports, b"y" * 65536)     # 64 KiB here, and what the socket itself takes
+        for _ in range(20):
+            g.send(RW, ports, b"y" * 65536)
+            p = g.next(0.3)
+            if p and p[0] == RST:
+                break
+        assert p and p[0] == RST, "more than was allowed is taken"
+
+
+def case_dials():
+    """the guest connects to PATH_port; where nobody listens it is refused"""
+    with Guest() as g, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(Guest.path + "_2000")
+        listener.listen(4)
+        g.send(REQUEST, (5, 2000))
+        g.wait(RESPONSE)
+        s = listener.accept()[0]
+        g.send(RW, (5, 2000), b"hi")
+        assert s.recv(10) == b"hi"
+        s.sendall(b"there")
+        assert g.wait(RW)[3] == b"there"
+        g.send(REQUEST, (6, 2001))
+        assert g.wait(RST)[1] == (6, 2001)
+        g.send(REQUEST, (5, 2000))              # the same again: they do not agree on what there is
+        assert g.wait(RST)[1] == (5, 2000)
+        for i in range(200):
+            g.send(REQUEST, (100 + i, 2000))
+            g.wait(RESPONSE)
+            listener.accept()[0].close()
+            g.wait(SHUTDOWN)
+            g.send(RST, (100 + i, 2000))
+
+
+def case_refuses():
+    """packets for connections that do not exist, of other types, lengths that lie, answers to nothing: a reset, and the next one works"""
+    with Guest() as g:
+        for op in (RESPONSE, RW, SHUTDOWN, UPDATE, 9, 0):
+            g.send(op, (1, 2))
+            assert g.wait(RST)[1] == (1, 2)
+        g.send(RST, (1, 2))
+        g.send(RW, (1, 2), cid=4)
+        assert not g.next(0.3), "an answer to a reset, or to somebody else"
+        g.send(REQUEST, (1, 2), kind=2)
+        assert g.wait(RST)[1] == (1, 2)
+        s, ports = g.accept()
+        g.send(RW, ports, b"short", length=4000)
+        assert g.wait(RST)[1] == ports and s.recv(1) == b""
+        s, ports = g.accept()
+        g.send(RESPONSE, ports)
+        assert g.wait(RST)[1] == ports and s.recv(1) == b""
+        g.accept()
+
+
+def case_strangers():
+    """whoever says something else is hung up on, who says nothing after five seconds"""
+    with Guest() as g:
+        for text in ("HELLO\n", "CONNECT \n", "CONNECT x\n", "CONNECT -1\n", "CONNECT 4294967295\n", "CONNECT 1" + 40 * "0"):
+            s = hello(text)
+            assert hung_up(s), text
+        s = hello("")
+        began = time.monotonic()
+        assert s.recv(1) == b"" and 4 < time.monotonic() - began < 8
+        s = hello("CONNECT 5\n")
+        ports = g.wait(REQUEST)[1]
+        g.send(RST, ports)
+        assert s.recv(1) == b""
+
+
+def case_full():
+    """64 connections: a guest's further one is refused, a host's further one waits until there is room"""
+    with Guest() as g:
+        have = [g.accept(2000 + i) for i in range(64)]
+        g.send(REQUEST, (5, 2000))
+        assert g.wait(RST)[1] == (5, 2000)
+        late = hello("CONNECT 9\n")
+        assert not g.next(0.3)
+        g.send(RST, have[7][1])
+        ports = g.wait(REQUEST)[1]
+        assert ports[0] == 9
+        g.send(RESPONSE, ports)
+        assert line(late).startswith("OK ")
+
+
+def case_told_after_a_death():
+    """a process that goes on with used rings says that all connections are gone; one with fresh ones does not"""
+    with Guest() as g:
+        g.events.add([(0x300000, 8, 1)])
+        assert not g.events.take(0.3)
+        g.accept()
+        base = g.rx.used_idx
+        mem = g.fe
+        with fe.Role("lguest-vsock", "--unix=w") as second:
+            f = second.fe
+            f.fd, f.mem = mem.fd, mem.mem
+            f.up()
+            for index, q in ((0, g.rx), (1, g.tx), (2, g.events)):
+                f.send(fe.SET_VRING_NUM, struct.pack("<II", index, q.size))
+                f.send(fe.SET_VRING_BASE, struct.pack("<II", index, base if index == 0 else q.used_idx))
+                f.send(fe.SET_VRING_ADDR, struct.pack("<IIQQQQ", index, 0, fe.UADDR + q.desc, fe.UADDR + q.used, fe.UADDR + q.avail, 0))
+                f.send(fe.SET_VRING_CALL, struct.pack("<Q", index), [q.call])
+                f.send(fe.SET_VRING_KICK, struct.pack("<Q", index), [q.kick])
+                f.enable(index, 1)
+            assert g.events.take(5) == (0, 4) and bytes(g.fe.mem[0x300000:0x300004]) == bytes(4)
+
+
+def main():
+    fe.bindir = os.path.abspath(sys.argv[1])
+    cases = [(n[5:], f) for n, f in globals().items() if n.startswith("case_") and (len(sys.argv) < 3 or n[5:] in sys.argv[2:])]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, f in cases:
+            try:
+                f()
+                print("ok vsock", f.__doc__)
+            except Exception as e:  # noqa: BLE001: any is a failure
+                print("not ok vsock", f.__doc__)
+                print("# %s: %s" % (type(e).__name__, e))
+            sys.stdout.flush()
+        os.chdir("/")
+
+
+main()
