@@ -3,6 +3,8 @@
  * Statistics: the counters of a guest, for LGUEST_GET_STATS and for people (debugfs, lguest/PID/stats). They are read while the
  * vCPU counts, without a lock: each number is right, their sum may be a moment apart.
  */
+#include <linux/atomic.h>
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/mm_types.h>
 #include <linux/sched.h>
@@ -66,12 +68,24 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-/** lg_debugfs_add - make lguest/PID/stats; without debugfs there is none, and nothing else changes */
+/**
+ * lg_debugfs_add - make lguest/PID/stats; without debugfs there is none, and nothing else changes
+ * @lg: a new guest of the current process
+ *
+ * The file of a guest whose process is gone may still be open, and the process's number taken again: then it is PID-N.
+ */
 void lg_debugfs_add(struct lguest *lg)
 {
-	char name[16];
+	static atomic_t again;
+	struct dentry *other;
+	char name[32];
 
 	snprintf(name, sizeof(name), "%d", task_tgid_nr(current));
+	other = debugfs_lookup(name, top);
+	if (other) {
+		dput(other);
+		snprintf(name, sizeof(name), "%d-%u", task_tgid_nr(current), (unsigned int)atomic_inc_return(&again));
+	}
 	lg->debugfs = debugfs_create_dir(name, top);
 	debugfs_create_file("stats", 0400, lg->debugfs, lg, &stats_fops);
 }

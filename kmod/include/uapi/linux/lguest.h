@@ -226,7 +226,7 @@ struct lguest_create {
  * struct lguest_memory_region - LGUEST_ADD_MEMORY: guest-physical memory, kept by the calling process
  * @guest_phys: multiple of 4096, below 2^46; must not touch another region
  * @size: bytes, multiple of 4096, not 0
- * @user_addr: where the caller mapped it, multiple of 4096, writable and shared
+ * @user_addr: where the caller mapped it, multiple of 4096, writable and shared, and no file's: memfd, shared anonymous, hugetlb
  * @flags: 0
  */
 struct lguest_memory_region {
