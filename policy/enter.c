@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -100,8 +101,21 @@ static unsigned int namespace_layers(int ns)
 	return on;
 }
 
+/*
+ * A role outlives neither its minder nor its listener: die with the parent from here on, unless it is dead already. getppid() does not tell in a pid
+ * namespace of one's own; @parent, a pidfd from before the fork, does.
+ */
+static int die_with(int parent)
+{
+	struct pollfd gone = { .fd = parent, .events = POLLIN };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		return -errno;
+	return poll(&gone, 1, 0) ? -ESRCH : 0;
+}
+
 /* Everything between fork and filter, in the process that becomes the role. */
-static int confine(const struct policy_role *role, int ns, const struct policy_user *u, unsigned int *layers)
+static int confine(const struct policy_role *role, int ns, const struct policy_user *u, int parent, unsigned int *layers)
 {
 	unsigned int on = namespace_layers(ns);
 	bool dropped;
@@ -121,10 +135,12 @@ static int confine(const struct policy_role *role, int ns, const struct policy_u
 		return err;
 	if (!err && (u->id || !u->was_root))
 		on |= POLICY_LAYER_UID;
-	/* A role outlives neither its minder nor its listener. Here, because changing the user clears it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
-		return -errno;
-	err = policy_drop_capabilities();
+	/* Here, because changing the user clears it */
+	err = die_with(parent);
+	if (!err)
+		err = policy_close_unlisted(role->policy, POLICY_SETUP);
+	if (!err)
+		err = policy_drop_capabilities();
 	if (err)
 		return err;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
@@ -147,15 +163,13 @@ static int confine(const struct policy_role *role, int ns, const struct policy_u
 }
 
 static int enter_child(const struct policy_role *role, const struct policy_options *opt, int ns, const struct policy_user *u,
-		       unsigned int *layers)
+		       int parent, unsigned int *layers)
 {
 	unsigned int on = 0;
 	int err = policy_take_pipes();
 
 	if (!err)
-		err = policy_close_unlisted(role->policy, POLICY_SETUP);
-	if (!err)
-		err = confine(role, ns, u, &on);
+		err = confine(role, ns, u, parent, &on);
 	/* Before a byte of a peer is read: what is missing and required ends it here. */
 	if (!err && (opt->require & ~on))
 		err = -EACCES;
@@ -168,6 +182,18 @@ static int enter_child(const struct policy_role *role, const struct policy_optio
 
 static bool in_child;	/* this is the role, not who made it */
 
+/* A pidfd of this process, out of the way of the fixed numbers. */
+static int own_pidfd(void)
+{
+	int low = (int)syscall(SYS_pidfd_open, getpid(), 0), high;
+
+	if (low < 0)
+		return -errno;
+	high = fcntl(low, F_DUPFD_CLOEXEC, POLICY_FD_MAX);
+	close(low);
+	return high < 0 ? -errno : high;
+}
+
 /*
  * One try, with all of @wanted that clone() grants. The child waits until its user is mapped; where that is refused (/proc read-only or not there, a
  * rule of AppArmor's) it ends, and *@unmapped says so.
@@ -175,14 +201,21 @@ static bool in_child;	/* this is the role, not who made it */
 static pid_t spawn_once(const struct policy_role *role, const struct policy_options *opt, int wanted, const struct policy_user *u,
 			unsigned int *layers, bool *unmapped)
 {
-	int sync[2], ns, err;
+	int sync[2], ns, err, self = own_pidfd();
 	char go = 0;
 	pid_t pid;
 
 	*unmapped = false;
-	if (pipe2(sync, O_CLOEXEC))
-		return -errno;
+	if (self < 0)
+		return self;
+	if (pipe2(sync, O_CLOEXEC)) {
+		err = -errno;
+		close(self);
+		return err;
+	}
 	pid = policy_fork_namespaced(wanted, &ns);
+	if (pid)
+		close(self);
 	if (pid < 0) {
 		close(sync[0]);
 		close(sync[1]);
@@ -193,7 +226,7 @@ static pid_t spawn_once(const struct policy_role *role, const struct policy_opti
 		close(sync[1]);
 		if (read(sync[0], &go, 1) != 1)
 			_exit(1);	/* the parent says why, or tries something else */
-		return enter_child(role, opt, ns, u, layers);
+		return enter_child(role, opt, ns, u, self, layers);
 	}
 	close(sync[0]);
 	err = ns & CLONE_NEWUSER ? policy_map_ids(pid, u->was_root, u->id, u->gid) : 0;

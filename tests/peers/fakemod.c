@@ -323,10 +323,11 @@ static void lostloop(void)
 	struct iovec iov = { &m, sizeof(m) };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
 
+	/* The socket holds a few messages only: each number has its turn, so that the process that runs is among them soon. */
 	for (;;) {
-		for (m.process = 0; m.process < 400; m.process++)
-			sendmsg(CORE_FD_CONTROL, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
-		pause_ms(20);
+		while (sendmsg(CORE_FD_CONTROL, &h, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+			m.process = (m.process + 1) % 32;
+		pause_ms(5);
 	}
 }
 

@@ -447,6 +447,31 @@ Test(policy_audit, role_dies_with_its_minder)
 	unlink(path);
 }
 
+/* Whatever the instant at which a minder is killed, also before its role has asked to die with it: what it leaves becomes our child, and ends. */
+Test(policy_audit, no_orphan_at_any_instant)
+{
+	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
+	const char *argv[8] = { program, opt };
+
+	make_image(path);
+	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
+	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	for (unsigned int i = 0; i < 300; i++) {
+		struct blkdrv_backend be = { .quiet = true };
+		int fd = blkdrv_spawn(&be, argv), left = 500;
+		pid_t pid;
+
+		usleep(i * 40);
+		blkdrv_kill(&be);
+		while (((pid = waitpid(-1, NULL, WNOHANG)) > 0 || !pid) && --left)
+			usleep(4000);
+		cr_assert(left, "killed after %u us: its role lives on", i * 40);
+		close(fd);
+	}
+	unlink(path);
+}
+
 /* --- hosts and users that allow less --- */
 
 enum who { ROOT, USER };
