@@ -5,7 +5,12 @@
  */
 #include "guest.h"
 
-/* An instruction once in the kernel and once in user mode; `may` when it may also succeed (it depends on UMIP and the like). */
+/*
+ * An instruction once in the kernel and once in user mode; `may` when it may also succeed (it depends on UMIP and the like), NEW_QEMU
+ * when QEMU 10 does not get it right (INVD and WBINVD do nothing at any CPL; of 0F C7 with a memory operand that it
+ * does not know, it takes a byte too many): those are left out there, and are tried in QEMU 7.2 and in Bochs.
+ */
+#define NEW_QEMU	2
 #define LIST(X)							\
 	X(cli, "cli", 0) X(sti, "sti", 0) X(hlt, "hlt", 0)	\
 	X(in8, "in $0x80, %al", 0) X(indx, "mov $0x3f8, %edx; in %dx, %al", 0) X(out8, "out %al, $0x80", 0)	\
@@ -19,18 +24,18 @@
 	X(rdmsr, "mov $0xc0000080, %ecx; rdmsr", 0) X(wrmsr, "mov $0xc0000082, %ecx; xor %eax, %eax; xor %edx, %edx; wrmsr", 0)	\
 	X(lgdt, "sub $16, %rsp; lgdt (%rsp)", 0) X(lidt, "sub $16, %rsp; lidt (%rsp)", 0)	\
 	X(lldt, "xor %eax, %eax; lldt %ax", 0) X(ltr, "mov $0x40, %eax; ltr %ax", 0) X(lmsw, "xor %eax, %eax; lmsw %ax", 0)	\
-	X(clts, "clts", 0) X(invd, "invd", 0) X(wbinvd, "wbinvd", 0) X(invlpg, "invlpg (%rsp)", 0)	\
+	X(clts, "clts", 0) X(invd, "invd", NEW_QEMU) X(wbinvd, "wbinvd", NEW_QEMU) X(invlpg, "invlpg (%rsp)", 0)	\
 	X(xsetbv, "xor %ecx, %ecx; xor %edx, %edx; mov $1, %eax; xsetbv", 0) X(sysretq, "sysretq", 0) X(swapgs, "swapgs", 0)	\
 	X(rdpmc, "xor %ecx, %ecx; rdpmc", 1) X(sgdt, "sub $16, %rsp; sgdt (%rsp)", 1) X(sidt, "sub $16, %rsp; sidt (%rsp)", 1)	\
 	X(sldt, "sldt %ax", 1) X(str_, "str %ax", 1) X(smsw, "smsw %ax", 1)	\
 	X(monitor, "mov %rsp, %rax; xor %ecx, %ecx; xor %edx, %edx; monitor", 0)	\
 	X(mwait, "xor %eax, %eax; xor %ecx, %ecx; mwait", 0)	\
 	X(vmcall, "vmcall", 0) X(vmmcall, "vmmcall", 0) X(vmxoff, "vmxoff", 0) X(vmlaunch, "vmlaunch", 0)	\
-	X(vmxon, "sub $16, %rsp; vmxon (%rsp)", 0)	\
+	X(vmxon, "sub $16, %rsp; vmxon (%rsp)", NEW_QEMU)	\
 	X(vmrun, "vmrun", 0) X(vmload, "vmload", 0) X(stgi, "stgi", 0) X(clgi, "clgi", 0) X(invlpga, "invlpga", 0)	\
 	X(invpcid, "xor %eax, %eax; sub $16, %rsp; invpcid (%rsp), %rax", 0)	\
-	X(xsaves, "sub $4096, %rsp; and $-64, %rsp; xsaves (%rsp)", 0)	\
-	X(xrstors, "sub $4096, %rsp; and $-64, %rsp; xrstors (%rsp)", 0)	\
+	X(xsaves, "sub $4096, %rsp; and $-64, %rsp; xsaves (%rsp)", NEW_QEMU)	\
+	X(xrstors, "sub $4096, %rsp; and $-64, %rsp; xrstors (%rsp)", NEW_QEMU)	\
 	X(clac, "clac", 0) X(stac, "stac", 0) X(rsm, "rsm", 0) X(getsec, "getsec", 0)	\
 	X(far_kernel, "push $0x10; push $0; lretq", 0) X(far_tss, "push $0x40; push $0; lretq", 0)	\
 	X(iret_kernel, "push $0x18; push $0; push $0x202; push $0x10; push $0; iretq", 0)	\
@@ -59,14 +64,19 @@ static u64 in_kernel(void (*f)(u64))
 	return TRY_AT("push %%rbp; mov %%rsp, %%r9; lea 78f(%%rip), %%r8; jmp *%%rdi\n78:", copy);
 }
 
+static bool new_qemu;
+
 static void both(const char *name, void (*f)(u64), int may)
 {
 	struct regs r;
 	u64 kernel, user;
 
+	if (may == NEW_QEMU && new_qemu)
+		return;
+	may &= ~NEW_QEMU;
 	kernel = in_kernel(f);
 	if (kernel != 13 && kernel != 6 && !(may && kernel == NO_FAULT))
-		fail("%s in the kernel: %ld, error 0x%lx", name, (long)kernel, (long)fault.error);
+		fail("%s in the kernel: %ld, error 0x%lx, rip 0x%lx, cr2 0x%lx", name, (long)kernel, (long)fault.error, (long)fault.rip, (long)fault.cr2);
 	if (kernel != NO_FAULT)
 		CHECK_EQ(fault.cs, LGUEST_KERNEL_CS);
 	user_regs(&r, f, 0);
@@ -84,6 +94,7 @@ void guest_main(u64 arg, u64 seed)
 	(void)arg;
 	(void)seed;
 	user_map(boot_pml4);
+	new_qemu = on_tcg() && TRY(".byte 0xf1") == 1;	/* the old one has no ICEBP */
 #define X(name, text, may) both(#name, u_##name, may);
 	LIST(X)
 #undef X

@@ -1,0 +1,15 @@
+# The debug host (mkdebug.sh) and the fuzzers: commands of their own, outside `make check`. The fuzzers are static: the host has no libraries.
+DEBUG_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -Ikmod/include/uapi -Itests/debug -pthread
+FUZZERS := $(B)/fuzz-ioctl $(B)/fuzz-guest
+.PHONY: $(R)/debug.tap $(R)/fuzz-seeded-module.tap fuzz-ioctl fuzz-guest
+
+$(B)/tests/debug/%.o: tests/debug/%.c
+	@mkdir -p $(@D)
+	$(CC) $(DEBUG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(FUZZERS): $(B)/fuzz-%: $(B)/tests/debug/fuzz_%.o $(B)/tests/debug/fuzz.o $(B)/tests/debug/chance_guest.o
+	$(CC) $(DEBUG_CFLAGS) -static -o $@ $^
+
+fuzz-ioctl fuzz-guest: $(FUZZERS) ## every ioctl, or random guests, on the debug host (SECONDS=60 SEED= ROUND= HOST_KERNEL=debug|6.1|6.12)
+	@mkdir -p build/debug
+	@ROUND=$(ROUND) tests/debug/fuzz.sh $(@:fuzz-%=%) $(or $(SECONDS),60) "$(SEED)" $(or $(HOST_KERNEL),debug)

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest made of chance: page tables that work at first, a shared page, and blocks of code in which each instruction is picked from
+ * what can go wrong: hypercalls direct and queued, the lost queue, segments, flags, bases, returns, privileged instructions,
+ * stores into its own page tables, noise. Every event entry is a block too, so that it goes on after most faults.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "fuzz.h"
+
+#define PML4	0x1000ULL
+#define TABLES	9		/* 0x1000 to 0x9000 */
+#define STACK	0x3f0000ULL
+
+uint64_t word(struct chance *c)
+{
+	uint64_t r = any(c);
+
+	switch (below(c, 16)) {
+	case 0: return r;
+	case 1: return 0;
+	case 2: return ~0ULL - (r & 0xfff);
+	case 3: return 1ULL << (r & 63);
+	case 4: return (1ULL << (r & 63)) - 1;
+	case 5: return r & 0xff;
+	case 6: return r & (GUEST_SIZE - 1);
+	case 7: return GUEST_BASE + (r & (GUEST_SIZE - 1));
+	case 8: return 0x00007ffffffff000 + (r & 0x1fff);
+	case 9: return 0xffff7ffffffff000 + (r & 0x1fff);
+	case 10: return 0xffff800000000000 + (r & 0xffffff);		/* the switcher's slot */
+	case 11: return 0xffff888000000000 + (r & 0x3fffffff);		/* the host's direct map */
+	case 12: return 0xffffffff80000000 + (r & 0x3fffffff);
+	case 13: return 0xfffffe0000000000 + (r & 0xffffff);		/* cpu_entry_area */
+	case 14: return GUEST_LGD + (r & 0xfff);
+	default: return r & 0x3fffffffffff & ~0xfffULL;
+	}
+}
+
+static uint64_t entry(struct chance *c)
+{
+	uint64_t r = any(c);
+
+	switch (below(c, 8)) {
+	case 0: return word(c);
+	case 1: return (r & 0xffffffffff000) | (r & 0x8000000000000fff);
+	case 2: return (PML4 + (r >> 20) % TABLES * 0x1000) | 0x67;	/* a table as a table or as a page */
+	case 3: return 0;
+	default: return ((r >> 12) & (GUEST_SIZE - 1) & ~0xfffULL) | (r & 0x8000000000000fe7) | 1;
+	}
+}
+
+/* ---- Code ---- */
+
+struct code {
+	uint8_t *at, *end;
+};
+
+static void put(struct code *k, const void *bytes, unsigned int n)
+{
+	if ((unsigned long)(k->end - k->at) < n)
+		return;
+	memcpy(k->at, bytes, n);
+	k->at += n;
+}
+
+#define BYTES(k, ...) put(k, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R10 = 10 };
+
+static void load(struct code *k, unsigned int reg, uint64_t value)
+{
+	BYTES(k, (uint8_t)(0x48 | (reg >= 8)), (uint8_t)(0xb8 | (reg & 7)));
+	put(k, &value, 8);
+}
+
+/* [@address] = @value, @bytes of it; rax and rcx are lost */
+static void store(struct code *k, uint64_t address, uint64_t value, unsigned int bytes)
+{
+	load(k, RAX, address);
+	load(k, RCX, value);
+	if (bytes == 8)
+		BYTES(k, 0x48, 0x89, 0x08);
+	else if (bytes == 4)
+		BYTES(k, 0x89, 0x08);
+	else
+		BYTES(k, 0x88, 0x08);
+}
+
+static uint64_t lgd_va(unsigned int offset)
+{
+	return GUEST_BASE + GUEST_LGD + offset;
+}
+
+static uint64_t block_va(struct chance *c, bool user)
+{
+	uint64_t va = GUEST_BLOCKS + below(c, BLOCKS) * BLOCK_SIZE;
+
+	return user ? va : GUEST_BASE + va;
+}
+
+static void jump(struct chance *c, struct code *k, bool user)
+{
+	load(k, RAX, block_va(c, user));
+	BYTES(k, 0xff, 0xe0);
+}
+
+static uint64_t argument(struct chance *c, unsigned int nr)
+{
+	if (one_in(c, 3))
+		return word(c);
+	switch (nr) {
+	case LHCALL_LGUEST_INIT: return GUEST_LGD;
+	case LHCALL_NEW_PGTABLE:
+	case LHCALL_DROP_PGTABLE: return PML4 + below(c, TABLES) * 0x1000;
+	case LHCALL_FLUSH_TLB: return below(c, 4);
+	case LHCALL_SET_CLOCKEVENT: return below(c, 100000);
+	case LHCALL_LOAD_GS: return below(c, 32) << 3 | 3;
+	case LHCALL_LOAD_TLS: return one_in(c, 3) ? any(c) : 0x00cff3000000ffff;
+	case LHCALL_PRINT: return below(c, 512);
+	default: return word(c);
+	}
+}
+
+static unsigned int hypercall_number(struct chance *c)
+{
+	unsigned int nr = (unsigned int)below(c, LHCALL_NR + 2);
+
+	/* Those that end a guest, or its tables, are rare: it would not get far */
+	if ((nr == LHCALL_SHUTDOWN || nr == LHCALL_LGUEST_INIT) && below(c, 50))
+		return LHCALL_FLUSH_ASYNC;
+	if (nr == LHCALL_NEW_PGTABLE && below(c, 4))
+		return LHCALL_SEND_INTERRUPTS;
+	return nr;
+}
+
+static void emit_hypercall(struct chance *c, struct code *k)
+{
+	unsigned int nr = hypercall_number(c);
+
+	if (nr == LHCALL_HALT) {
+		load(k, RAX, LHCALL_SET_CLOCKEVENT);
+		load(k, RDI, below(c, 1000000));
+		BYTES(k, 0x0f, 0x05);
+	}
+	load(k, RDI, argument(c, nr));
+	load(k, RSI, argument(c, nr));
+	load(k, RDX, argument(c, nr));
+	load(k, R10, argument(c, nr));
+	load(k, RAX, nr);
+	BYTES(k, 0x0f, 0x05);
+}
+
+/* The status goes last, as the ring wants it; and often enough a number that may not be queued */
+static void emit_ring(struct chance *c, struct code *k)
+{
+	static const uint8_t queued[] = { LHCALL_FLUSH_TLB, LHCALL_FLUSH_RANGE, LHCALL_DROP_PGTABLE, LHCALL_SET_CLOCKEVENT, LHCALL_NOTIFY, LHCALL_LOAD_TLS };
+	unsigned int slot = (unsigned int)below(c, LHCALL_RING_SIZE);
+	unsigned int nr = one_in(c, 6) ? hypercall_number(c) : queued[below(c, sizeof(queued))];
+	unsigned int at = (unsigned int)__builtin_offsetof(struct lguest_data, hcalls) + slot * 40;
+
+	store(k, lgd_va(at), nr, 8);
+	store(k, lgd_va(at + 8), argument(c, nr), 8);
+	store(k, lgd_va(at + 16), argument(c, nr), 8);
+	store(k, lgd_va((unsigned int)__builtin_offsetof(struct lguest_data, hcall_status) + slot), LHCALL_RING_READY, 1);
+}
+
+static void emit_lost(struct chance *c, struct code *k)
+{
+	unsigned int n = (unsigned int)below(c, 4);
+
+	for (unsigned int i = 0; i < n; i++)
+		store(k, lgd_va((unsigned int)__builtin_offsetof(struct lguest_data, lost) + 8 * i),
+		      (PML4 + below(c, TABLES * 512) * 8) | below(c, 8), 8);
+	store(k, lgd_va(LGD_LOST_COUNT), one_in(c, 8) ? word(c) : n, 4);
+	load(k, RAX, one_in(c, 2) ? LHCALL_FLUSH_ASYNC : LHCALL_FLUSH_TLB);
+	load(k, RDI, below(c, 3));
+	BYTES(k, 0x0f, 0x05);
+}
+
+static void emit_noise(struct chance *c, struct code *k)
+{
+	store(k, lgd_va((unsigned int)below(c, 64) * 8), word(c), one_in(c, 2) ? 8 : 4);
+}
+
+static void emit_table(struct chance *c, struct code *k)
+{
+	uint64_t at = PML4 + below(c, TABLES) * 0x1000 + below(c, 512) * 8;
+
+	/* The entries that hold this very code up are spared most of the time */
+	if (at < PML4 + 0x1000 && one_in(c, 2))
+		at |= 0x400;
+	store(k, GUEST_BASE + at, entry(c), 8);
+	if (one_in(c, 2)) {
+		load(k, RAX, LHCALL_FLUSH_TLB);
+		load(k, RDI, below(c, 3));
+		BYTES(k, 0x0f, 0x05);
+	}
+}
+
+static void emit_access(struct chance *c, struct code *k)
+{
+	if (one_in(c, 2)) {
+		store(k, word(c), any(c), 8);
+		return;
+	}
+	load(k, RAX, word(c));
+	BYTES(k, 0x48, 0x8b, 0x08);
+}
+
+static void emit_segment(struct chance *c, struct code *k)
+{
+	static const uint8_t to[] = { 0xc0, 0xd0, 0xd8, 0xe0, 0xe8 };	/* es ss ds fs gs */
+
+	load(k, RAX, one_in(c, 2) ? below(c, 32) << 3 | 3 : any(c) & 0xffff);
+	BYTES(k, 0x8e, to[below(c, sizeof(to))]);
+}
+
+static void emit_flags(struct chance *c, struct code *k)
+{
+	load(k, RAX, any(c) & 0x3f7fd7);
+	BYTES(k, 0x50, 0x9d);
+}
+
+static void emit_base(struct chance *c, struct code *k)
+{
+	static const uint8_t what[] = { 0xc0, 0xc8, 0xd0, 0xd8 };	/* rdfs rdgs wrfs wrgs */
+
+	if (one_in(c, 8)) {
+		BYTES(k, 0x0f, 0x01, 0xf8);
+		return;
+	}
+	load(k, RAX, word(c));
+	BYTES(k, 0xf3, 0x48, 0x0f, 0xae, what[below(c, 4)]);
+}
+
+static uint64_t selector(struct chance *c)
+{
+	static const uint8_t usual[] = { LGUEST_USER_CS, LGUEST_USER_DS, LGUEST_USER32_CS, LGUEST_KERNEL_CS, LGUEST_KERNEL_DS };
+
+	return one_in(c, 4) ? any(c) & 0xffff : usual[below(c, sizeof(usual))];
+}
+
+static void push_word(struct code *k, uint64_t value)
+{
+	load(k, RAX, value);
+	BYTES(k, 0x50);
+}
+
+static void emit_iret(struct chance *c, struct code *k)
+{
+	push_word(k, selector(c));
+	push_word(k, one_in(c, 2) ? GUEST_BASE + STACK : word(c));
+	push_word(k, any(c) & 0x3f7fd7);
+	push_word(k, selector(c));
+	push_word(k, one_in(c, 4) ? word(c) : block_va(c, one_in(c, 2)));
+	if (one_in(c, 4))
+		BYTES(k, 0x48, 0xcb);
+	else
+		BYTES(k, 0x48, 0xcf);
+}
+
+static void emit_privileged(struct chance *c, struct code *k)
+{
+	static const uint8_t insns[][8] = {
+		{ 1, 0xfa }, { 1, 0xfb }, { 1, 0xf4 }, { 3, 0x0f, 0x01, 0x10 }, { 3, 0x0f, 0x01, 0x18 }, { 3, 0x0f, 0x00, 0xd8 },
+		{ 3, 0x0f, 0x01, 0x38 }, { 3, 0x0f, 0x22, 0xc0 }, { 3, 0x0f, 0x22, 0xd8 }, { 3, 0x0f, 0x22, 0xe0 }, { 2, 0x0f, 0x30 },
+		{ 2, 0x0f, 0x32 }, { 1, 0xec }, { 1, 0xee }, { 2, 0x0f, 0x09 }, { 1, 0xcc }, { 2, 0xcd, 0x80 }, { 2, 0xcd, 0x02 },
+		{ 2, 0xcd, 0x08 }, { 1, 0xf1 }, { 2, 0x0f, 0x0b }, { 2, 0x0f, 0xa2 }, { 2, 0x0f, 0x31 }, { 2, 0x0f, 0x33 },
+		{ 3, 0x0f, 0x01, 0xd0 }, { 3, 0x0f, 0x01, 0xd1 }, { 3, 0x0f, 0x01, 0xc1 }, { 3, 0x0f, 0x01, 0xd9 }, { 2, 0x0f, 0x34 },
+		{ 2, 0x0f, 0x35 }, { 3, 0x48, 0x0f, 0x07 }, { 2, 0x0f, 0x05 }, { 3, 0x0f, 0x01, 0xc8 }, { 3, 0x0f, 0x01, 0xca },
+		{ 3, 0x0f, 0x01, 0xcb }, { 3, 0x0f, 0x01, 0xee }, { 3, 0x0f, 0x01, 0xef }, { 2, 0xdb, 0xe3 }, { 3, 0x0f, 0xae, 0x00 },
+		{ 3, 0x0f, 0xae, 0x08 }, { 3, 0x0f, 0xae, 0x20 }, { 3, 0x0f, 0xae, 0x28 }, { 3, 0xc5, 0xf8, 0x77 }, { 3, 0x0f, 0x23, 0xf8 },
+		{ 3, 0x0f, 0x21, 0xf0 }, { 2, 0x0f, 0x06 }, { 3, 0x0f, 0x00, 0xd0 }, { 3, 0x0f, 0x01, 0x08 }, { 2, 0x0f, 0x08 },
+		{ 4, 0xf3, 0x0f, 0xc7, 0xf8 }, { 2, 0xcd, 0x03 }, { 2, 0xcd, 0xfe }, { 2, 0x48, 0xf1 }, { 3, 0x48, 0xf7, 0xf1 },
+	};
+	const uint8_t *insn = insns[below(c, sizeof(insns) / sizeof(*insns))];
+
+	load(k, RAX, word(c));
+	load(k, RCX, one_in(c, 2) ? 0xc0000080 + below(c, 8) : one_in(c, 2) ? 0 : word(c));
+	load(k, RDX, word(c));
+	put(k, insn + 1, insn[0]);
+}
+
+static void emit_to_user(struct chance *c, struct code *k)
+{
+	store(k, lgd_va(LGD_FRAME_RIP), one_in(c, 8) ? word(c) : block_va(c, true), 8);
+	store(k, lgd_va(LGD_FRAME_RFLAGS), one_in(c, 3) ? any(c) : 0x202, 8);
+	store(k, lgd_va(LGD_FRAME_RSP), one_in(c, 8) ? word(c) : STACK, 8);
+	store(k, lgd_va(LGD_FRAME_CS), selector(c) | selector(c) << 16, 4);
+	store(k, lgd_va(LGD_FRAME_FLAGS), below(c, 4), 4);
+	if (one_in(c, 4))
+		store(k, lgd_va(LGD_USER_GSBASE), word(c), 8);
+	load(k, RAX, GUEST_BASE + GUEST_RETURN - 2);
+	BYTES(k, 0xff, 0xe0);
+}
+
+static void emit_bytes(struct chance *c, struct code *k)
+{
+	uint64_t r = any(c);
+
+	put(k, &r, 1 + (unsigned int)below(c, 8));
+}
+
+static void emit_copy(struct chance *c, struct code *k)
+{
+	load(k, RCX, below(c, 20000));
+	load(k, RSI, word(c));
+	load(k, RDI, one_in(c, 2) ? GUEST_BASE + 0x200000 : word(c));
+	if (one_in(c, 2))
+		BYTES(k, 0xf3, 0xa4);
+	else
+		BYTES(k, 0xf3, 0xaa);
+}
+
+static void emit_stack(struct chance *c, struct code *k)
+{
+	load(k, RSP, one_in(c, 3) ? word(c) : GUEST_BASE + STACK);
+}
+
+static void emit_interrupts(struct chance *c, struct code *k)
+{
+	store(k, lgd_va(LGD_IRQ_ENABLED), one_in(c, 8) ? word(c) : LGUEST_FLAG_IF, 4);
+	load(k, RAX, LHCALL_SEND_INTERRUPTS);
+	BYTES(k, 0x0f, 0x05);
+}
+
+typedef void emit_fn(struct chance *c, struct code *k);
+static emit_fn *const emitters[] = {
+	emit_hypercall, emit_hypercall, emit_hypercall, emit_ring, emit_ring, emit_lost, emit_lost, emit_noise, emit_table, emit_table,
+	emit_access, emit_access, emit_segment, emit_flags, emit_base, emit_iret, emit_privileged, emit_privileged, emit_to_user,
+	emit_bytes, emit_copy, emit_stack, emit_interrupts,
+};
+
+/* A block is an event entry too: it takes the event, keeps a stack, and ends in another block */
+static void make_block(struct chance *c, uint8_t *at)
+{
+	struct code k = { at, at + BLOCK_SIZE - 16 };
+
+	store(&k, lgd_va(LGD_EVENT_BUSY), 0, 4);
+	if (one_in(c, 2))
+		load(&k, RSP, GUEST_BASE + STACK);
+	while (k.end - k.at > 100)
+		emitters[below(c, sizeof(emitters) / sizeof(*emitters))](c, &k);
+	k.end = at + BLOCK_SIZE;
+	jump(c, &k, one_in(c, 20));
+}
+
+/* ---- Memory ---- */
+
+uint8_t *guest_memory(void)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	uint8_t *p;
+
+	if (fd < 0 || ftruncate(fd, (off_t)GUEST_SIZE))
+		return NULL;
+	p = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void put_entry(uint8_t *memory, uint64_t table, unsigned int i, uint64_t value)
+{
+	memcpy(memory + table + i * 8, &value, 8);
+}
+
+static void make_tables(uint8_t *m)
+{
+	put_entry(m, PML4, 257, 0x2063);
+	put_entry(m, PML4, 0, 0x3067);
+	put_entry(m, 0x2000, 0, 0x4063);
+	put_entry(m, 0x3000, 0, 0x7067);
+	for (unsigned int i = 0; i < 2; i++) {
+		put_entry(m, 0x4000, i, 0x5063 + i * 0x1000);
+		put_entry(m, 0x7000, i, 0x8067 + i * 0x1000);
+	}
+	for (unsigned int i = 0; i < GUEST_SIZE >> 12; i++) {
+		put_entry(m, 0x5000, i, ((uint64_t)i << 12) | 0x63);
+		put_entry(m, 0x8000, i, ((uint64_t)i << 12) | 0x67);
+	}
+}
+
+static void make_shared_page(struct chance *c, struct lguest_data *d)
+{
+	d->abi_version = LGUEST_ABI_VERSION;
+	d->syscall_entry = block_va(c, false);
+	d->event_entry_user = block_va(c, false);
+	d->event_entry_kernel = block_va(c, false);
+	d->return_to_user = GUEST_BASE + GUEST_RETURN;
+	d->kernel_range[0][0] = GUEST_BASE;
+	d->kernel_range[0][1] = GUEST_BASE + (1ULL << 39);
+	d->sp0 = GUEST_BASE + STACK;
+	if (!one_in(c, 16))
+		return;
+	for (unsigned int n = (unsigned int)below(c, 4); n; n--)
+		d->kernel_range[below(c, 4)][below(c, 2)] = word(c);
+	d->syscall_entry = word(c);
+}
+
+void guest_fill(struct chance *c, struct guest *g)
+{
+	struct code k = { g->memory + GUEST_ENTRY, g->memory + GUEST_ENTRY + 0x100 };
+
+	g->lgd = (struct lguest_data *)(void *)(g->memory + GUEST_LGD);
+	make_tables(g->memory);
+	make_shared_page(c, g->lgd);
+	load(&k, RSP, GUEST_BASE + STACK);
+	if (!one_in(c, 16)) {
+		load(&k, RAX, LHCALL_LGUEST_INIT);
+		load(&k, RDI, GUEST_LGD);
+		BYTES(&k, 0x0f, 0x05);
+	}
+	jump(c, &k, false);
+	memcpy(g->memory + GUEST_RETURN - 2, "\x0f\x05", 2);
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		make_block(c, g->memory + GUEST_BLOCKS + i * BLOCK_SIZE);
+}
+
+void guest_change(struct chance *c, struct guest *g)
+{
+	volatile uint64_t *words = (volatile uint64_t *)(void *)g->memory;
+
+	switch (below(c, 8)) {
+	case 0:
+		make_block(c, g->memory + GUEST_BLOCKS + below(c, BLOCKS) * BLOCK_SIZE);
+		break;
+	case 1:
+		words[(PML4 >> 3) + 512 + below(c, (TABLES - 1) * 512)] = entry(c);
+		break;
+	case 2:
+		((volatile uint64_t *)g->lgd)[below(c, 512)] = word(c);
+		break;
+	case 3:
+		*(volatile uint32_t *)&g->lgd->lost_count = (uint32_t)(one_in(c, 4) ? any(c) : below(c, LGUEST_LOST_SIZE + 4));
+		break;
+	case 4:
+		((volatile uint64_t *)g->lgd->hcalls)[below(c, LHCALL_RING_SIZE * 5)] = one_in(c, 2) ? below(c, LHCALL_NR) : word(c);
+		*(volatile uint8_t *)&g->lgd->hcall_status[below(c, LHCALL_RING_SIZE)] = LHCALL_RING_READY;
+		break;
+	default:
+		*(volatile uint32_t *)&g->lgd->event_busy = 0;
+		*(volatile uint32_t *)&g->lgd->irq_enabled = LGUEST_FLAG_IF;
+	}
+}
+
+void start_regs(struct lguest_regs *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->rip = GUEST_BASE + GUEST_ENTRY;
+	r->rsp = GUEST_BASE + STACK;
+	r->rflags = 0x202;
+	r->cr3 = PML4;
+}

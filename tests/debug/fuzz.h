@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Shared by the two fuzzers of lg.ko: chance from a seed, rounds in processes of their own, and a guest made of chance. Host user
+ * space only. A seed gives the same choices again, not the same interleaving of threads.
+ */
+#ifndef TESTS_DEBUG_FUZZ_H
+#define TESTS_DEBUG_FUZZ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/lguest.h>
+
+/* ---- Chance ---- */
+
+struct chance {
+	uint64_t state;
+};
+
+uint64_t any(struct chance *c);
+/* 0 to @n - 1; @n is not 0 */
+uint64_t below(struct chance *c, uint64_t n);
+static inline bool one_in(struct chance *c, uint64_t n) { return !below(c, n); }
+/* The chance of part @n of a round: threads and processes have one each */
+struct chance part_of(const struct chance *c, uint64_t n);
+
+/* ---- Rounds ---- */
+
+/*
+ * Runs @round in a process of its own again and again, for --seconds. The process is killed after a time of its own, which is part of
+ * the test; one that survives that for long is a finding. Counts come through @shared.
+ */
+struct shared {
+	uint64_t calls, runs, exits, deaths;
+};
+extern struct shared *shared;
+
+typedef void round_fn(struct chance *c);
+int fuzz_main(int argc, char **argv, const char *name, round_fn *round);
+
+/* ---- A guest made of chance ---- */
+
+#define GUEST_BASE	0xffff808000000000ULL	/* guest-physical 0, kernel view */
+#define GUEST_SIZE	0x400000ULL
+#define GUEST_ENTRY	0x10000ULL		/* guest-physical: makes the INIT call, then jumps into the blocks */
+#define GUEST_RETURN	0x10102ULL		/* behind the SYSCALL that returns to user mode */
+#define GUEST_LGD	0xa000ULL
+#define GUEST_BLOCKS	0x100000ULL
+#define BLOCK_SIZE	512
+#define BLOCKS		256
+
+struct guest {
+	int fd;
+	uint8_t *memory;	/* GUEST_SIZE bytes */
+	struct lguest_data *lgd;
+};
+
+/* New memory, shared and zero; NULL when there is none */
+uint8_t *guest_memory(void);
+/* Page tables, shared page, entry and blocks of code */
+void guest_fill(struct chance *c, struct guest *g);
+/* One random change of it, as another processor's store would be */
+void guest_change(struct chance *c, struct guest *g);
+/* A word that is interesting as an address, a number, or a page-table entry */
+uint64_t word(struct chance *c);
+void start_regs(struct lguest_regs *r);
+
+#endif
