@@ -268,7 +268,25 @@ Test(block, b3_read_only)
 		cr_expect_eq(range(&r, VIRTIO_BLK_T_DISCARD, 0, 8, 0), VIRTIO_BLK_S_IOERR);
 		cr_expect_eq(range(&r, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0), VIRTIO_BLK_S_IOERR);
 		cr_expect_eq(blkdrv_io(&r.d, T_IN, 0, r.d.data, 512), VIRTIO_BLK_S_OK);
+		cr_expect_eq(blkdrv_io(&r.d, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), VIRTIO_BLK_S_OK);
 		cr_expect_eq(file_byte(&r, 0), before);
+	}
+}
+
+/* Its manifest has no FALLOCATE: nothing that is offered needs it. */
+Test(block, no_discard)
+{
+	static struct rig r;
+
+	ON_EACH_ENGINE(&r, "--no-discard", NULL) {
+		cr_expect_not(r.d.fe.features & (1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES));
+		cr_expect_eq(range(&r, VIRTIO_BLK_T_DISCARD, 0, 8, 0), VIRTIO_BLK_S_UNSUPP);
+		cr_expect_eq(range(&r, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0), VIRTIO_BLK_S_UNSUPP);
+		memset(r.d.data, 0xab, 4096);
+		cr_expect_eq(blkdrv_io(&r.d, T_OUT, 0, r.d.data, 4096), VIRTIO_BLK_S_OK);
+		cr_expect_eq(blkdrv_io(&r.d, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), VIRTIO_BLK_S_OK);
+		cr_expect_eq(blkdrv_io(&r.d, T_IN, 0, r.d.data, 4096), VIRTIO_BLK_S_OK);
+		cr_expect_eq(file_byte(&r, 5), 0xab);
 	}
 }
 
