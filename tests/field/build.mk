@@ -10,9 +10,16 @@ $(R)/field.tap: $(FIELD_FILES)
 	@mkdir -p $(@D)
 	tests/field/run.py $(B) > $@ || grep -q '^not ok' $@
 
-# Windows of the least sizes and of odd ones, under a Linux guest.
-CHECKS += windows
-.PHONY: $(R)/windows.tap
-$(R)/windows.tap: launch-programs module
+# Windows of the least sizes and of odd ones, and disks of 4096-byte sectors, under a Linux guest.
+$(B)/loop4k: tests/field/loop4k.c
 	@mkdir -p $(@D)
-	tests/field/windows > $@ || grep -q '^not ok' $@
+	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+
+define field_guest
+CHECKS += $(1)
+.PHONY: $(R)/$(1).tap
+$(R)/$(1).tap: $(B)/loop4k launch-programs module
+	@mkdir -p $$(@D)
+	tests/field/$(1) > $$@ || grep -q '^not ok' $$@
+endef
+$(foreach g,windows sectors,$(eval $(call field_guest,$(g))))
