@@ -564,14 +564,16 @@ static unsigned int layers_of(enum who who, unsigned int forbidden, enum host ho
 			forbid_namespaces(forbidden);
 		pid = policy_spawn(&policy_block, &opt, layers);
 		if (!pid)
-			for (;;)
+			for (((volatile unsigned int *)layers)[1] = 1;;)
 				__asm__ volatile("pause");
 		if (pid < 0)
 			_exit(97);
-		while (!*(volatile unsigned int *)layers)
+		/* It is in its sandbox, or it has ended. */
+		while (!((volatile unsigned int *)layers)[1]) {
+			if (waitpid(pid, NULL, WNOHANG) == pid)
+				_exit(97);
 			usleep(1000);
-		if (require && waitpid(pid, NULL, WNOHANG) == pid)
-			_exit(97);
+		}
 		answer.layers = *layers;
 		answer.pid = pid;
 		if (write(to_test[1], &answer, sizeof(answer)) < 0)
