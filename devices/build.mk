@@ -3,6 +3,8 @@
 # of theirs that stay outside the sandbox, behind a filter of their own;
 # DEVICE_RUN_OBJS what each gives to lguest-run: kind.o and launch.o, and RUN_NAME, which its build.mk may set.
 DEVICES := $(patsubst devices/%/build.mk,%,$(wildcard devices/*/build.mk))
+# The device that needs nothing of the user, for tests that want any simple one.
+BARE_DEVICE := $(firstword $(patsubst devices/%/kind.c,%,$(shell grep -lF '.grammar = ""' devices/*/kind.c)))
 DEVICE_ROLES = $(filter-out core minder attendant keeper $(HELPER_ROLES),$(POLICY_ROLES))
 DEVICE_RUN_OBJS = $(foreach d,$(DEVICES),$(addprefix devices/$(d)/,kind.o launch.o $(RUN_$(d))))
 BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_poll.o devices/backend_main.o devices/backend_listen.o devices/backend_setup.o \

@@ -15,7 +15,7 @@ mkdir -p extra && md5sum <master >extra/sum
 (cd extra && echo sum | cpio -o -H newc 2>/dev/null) >sum.cpio
 cat initramfs sum.cpio >initrd
 : >console
-lguest-run --kernel vmlinux --initrd initrd --memory 128M --cmdline quiet $disks --rng --net tap0,window=2M --console console,window=1280K >$out 2>$err </dev/null &
+lguest-run --kernel vmlinux --initrd initrd --memory 128M --cmdline quiet $disks --$bare --net tap0,window=2M --console console,window=1280K >$out 2>$err </dev/null &
 run=$!
 until grep -q 'guest: all is well\|guest: not ok\|Kernel panic' console $err || ! kill -0 $run 2>/dev/null; do sleep 1; done
 within 20 sh -c "! kill -0 $run 2>/dev/null" || kill $run

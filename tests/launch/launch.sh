@@ -207,14 +207,14 @@ p=$(grandchild $run block0)
 	ok 'each process has a group of its own, with bounds' || not_ok 'each process has a group of its own, with bounds'
 kill $run; wait $run; ends 'nothing is left in it'
 [ ! -e $g ] && ok 'nor is the group' || not_ok 'nor is the group'
-cp lguest-rng lguest-rng.real; cp hijacked lguest-rng
-start --block img --rng
+cp lguest-$bare lguest-$bare.real; cp hijacked lguest-$bare
+start --block img --$bare
 : >$err
 echo hoard >later
 free=$(awk '/MemAvailable/ { print $2 }' /proc/meminfo)
-kill -9 $(grandchild $run rng0)
+kill -9 $(grandchild $run ${bare}0)
 i=0 least=$free
-until grep -q 'rng0 was killed by signal 9.*in 200 ms' $err || [ $i = 300 ]; do
+until grep -q "${bare}0 was killed by signal 9.*in 200 ms" $err || [ $i = 300 ]; do
 	usleep 100000; i=$((i + 1))
 	now=$(awk '/MemAvailable/ { print $2 }' /proc/meminfo)
 	[ $now -ge $least ] || least=$now
@@ -223,10 +223,10 @@ done
 	{ echo "# $free $least"; not_ok 'a role that hoards kernel memory is ended by its bound'; }
 rm later
 kill $run; wait $run; ends 'nothing is left of it'
-mv lguest-rng.real lguest-rng
+mv lguest-$bare.real lguest-$bare
 echo '+memory +pids' >/sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/mine
-sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe --console none --rng --cgroup /sys/fs/cgroup/mine --cmdline 7' >$out 2>$err
+sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe --console none --'"$bare"' --cgroup /sys/fs/cgroup/mine --cmdline 7' >$out 2>$err
 [ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine && ok 'a group in which lguest-run itself is, and nothing left of it' ||
 	{ find /sys/fs/cgroup/mine -type d | sed 's/^/# /'; not_ok 'a group in which lguest-run itself is, and nothing left of it'; }
 expect 105 'cannot use the control group /tmp' 'a folder that is no control group' $K --cgroup /tmp

@@ -9,6 +9,8 @@ cd "$(dirname "$0")" || exit 1
 PATH=$PWD:$PATH
 kills=$1 rebinds=$2 size=$3 failed=0 out=out err=err
 . ./recovery-lib.sh
+other_devices=
+for device in devices/*.sh; do . "./$device"; done
 
 modprobe tun
 insmod ./lg.ko || exit 1
@@ -18,7 +20,7 @@ truncate -s 1M report
 mkfifo keys
 exec 3<>keys
 : >$out; : >$err
-lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --rng <keys >>$out 2>>$err 3>&- &
+lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --$bare <keys >>$out 2>>$err 3>&- &
 run=$!
 await 180 '<lines' $out
 say $? "a guest that verifies a disk and prints lines"

@@ -8,9 +8,9 @@ $(PEERS)/peer: $(addprefix $(B)/,tests/peers/peer.o $(IPC_WIRE))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -pthread
 
-$(PEERS)/hijacked: tests/peers/hijacked.c $(addprefix $(B)/,$(POLICY_OBJS) $(call role_objs,rng))
+$(PEERS)/hijacked: tests/peers/hijacked.c $(addprefix $(B)/,$(POLICY_OBJS) $(call role_objs,$(BARE_DEVICE)))
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DREAL_RNG='"$(abspath $(B))/lguest-rng"' -o $@ $^ -luring $(POLICY_LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DBARE=$(BARE_DEVICE) -DREAL_PROGRAM='"$(abspath $(B))/lguest-$(BARE_DEVICE)"' -o $@ $^ -luring $(POLICY_LIBS)
 
 CHECKS += hostile-peers
 .PHONY: $(R)/hostile-peers.tap

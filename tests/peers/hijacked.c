@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hijacked.c: an rng role that was taken over, for the group hostile-peers and for tests/launch: it is the real program, until there is a file
+ * hijacked.c: a role that was taken over (BARE, the device that needs nothing), for the group hostile-peers and for tests/launch: it is the real program, until there is a file
  * "later" beside it. From then on it enters its sandbox, seals itself, and does what that file says:
  *
  *	exit	ends itself with the status that a minder gives for SIGKILL
  *	hoard	has its ring wait for ever for what never happens, a million times and more: kernel memory that no limit of a process counts
  *
- * The real program is "lguest-rng.real" beside it, or the one of the build.
+ * The real program is "lguest-BARE.real" beside it, or the one of the build.
  */
 #include <fcntl.h>
 #include <liburing.h>
@@ -17,7 +17,15 @@
 
 #include "policy/policy.h"
 
-POLICY_DECLARE(rng);
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+#define TEXT2(x) #x
+#define TEXT(x) TEXT2(x)
+
+#define ROLE JOIN(policy_, BARE)
+#define REAL "lguest-" TEXT(BARE) ".real"
+
+extern const struct policy_role ROLE;
 
 #define HOARD_MAX 4000000u	/* some GiB; the wait that comes then would be seen as a hung role */
 
@@ -58,20 +66,20 @@ int main(int argc, char **argv)
 	(void)argc;
 	fd = beside("later", path, sizeof(path)) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		if (!beside("lguest-rng.real", path, sizeof(path)) && !access(path, X_OK))
+		if (!beside(REAL, path, sizeof(path)) && !access(path, X_OK))
 			execv(path, argv);
-		execv(REAL_RNG, argv);
-		perror(REAL_RNG);
+		execv(REAL_PROGRAM, argv);
+		perror(REAL_PROGRAM);
 		return 1;
 	}
 	if (read(fd, what, sizeof(what) - 1) < 1)
 		return 1;
 	policy_place_fd(POLICY_FD_DRAIN, POLICY_FD_DRAIN);
-	if (policy_enter(&policy_rng, &none, NULL) || io_uring_queue_init_params(256, &ring, &p) ||
-	    policy_place_fd(ring.ring_fd, POLICY_FD_RING) < 0 || policy_ring_restrict(&policy_rng, POLICY_FD_RING))
+	if (policy_enter(&ROLE, &none, NULL) || io_uring_queue_init_params(256, &ring, &p) ||
+	    policy_place_fd(ring.ring_fd, POLICY_FD_RING) < 0 || policy_ring_restrict(&ROLE, POLICY_FD_RING))
 		return 1;
 	ring.ring_fd = ring.enter_ring_fd = POLICY_FD_RING;
-	if (policy_seal(&policy_rng))
+	if (policy_seal(&ROLE))
 		return 1;
 	if (!strncmp(what, "hoard", 5))
 		hoard(&ring);

@@ -83,7 +83,7 @@ def stuck():
     """a reader of stderr that stalls holds up neither the guest nor the recovery of a device"""
     r, w = os.pipe()
     fcntl.fcntl(w, F_SETPIPE_SZ, 65536)
-    g = guest("--block", "DISK", "--rng", output=w)
+    g = guest("--block", "DISK", "--" + BARE, output=w)
     os.set_blocking(r, False)
     seen = b""
     until = time.monotonic() + 30
@@ -178,7 +178,7 @@ def who_holds_what():
     """started at a terminal: no sealed process and no minder holds it or the log; each has a pipe for what it says, and that for writing alone"""
     m, s = pty.openpty()
     terminal = os.ttyname(s)
-    g = with_log("--block", "DISK", "--rng", console="stdio", popen=dict(stdin=s, stdout=s, stderr=s, start_new_session=True))
+    g = with_log("--block", "DISK", "--" + BARE, console="stdio", popen=dict(stdin=s, stdout=s, stderr=s, start_new_session=True))
     started(g)
     seen = 0
     for name in ("core", "block0", "rng0", "console0"):
@@ -206,7 +206,7 @@ def who_holds_what():
 @case
 def exit137():
     """a role that ends itself with the status of a SIGKILL is not taken for a killed one: it is given up after five deaths, and SIGUSR1 takes that back"""
-    g = guest("--block", "DISK", "--rng", place_with=(stand_in(), "lguest-rng"))
+    g = guest("--block", "DISK", "--" + BARE, place_with=(stand_in(), "lguest-" + BARE))
     g.wait(r"\[guest\] alive", 60)
     began = time.monotonic()
     with open(os.path.join(g.work, "later"), "w") as f:
@@ -225,7 +225,7 @@ def exit137():
 
 
 def stand_in():
-    """A program for lguest-rng's place: the real one, until the file "later" is beside it (hijacked.c)."""
+    """A program for the place of lguest-BARE: the real one, until the file "later" is beside it (hijacked.c)."""
     path = os.path.join(B, "tests/peers/hijacked")
     if not os.path.exists(path):
         raise Failed("no " + path)
@@ -235,7 +235,7 @@ def stand_in():
 @case
 def lostloop():
     """a hijacked core that says again and again that a device is lost: pauses grow, it is given up, and nothing spins"""
-    g = guest("--block", "DISK", "--rng", script="lostloop")
+    g = guest("--block", "DISK", "--" + BARE, script="lostloop")
     g.wait(r"block0 was killed by signal 9.*: starting it again in 800 ms", 30)
     time.sleep(8)
     n = len(g.said("block0 was killed"))
@@ -245,7 +245,7 @@ def lostloop():
 @case
 def orphans():
     """lguest-run killed by SIGKILL as root, a hostile back end keeping the core busy: no process of the guest outlives it"""
-    g = guest("--block", "DISK", "--rng", foreign="flood")
+    g = guest("--block", "DISK", "--" + BARE, foreign="flood")
     g.wait(r"\[guest\] device 2", 60)
     time.sleep(1.5)
     ours = [pid for name in ("core", "block1", "block0", "rng0") for pid, _ in g.processes(name)]
@@ -266,7 +266,7 @@ def lguest_run(g):
 @case
 def same_user():
     """started by an ordinary user: another process of that user can look into none of the guest's, nor take its descriptors"""
-    g = guest("--rng", before=("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups")).up()
+    g = guest("--" + BARE, before=("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups")).up()
     look = """import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 bad = []
@@ -289,7 +289,7 @@ print(" ".join(bad))"""
 @case
 def own_users():
     """started by root: each process runs as a user that no other one has, and no other user may signal it"""
-    g = guest("--block", "DISK", "--rng").up()
+    g = guest("--block", "DISK", "--" + BARE).up()
     users = {}
     for name in ("core", "block0", "rng0"):
         for pid, _ in g.processes(name):
@@ -375,9 +375,9 @@ def limits():
     user = ("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups")
     says(r"too few open descriptors are allowed.*ulimit -n", 105, limits=cap(resource.RLIMIT_NOFILE, 128), before=user)
     says(r"ulimit -f", 105, limits=cap(resource.RLIMIT_FSIZE, 65536), before=user)
-    g = guest("--rng", popen=dict(preexec_fn=soft(resource.RLIMIT_NOFILE, 128))).up()
+    g = guest("--" + BARE, popen=dict(preexec_fn=soft(resource.RLIMIT_NOFILE, 128))).up()
     g.end()
-    g = guest("--rng", popen=dict(preexec_fn=soft(resource.RLIMIT_FSIZE, 65536))).up()
+    g = guest("--" + BARE, popen=dict(preexec_fn=soft(resource.RLIMIT_FSIZE, 65536))).up()
 
 
 @case
@@ -409,10 +409,10 @@ def hello(path):
 
 @case
 def back_end_sigchld():
-    """lguest-rng that listens, started with SIGCHLD ignored: 60 front ends, no descriptor is kept, and it is there for the next"""
+    """a back end that listens, started with SIGCHLD ignored: 60 front ends, no descriptor is kept, and it is there for the next"""
     folder = tempfile.mkdtemp(prefix="peers-hand-", dir=B)
     path = folder + "/s"
-    p = subprocess.Popen([os.path.join(B, "lguest-rng"), "--socket-path=" + path], stderr=subprocess.DEVNULL,
+    p = subprocess.Popen([os.path.join(B, "lguest-" + BARE), "--socket-path=" + path], stderr=subprocess.DEVNULL,
                          preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
     try:
         until = time.monotonic() + 10
@@ -504,7 +504,7 @@ IN_USER_NAMESPACE = ("unshare", "--user", "--map-root-user", "sh", "-c", 'echo $
 def required():
     """a host that allows no net namespace: said in one sentence; with --require=namespaces nothing is started, with none it runs"""
     says(r"would be without net namespace, and --require forbids that", 106, "--require=namespaces", before=IN_USER_NAMESPACE + ("0",))
-    g = guest("--rng", before=IN_USER_NAMESPACE + ("0",))
+    g = guest("--" + BARE, before=IN_USER_NAMESPACE + ("0",))
     g.wait(r"the sandbox is without net namespace, user other than root \(", 20)
     g.up()
 

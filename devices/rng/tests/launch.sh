@@ -3,6 +3,7 @@
 # What the tests of tests/launch ask of this device, in the test host; sourced by tests/launch/lib.sh and launch.sh.
 
 other_devices="$other_devices --rng"
+bare=rng	# it needs nothing of the user, for tests that want any simple device
 
 # Runs in launch.sh
 starts_rng() { guest 4 'a source of random numbers' --console none --cmdline 4 --rng; }
