@@ -27,19 +27,25 @@
 
 static struct page *text_page[SW_TEXT_PAGES];
 
-/* In the copy, the jumps over what this host's processor needs become NOPs */
-static void choose_sites(void)
+static u8 *copied(u32 offset)
 {
-	static const u8 nop2[2] = { 0x66, 0x90 };
+	return (u8 *)page_address(text_page[offset >> PAGE_SHIFT]) + offset_in_page(offset);
+}
+
+/* In the copy, the jumps over what this host's processor needs become NOPs. A jump that goes back was too far for its one byte */
+static int choose_sites(void)
+{
 	const struct lg_site *site;
-	unsigned int i;
 
 	for (site = lg_switcher_sites; site < lg_switcher_sites_end; site++) {
+		if (WARN_ON(*copied(site->offset) != 0xeb || *copied(site->offset + 1) > 127))
+			return -EINVAL;
 		if (!boot_cpu_has(site->feature))
 			continue;
-		for (i = 0; i < sizeof(nop2); i++)
-			((u8 *)page_address(text_page[(site->offset + i) >> PAGE_SHIFT]))[offset_in_page(site->offset + i)] = nop2[i];
+		*copied(site->offset) = 0x66;
+		*copied(site->offset + 1) = 0x90;
 	}
+	return 0;
 }
 
 /* Each number that the assembler uses, against the structs */
@@ -79,6 +85,7 @@ static void check_layout(void)
 int lg_switcher_init(void)
 {
 	unsigned int i;
+	int err;
 
 	check_layout();
 	if (WARN_ON(lg_switcher_end - lg_switcher_start > SW_TEXT_PAGES * PAGE_SIZE))
@@ -96,8 +103,10 @@ int lg_switcher_init(void)
 		if (off < len)
 			memcpy(page_address(text_page[i]), lg_switcher_start + off, min(len - off, PAGE_SIZE));
 	}
-	choose_sites();
-	return 0;
+	err = choose_sites();
+	if (err)
+		lg_switcher_exit();
+	return err;
 }
 
 /** lg_switcher_exit - free the text; no guest is left */

@@ -26,7 +26,8 @@
 
 /*
  * A short jump over what only some processors need. Its place and its feature go into a table, and the copy's
- * jump becomes a NOP where the host has the feature (lg_switcher_init). The kernel's ALTERNATIVE would do, but its tools then want
+ * jump becomes a NOP where the host has the feature (lg_switcher_init). It reaches 127 bytes: the assembler does not say when it is
+ * asked for more, and the jump goes back then, so loading refuses a site that does. The kernel's ALTERNATIVE would do, but its tools then want
  * to understand this text as theirs; in .rodata it is data to them, which it is: only copies run.
  */
 .macro UNLESS feature label
@@ -148,7 +149,10 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	UNLESS X86_FEATURE_RSB_VMEXIT, .Lno_rsb_vmexit
 	jmp	.Lrsb
 .Lno_rsb_vmexit:
-	UNLESS X86_FEATURE_RSB_VMEXIT_LITE, .Lno_rsb
+	UNLESS X86_FEATURE_RSB_VMEXIT_LITE, .Lno_rsb_lite
+	jmp	.Lrsb
+.Lno_rsb_lite:
+	jmp	.Lno_rsb	/* farther than UNLESS reaches */
 .Lrsb:
 	.rept	32
 	call	1f

@@ -18,7 +18,7 @@ $(R)/install.tap: launch-programs module
 	tests/launch/install.sh > $@
 
 launch-many: $(LAUNCH_NEEDS) ## 20 Linux guests at once and 500 starts in a row, and what they leave
-	$(LAUNCH_RUN) '--timeout 2400 --smp 2 --mem 3072' 'many.sh parallel $(or $(GUESTS),20)'
+	$(LAUNCH_RUN) '--timeout 2400 --silence 1200 --smp 2 --mem 3072' 'many.sh parallel $(or $(GUESTS),20)'
 	$(LAUNCH_RUN) '--timeout 1500 --smp 2' 'many.sh starts $(or $(STARTS),500)'
 
 launch-faults: $(LAUNCH_NEEDS) ## the user leaves guests that spin, exhaust memory or fork without end; what the host's kernel keeps of them
