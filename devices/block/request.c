@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/io_uring.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <liburing.h>
+
 #include "devices/block/block.h"
-#include "devices/block/ring.h"
 
 struct blk_header {
 	uint32_t type;
@@ -152,20 +152,36 @@ static int segs_at_once(const struct blk_req *r)
 	return r->nseg - r->first < SEGS_AT_ONCE ? r->nseg - r->first : SEGS_AT_ONCE;
 }
 
+/* One piece needs no segment list, which the kernel would import: a little cheaper. */
+static void prep_transfer(struct blk *blk, const struct blk_req *r, struct io_uring_sqe *sqe, bool read)
+{
+	const struct iovec *v = &r->seg[r->first];
+	const struct iovec one = r->bounce ? (struct iovec){ r->bounce, r->span } : *v;
+	int n = r->bounce ? 1 : segs_at_once(r), flags = blk->write_through && !read ? RWF_DSYNC : 0;
+	uint64_t at = r->bounce ? r->start : r->pos;
+
+	if (n == 1 && one.iov_len <= INT32_MAX && read)
+		io_uring_prep_read(sqe, blk->fixed, one.iov_base, (unsigned int)one.iov_len, at);
+	else if (n == 1 && one.iov_len <= INT32_MAX)
+		io_uring_prep_write(sqe, blk->fixed, one.iov_base, (unsigned int)one.iov_len, at);
+	else if (read)
+		io_uring_prep_readv(sqe, blk->fixed, v, (unsigned int)n, at);
+	else
+		io_uring_prep_writev(sqe, blk->fixed, v, (unsigned int)n, at);
+	sqe->rw_flags = flags;
+}
+
 static void run_ring(struct blk *blk, struct blk_req *r)
 {
 	struct io_uring_sqe *sqe = backend_sqe(blk->be, &r->op);
-	bool read = is_read(r) || r->fill;
-	int rw_flags = blk->write_through && !read ? RWF_DSYNC : 0;
 
 	if (r->type == VIRTIO_BLK_T_FLUSH)
-		blk_prep_fsync(sqe, blk->fixed);
+		io_uring_prep_fsync(sqe, blk->fixed, IORING_FSYNC_DATASYNC);
 	else if (!is_transfer(r))
-		blk_prep_fallocate(sqe, blk->fixed, r->fallocate_mode, r->pos, r->part);
-	else if (r->bounce)
-		blk_prep_rw(sqe, read, blk->fixed, r->bounce, r->span, r->start, rw_flags);
+		io_uring_prep_fallocate(sqe, blk->fixed, r->fallocate_mode, (off_t)r->pos, (off_t)r->part);
 	else
-		blk_prep_rwv(sqe, read, blk->fixed, &r->seg[r->first], segs_at_once(r), r->pos, rw_flags);
+		prep_transfer(blk, r, sqe, is_read(r) || r->fill);
+	sqe->flags = IOSQE_FIXED_FILE;
 }
 
 static int64_t transfer(struct blk *blk, const struct blk_req *r)
