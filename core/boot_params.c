@@ -10,7 +10,7 @@
 #include <sys/random.h>
 #include <asm/bootparam.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "core/layout.h"
 #include "core/loader.h"
 

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "core/control.h"
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "core/loader.h"
 #include "core/vcpu.h"
 #include "policy/policy.h"

@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 
 #include "core/decode.h"
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "core/vcpu.h"
 
 int vcpu_start_regs(struct machine *m, uint64_t entry, uint64_t cr3)

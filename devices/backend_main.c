@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 #include "devices/backend_internal.h"
+#include "ipc/exit.h"
 #include "policy/policy.h"
 #include "version.h"
 
-enum { EXIT_HUNG_UP = 0, EXIT_RESOURCE = 1, EXIT_USAGE = 2, EXIT_PROTOCOL = 3, EXIT_LEFT = 4 };
 enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_REQUIRE, OPT_USER, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
 
 #define MAX_OPTIONS 32u
@@ -126,12 +126,12 @@ static int inherited(struct backend *be, const char *option, int *fd)
 	int n = backend_number(be, option, optarg, 0, INT32_MAX);
 
 	if (n < 0)
-		return 1 + EXIT_USAGE;
+		return 1 + ROLE_USAGE;
 	*fd = fcntl(n, F_DUPFD_CLOEXEC, PARKED_FD);
 	if (*fd >= 0)
 		return 0;
 	backend_fail(be, "--%s=%s is not an open descriptor of this process", option, optarg);
-	return 1 + EXIT_USAGE;
+	return 1 + ROLE_USAGE;
 }
 
 /* Return: 0 = go on, or 1 + the exit status. */
@@ -151,7 +151,7 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 	case OPT_POLICY:
 		/* After --no-io-uring: that of the other engine. */
 		return 1 + (policy_print(cmd->no_ring && be->ops->role_poll ? be->ops->role_poll : be->ops->role,
-					 stdout) ? EXIT_RESOURCE : 0);
+					 stdout) ? ROLE_RESOURCE : 0);
 	case OPT_NO_RING:
 		cmd->no_ring = true;
 		return 0;
@@ -163,11 +163,11 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		if (!policy_parse_require(optarg, &cmd->policy.require))
 			return 0;
 		backend_fail(be, "--require=%s is not one of all, namespaces, none", optarg);
-		return 1 + EXIT_USAGE;
+		return 1 + ROLE_USAGE;
 	case OPT_USER:
 		cmd->policy.user = (uid_t)backend_number(be, "user", optarg, 1, INT32_MAX);
 		if ((int)cmd->policy.user < 0)
-			return 1 + EXIT_USAGE;
+			return 1 + ROLE_USAGE;
 		policy_share_user(cmd->policy.user);
 		return 0;
 	case OPT_HELP:
@@ -178,9 +178,9 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		return 1;
 	case '?':
 		fprintf(stderr, "Try '%s --help'.\n", be->ops->name);
-		return 1 + EXIT_USAGE;
+		return 1 + ROLE_USAGE;
 	default:
-		return be->ops->option && !be->ops->option(be, opt, optarg) ? 0 : 1 + EXIT_USAGE;
+		return be->ops->option && !be->ops->option(be, opt, optarg) ? 0 : 1 + ROLE_USAGE;
 	}
 }
 
@@ -197,11 +197,11 @@ static int parse(struct backend *be, struct command *cmd, int argc, char **argv)
 	}
 	if (optind != argc) {
 		backend_fail(be, "'%s' is not an option; try '%s --help'", argv[optind], be->ops->name);
-		return 1 + EXIT_USAGE;
+		return 1 + ROLE_USAGE;
 	}
 	if (!cmd->socket_path == (cmd->fd < 0)) {
 		backend_fail(be, "one of --socket-path=PATH and --fd=N must be given");
-		return 1 + EXIT_USAGE;
+		return 1 + ROLE_USAGE;
 	}
 	return 0;
 }
@@ -336,18 +336,18 @@ static int serve(struct backend *be, const struct command *cmd, const struct pol
 	if (cmd->verbose || (!cmd->required && (POLICY_LAYERS_ALL & ~layers)))
 		policy_report(role, layers, stderr);
 	if (be->engine == &backend_engine_ring && make_ring(be, role))
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	if (be->ops->start && be->ops->start(be))
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	err = policy_seal(role);
 	if (err) {
 		backend_fail(be, "cannot seal its sandbox: %s", strerror(-err));
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	}
 	err = backend_serve(be, POLICY_FD_CONTROL);
 	if (err == -ECANCELED)
-		return EXIT_LEFT;
-	return err == -ECONNRESET ? EXIT_HUNG_UP : EXIT_PROTOCOL;
+		return ROLE_LEFT;
+	return err == -ECONNRESET ? ROLE_HUNG_UP : ROLE_PROTOCOL;
 }
 
 static void report_death(struct backend *be, int status)
@@ -397,7 +397,7 @@ static int no_sandbox(struct backend *be, const struct command *cmd, int err, un
 		backend_fail(be, "cannot have its sandbox: it is required to have its %s, which this host or user does not allow", missing);
 	else
 		backend_fail(be, "cannot make its sandbox: %s", strerror(-err));
-	return EXIT_RESOURCE;
+	return ROLE_RESOURCE;
 }
 
 /* One child per front end; the socket's backlog holds the next one until this one is gone. */
@@ -408,16 +408,16 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 	pid_t pid;
 
 	if (cmd->drain < 0 && backend_fixed_file(be, POLICY_FD_DRAIN) < 0)
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	for (;;) {
 		backend_tidy(true);
 		conn = accept4(cmd->listener, NULL, NULL, SOCK_CLOEXEC);
 		if (conn < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (conn < 0 || policy_place_fd(conn, POLICY_FD_CONTROL) < 0)
-			return EXIT_RESOURCE;
+			return ROLE_RESOURCE;
 		if (cmd->drain < 0 && (drain = make_drain()) < 0)
-			return EXIT_RESOURCE;
+			return ROLE_RESOURCE;
 		backend_tidy(false);	/* the child is not to do so */
 		pid = policy_spawn(role, &cmd->policy, &layers);
 		if (pid < 0)
@@ -432,8 +432,8 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 		if (drain >= 0)
 			await_drain(drain);
 		report_death(be, status);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LEFT)
-			return EXIT_LEFT;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == ROLE_LEFT)
+			return ROLE_LEFT;
 	}
 }
 
@@ -459,23 +459,23 @@ int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev
 
 	backend_init(&be, ops, dev);
 	if (backend_defaults(&be))
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	r = parse(&be, &cmd, argc, argv);
 	if (r)
 		return r - 1;
 	role = choose_engine(&be, &cmd);
 	if (!role)
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	r = ops->open(&be);
 	if (r)
-		return r == BACKEND_USAGE ? EXIT_USAGE : EXIT_RESOURCE;
+		return r == BACKEND_USAGE ? ROLE_USAGE : ROLE_RESOURCE;
 	if (ops->narrow)
 		role = ops->narrow(&be);
 	if (make_inflight(&be) || find_socket(&be, &cmd))
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	if (cmd.drain >= 0 && (policy_place_fd(cmd.drain, POLICY_FD_DRAIN) < 0 ||
 			       backend_fixed_file(&be, POLICY_FD_DRAIN) < 0))
-		return EXIT_RESOURCE;
+		return ROLE_RESOURCE;
 	cmd.policy.file_size = be.file_limit;
 	cmd.policy.order = be.ops->order;
 	if (cmd.listener < 0)

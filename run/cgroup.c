@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <linux/magic.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/say.h"

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <linux/close_range.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/launch.h"

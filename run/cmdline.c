@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/launch.h"
 #include "run/say.h"
 #include "run/text.h"

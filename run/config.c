@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/launch.h"
 #include "run/options.h"
 #include "run/say.h"

@@ -13,7 +13,7 @@
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"

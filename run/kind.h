@@ -50,7 +50,7 @@ struct kind_launch {
 /**
  * struct device_kind - a kind of device
  * @name: of the option, of the device in messages, and, behind "lguest-", of its program
- * @status: exit status of lguest-run when its process could not be started (core/exit.h); kinds are listed in this order
+ * @status: exit status of lguest-run when its process could not be started (ipc/exit.h); kinds are listed in this order
  *
  * @memory: all that its process may use of the host, page cache of its image included, where a control group is delegated; 0: little
  *

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/cgroup.h"
 #include "run/launch.h"
 #include "run/say.h"

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "policy/policy.h"
 #include "run/launch.h"
 #include "run/say.h"

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "policy/fds.h"
 #include "run/cgroup.h"
 #include "run/child.h"

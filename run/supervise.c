@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "core/control.h"
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
@@ -32,7 +32,6 @@
 #define REAP_MS		5000	/* for killed processes to be gone: the core gives back all of guest memory first */
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
-#define ROLE_LEFT	4	/* lguest-console: three times ctrl-C (devices/backend_main.c) */
 
 /**
  * struct watch - the state of the loop

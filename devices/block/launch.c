@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <linux/fs.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "devices/block/align.h"
 #include "policy/fds.h"
 #include "run/child.h"

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "devices/console/carry.h"
 #include "policy/fds.h"
 #include "run/child.h"

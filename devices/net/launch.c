@@ -14,7 +14,7 @@
 #include <sys/random.h>
 #include <linux/if_tun.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "devices/net/tap_owner.h"
 #include "policy/fds.h"
 #include "run/child.h"

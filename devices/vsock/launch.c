@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "policy/fds.h"
 #include "run/child.h"
 #include "run/launch.h"

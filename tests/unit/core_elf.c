@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "core/layout.h"
 #include "core/loader.h"
 

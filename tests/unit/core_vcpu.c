@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "core/vcpu.h"
 
 #define MODULE 999

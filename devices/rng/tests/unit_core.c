@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/exit.h"
+#include "ipc/exit.h"
 #include "run/launch.h"
 #include "run/say.h"
 

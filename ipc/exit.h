@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * exit.h: the exit statuses of lguest-run that are its own, and who is to blame. Below 100 (and any other
- * number) the guest said it itself, at power-off. docs/man/lguest-run.1 has the table for users; lguest-core uses
- * the same numbers in its last word to lguest-run (control.h).
+ * exit.h: every exit status, and who is to blame: those of lguest-run that are its own, and those of a role. Below 100 (and any
+ * other number) lguest-run's is what the guest said itself, at power-off. docs/man/lguest-run.1 has the table for users;
+ * lguest-core uses the same numbers in its last word to lguest-run (core/control.h). Constants only.
  */
-#ifndef LGUEST_EXIT_H
-#define LGUEST_EXIT_H
+#ifndef LGUEST_IPC_EXIT_H
+#define LGUEST_IPC_EXIT_H
 
 enum lguest_exit_status {
 	EXIT_USAGE = 100,		/* the command line or the configuration file */
@@ -21,7 +21,16 @@ enum lguest_exit_status {
 	EXIT_LEFT = 113,		/* the user left with three times ctrl-C */
 	EXIT_CORE = 115,		/* lguest-core died */
 	EXIT_CORE_POLICY = 116,		/* lguest-core was killed by its system-call filter */
-	EXIT_ROLE = 120,		/* a device's role could not be started; + enum role in launch order */
+	EXIT_ROLE = 120,		/* from here to 127: a device's role could not be started; which is its kind's (run/kind.h) */
+};
+
+/* Of a role, to lguest-run or to whoever started it alone. */
+enum role_exit_status {
+	ROLE_HUNG_UP = 0,		/* its front end closed the connection */
+	ROLE_RESOURCE = 1,		/* a resource of the host is missing */
+	ROLE_USAGE = 2,			/* its command line */
+	ROLE_PROTOCOL = 3,		/* its front end broke the protocol */
+	ROLE_LEFT = 4,			/* the user left the guest with three times ctrl-C; or a helper of its own is gone */
 };
 
 #endif
