@@ -67,6 +67,7 @@ struct test {
 #define T_TWO_CPUS	8	/* skipped on a host with one */
 #define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1, or the latency probe beside it */
 
+#define T_KVM		256	/* not in --all: it takes a host with KVM */
 #define T_REFUSED	128	/* it ends when RUN fails with EPERM */
 
 extern const struct test tests[];
@@ -124,6 +125,9 @@ void test_pair(struct ctx *c);
 void test_unplug(struct ctx *c);
 void test_memory_back(struct ctx *c);
 void test_not_started(struct ctx *c);
+
+/* kvm.c: beside another hypervisor */
+void test_kvm(struct ctx *c);
 
 /* owner.c: what a guest holds of its process, and for how long */
 void test_create_race(struct ctx *c);

@@ -190,6 +190,7 @@ const struct test tests[] = {
 	WORST("all-most", 5, 120000UL, 131072),
 
 	SPECIAL("api", test_api, 0),
+	SPECIAL("kvm", test_kvm, 0, .flags = T_KVM, .seconds = 200),
 	SPECIAL("strangers", test_strangers, 0),
 	SPECIAL("not-started", test_not_started, 0),
 	SPECIAL("create-race", test_create_race, 0, .flags = T_TWO_CPUS, .seconds = 20),
