@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/virtio_ring.h>
 
 #include "core/device.h"
 #include "ipc/virtqueue.h"
@@ -54,7 +55,8 @@
  * IN_ORDER and ORDER_PLATFORM. Not: packed rings (our in-flight record and restart are for split ones),
  * RING_RESET, NOTIFICATION_DATA, SR_IOV. Bit 26 is vhost's dirty log and 30 the protocol's own.
  */
-#define OFFERED		(BITS(0, 23) | BIT(24) | BIT(27) | BIT(28) | BIT(29) | BIT(VIRTIO_BIT_VERSION_1) | BIT(35) | BIT(36))
+#define OFFERED		(BITS(0, 23) | BIT(24) | BIT(VIRTIO_F_ANY_LAYOUT) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) | \
+			 BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_IN_ORDER) | BIT(VIRTIO_F_ORDER_PLATFORM))
 
 uint64_t device_registers(const struct device *d)
 {
@@ -144,7 +146,7 @@ static bool features_ok(void *dev, uint64_t features)
 	 * ACCESS_PLATFORM is between driver and platform: addresses in the window are guest-physical, and a back end
 	 * that is told of it would wait for an IOMMU's messages.
 	 */
-	features &= ~BIT(VIRTIO_BIT_ACCESS_PLATFORM);
+	features &= ~BIT(VIRTIO_F_ACCESS_PLATFORM);
 	return vu_fe_set_features(&d->fe, features) == 0 || d->fe.dead;
 }
 
@@ -340,7 +342,7 @@ static const char *bind_eventfds(struct device *d)
 
 	for (unsigned int i = 0; i < d->mmio.queues; i++) {
 		struct lguest_ioeventfd io = {
-			.addr = device_registers(d) + VM_QUEUE_NOTIFY, .value = i, .fd = d->kick[i],
+			.addr = device_registers(d) + VIRTIO_MMIO_QUEUE_NOTIFY, .value = i, .fd = d->kick[i],
 		};
 
 		if (ioctl(d->lguest, LGUEST_IOEVENTFD, &io))
@@ -384,7 +386,7 @@ const char *device_open(struct device *d, int fd)
 	if (vu_fe_open_fds(&d->fe, fd, d->own ? ~0ull : ~VU_P_INFLIGHT_SHMFD, START_MS, d->own ? VU_FDS_REFUSE : VU_FDS_LEAVE))
 		return d->fe.error ? d->fe.error : "its back end does not answer";
 	vu_fe_budget(&d->fe, START_MS);
-	if (!(d->fe.features & BIT(VIRTIO_BIT_VERSION_1)))
+	if (!(d->fe.features & BIT(VIRTIO_F_VERSION_1)))
 		return "its back end speaks virtio before 1.0 only";
 	count_queues(d);
 	d->mmio.ops = &vhost_ops;
@@ -393,10 +395,10 @@ const char *device_open(struct device *d, int fd)
 	d->mmio.check = reachable;
 	d->mmio.device_id = d->type->id;
 	d->mmio.features = d->fe.features & OFFERED & ~d->type->hidden;
-	d->mmio.required = BIT(VIRTIO_BIT_VERSION_1);
+	d->mmio.required = BIT(VIRTIO_F_VERSION_1);
 	if (d->window) {
-		d->mmio.features |= BIT(VIRTIO_BIT_ACCESS_PLATFORM);
-		d->mmio.required |= BIT(VIRTIO_BIT_ACCESS_PLATFORM);
+		d->mmio.features |= BIT(VIRTIO_F_ACCESS_PLATFORM);
+		d->mmio.required |= BIT(VIRTIO_F_ACCESS_PLATFORM);
 	}
 	error = make_record(d);
 	if (!error)

@@ -25,7 +25,7 @@ static struct virtio_queue *selected(struct virtio_mmio *v)
  */
 static uint32_t interrupt_status(const struct virtio_mmio *v)
 {
-	return __atomic_load_n(&v->interrupt_status, __ATOMIC_RELAXED) | VIRTIO_INT_USED;
+	return __atomic_load_n(&v->interrupt_status, __ATOMIC_RELAXED) | VIRTIO_MMIO_INT_VRING;
 }
 
 static uint32_t features_word(uint64_t features, uint32_t sel)
@@ -38,35 +38,35 @@ static uint32_t read_register(struct virtio_mmio *v, uint64_t off)
 	const struct virtio_queue *q = selected(v);
 
 	switch (off) {
-	case VM_MAGIC: return VIRTIO_MAGIC;
-	case VM_VERSION: return 2;
-	case VM_DEVICE_ID: return v->device_id;
-	case VM_VENDOR_ID: return VIRTIO_VENDOR;
-	case VM_DEVICE_FEATURES: return features_word(v->features, v->device_features_sel);
-	case VM_QUEUE_NUM_MAX: return q ? GUEST_QUEUE_SIZE : 0;
-	case VM_QUEUE_READY: return q && q->ready;
-	case VM_INTERRUPT_STATUS: return interrupt_status(v);
-	case VM_STATUS: return v->status;
-	case VM_CONFIG_GENERATION: return v->generation;
+	case VIRTIO_MMIO_MAGIC_VALUE: return VIRTIO_MAGIC;
+	case VIRTIO_MMIO_VERSION: return 2;
+	case VIRTIO_MMIO_DEVICE_ID: return v->device_id;
+	case VIRTIO_MMIO_VENDOR_ID: return VIRTIO_VENDOR;
+	case VIRTIO_MMIO_DEVICE_FEATURES: return features_word(v->features, v->device_features_sel);
+	case VIRTIO_MMIO_QUEUE_NUM_MAX: return q ? GUEST_QUEUE_SIZE : 0;
+	case VIRTIO_MMIO_QUEUE_READY: return q && q->ready;
+	case VIRTIO_MMIO_INTERRUPT_STATUS: return interrupt_status(v);
+	case VIRTIO_MMIO_STATUS: return v->status;
+	case VIRTIO_MMIO_CONFIG_GENERATION: return v->generation;
 	/* No shared memory regions: length -1 says so, and the base must then be -1 too. */
-	case VM_SHM_LEN_LOW: case VM_SHM_LEN_HIGH: case VM_SHM_BASE_LOW: case VM_SHM_BASE_HIGH: return ~0u;
+	case VIRTIO_MMIO_SHM_LEN_LOW: case VIRTIO_MMIO_SHM_LEN_HIGH: case VIRTIO_MMIO_SHM_BASE_LOW: case VIRTIO_MMIO_SHM_BASE_HIGH: return ~0u;
 	default: return 0;
 	}
 }
 
 static bool in_config(const struct virtio_mmio *v, uint64_t off, unsigned int size)
 {
-	return off >= VM_CONFIG && off - VM_CONFIG < v->config_size && size <= v->config_size - (off - VM_CONFIG);
+	return off >= VIRTIO_MMIO_CONFIG && off - VIRTIO_MMIO_CONFIG < v->config_size && size <= v->config_size - (off - VIRTIO_MMIO_CONFIG);
 }
 
 uint64_t virtio_mmio_read(struct virtio_mmio *v, uint64_t off, unsigned int size)
 {
 	uint64_t value = 0;
 
-	if (off < VM_CONFIG)
+	if (off < VIRTIO_MMIO_CONFIG)
 		return size == 4 && off % 4 == 0 ? read_register(v, off) : 0;
 	if (in_config(v, off, size))
-		memcpy(&value, v->config + (off - VM_CONFIG), size);
+		memcpy(&value, v->config + (off - VIRTIO_MMIO_CONFIG), size);
 	return value;
 }
 
@@ -106,7 +106,7 @@ static void start_queue(struct virtio_mmio *v, unsigned int index)
 {
 	struct virtio_queue *q = &v->queue[index];
 
-	if (!q->ready || q->running || !(v->status & VIRTIO_STATUS_DRIVER_OK))
+	if (!q->ready || q->running || !(v->status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
 	if (v->ops->queue_start(v->dev, index, q))
 		q->running = true;
@@ -118,7 +118,7 @@ static void set_ready(struct virtio_mmio *v, uint32_t value)
 {
 	struct virtio_queue *q = selected(v);
 
-	if (!q || !(v->status & VIRTIO_STATUS_FEATURES_OK))
+	if (!q || !(v->status & VIRTIO_CONFIG_S_FEATURES_OK))
 		return;
 	if (value == 0) {
 		stop_queue(v, v->queue_sel);
@@ -144,20 +144,20 @@ static bool features_acceptable(struct virtio_mmio *v)
 /* Bits only ever get set, but for a write of 0, which is a reset (section 2.1). */
 static void set_status(struct virtio_mmio *v, uint32_t value)
 {
-	const uint32_t driver_bits = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
-				     VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FAILED;
+	const uint32_t driver_bits = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
+				     VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED;
 	uint32_t fresh = value & driver_bits & ~v->status;
 
 	if (!value) {
 		device_reset(v);
 		return;
 	}
-	if (fresh & VIRTIO_STATUS_FEATURES_OK && !features_acceptable(v))
-		fresh &= ~(VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK);
-	if (fresh & VIRTIO_STATUS_DRIVER_OK && !((v->status | fresh) & VIRTIO_STATUS_FEATURES_OK))
-		fresh &= ~VIRTIO_STATUS_DRIVER_OK;
+	if (fresh & VIRTIO_CONFIG_S_FEATURES_OK && !features_acceptable(v))
+		fresh &= ~(uint32_t)(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
+	if (fresh & VIRTIO_CONFIG_S_DRIVER_OK && !((v->status | fresh) & VIRTIO_CONFIG_S_FEATURES_OK))
+		fresh &= ~(uint32_t)VIRTIO_CONFIG_S_DRIVER_OK;
 	v->status |= fresh;
-	if (!(fresh & VIRTIO_STATUS_DRIVER_OK))
+	if (!(fresh & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
 	v->ops->driver_ok(v->dev);
 	for (unsigned int i = 0; i < v->queues; i++)
@@ -168,7 +168,7 @@ static void set_driver_features(struct virtio_mmio *v, uint32_t value)
 {
 	unsigned int shift = 32 * v->driver_features_sel;
 
-	if (v->driver_features_sel > 1 || v->status & VIRTIO_STATUS_FEATURES_OK)
+	if (v->driver_features_sel > 1 || v->status & VIRTIO_CONFIG_S_FEATURES_OK)
 		return;
 	v->driver_features = (v->driver_features & ~(0xffffffffull << shift)) | (uint64_t)value << shift;
 }
@@ -186,10 +186,10 @@ static void write_queue_register(struct virtio_mmio *v, uint64_t off, uint32_t v
 	if (!q || q->ready)
 		return;
 	switch (off) {
-	case VM_QUEUE_NUM: q->num = value; break;
-	case VM_QUEUE_DESC_LOW: case VM_QUEUE_DESC_HIGH: set_half(&q->desc, off & 4, value); break;
-	case VM_QUEUE_DRIVER_LOW: case VM_QUEUE_DRIVER_HIGH: set_half(&q->driver, off & 4, value); break;
-	case VM_QUEUE_DEVICE_LOW: case VM_QUEUE_DEVICE_HIGH: set_half(&q->device, off & 4, value); break;
+	case VIRTIO_MMIO_QUEUE_NUM: q->num = value; break;
+	case VIRTIO_MMIO_QUEUE_DESC_LOW: case VIRTIO_MMIO_QUEUE_DESC_HIGH: set_half(&q->desc, off & 4, value); break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW: case VIRTIO_MMIO_QUEUE_AVAIL_HIGH: set_half(&q->driver, off & 4, value); break;
+	case VIRTIO_MMIO_QUEUE_USED_LOW: case VIRTIO_MMIO_QUEUE_USED_HIGH: set_half(&q->device, off & 4, value); break;
 	}
 }
 
@@ -202,33 +202,33 @@ static void notify(struct virtio_mmio *v, uint32_t index)
 static void write_register(struct virtio_mmio *v, uint64_t off, uint32_t value)
 {
 	switch (off) {
-	case VM_DEVICE_FEATURES_SEL: v->device_features_sel = value; break;
-	case VM_DRIVER_FEATURES_SEL: v->driver_features_sel = value; break;
-	case VM_DRIVER_FEATURES: set_driver_features(v, value); break;
-	case VM_QUEUE_SEL: v->queue_sel = value; break;
-	case VM_QUEUE_READY: set_ready(v, value); break;
-	case VM_QUEUE_NOTIFY: notify(v, value); break;
-	case VM_INTERRUPT_ACK: __atomic_fetch_and(&v->interrupt_status, ~value, __ATOMIC_RELAXED); break;
-	case VM_STATUS: set_status(v, value); break;
+	case VIRTIO_MMIO_DEVICE_FEATURES_SEL: v->device_features_sel = value; break;
+	case VIRTIO_MMIO_DRIVER_FEATURES_SEL: v->driver_features_sel = value; break;
+	case VIRTIO_MMIO_DRIVER_FEATURES: set_driver_features(v, value); break;
+	case VIRTIO_MMIO_QUEUE_SEL: v->queue_sel = value; break;
+	case VIRTIO_MMIO_QUEUE_READY: set_ready(v, value); break;
+	case VIRTIO_MMIO_QUEUE_NOTIFY: notify(v, value); break;
+	case VIRTIO_MMIO_INTERRUPT_ACK: __atomic_fetch_and(&v->interrupt_status, ~value, __ATOMIC_RELAXED); break;
+	case VIRTIO_MMIO_STATUS: set_status(v, value); break;
 	default: write_queue_register(v, off, value); break;
 	}
 }
 
 void virtio_mmio_write(struct virtio_mmio *v, uint64_t off, unsigned int size, uint64_t value)
 {
-	if (off < VM_CONFIG) {
+	if (off < VIRTIO_MMIO_CONFIG) {
 		if (size == 4 && off % 4 == 0)
 			write_register(v, off, (uint32_t)value);
 	} else if (in_config(v, off, size)) {
-		v->ops->config_write(v->dev, (uint32_t)(off - VM_CONFIG), &value, size);
+		v->ops->config_write(v->dev, (uint32_t)(off - VIRTIO_MMIO_CONFIG), &value, size);
 	}
 }
 
 static void config_interrupt(struct virtio_mmio *v)
 {
-	if (!(v->status & VIRTIO_STATUS_DRIVER_OK))
+	if (!(v->status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
-	__atomic_fetch_or(&v->interrupt_status, VIRTIO_INT_CONFIG, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&v->interrupt_status, VIRTIO_MMIO_INT_CONFIG, __ATOMIC_RELAXED);
 	v->interrupt(v->dev);
 }
 
@@ -242,6 +242,6 @@ void virtio_mmio_set_config(struct virtio_mmio *v, const void *config, uint32_t 
 
 void virtio_mmio_needs_reset(struct virtio_mmio *v)
 {
-	v->status |= VIRTIO_STATUS_NEEDS_RESET;
+	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	config_interrupt(v);
 }

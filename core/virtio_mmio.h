@@ -9,38 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
 
 #include "core/layout.h"
 
-#define VIRTIO_STATUS_ACKNOWLEDGE	1u
-#define VIRTIO_STATUS_DRIVER		2u
-#define VIRTIO_STATUS_DRIVER_OK		4u
-#define VIRTIO_STATUS_FEATURES_OK	8u
-#define VIRTIO_STATUS_NEEDS_RESET	64u
-#define VIRTIO_STATUS_FAILED		128u
-
-#define VIRTIO_INT_USED			1u
-#define VIRTIO_INT_CONFIG		2u
-
-#define VIRTIO_BIT_VERSION_1		32
-#define VIRTIO_BIT_ACCESS_PLATFORM	33
-
 #define VIRTIO_CONFIG_MAX		256u
-
-/* Registers, by their names in table 4.1 of the specification. */
-enum virtio_mmio_reg {
-	VM_MAGIC = 0x000, VM_VERSION = 0x004, VM_DEVICE_ID = 0x008, VM_VENDOR_ID = 0x00c,
-	VM_DEVICE_FEATURES = 0x010, VM_DEVICE_FEATURES_SEL = 0x014,
-	VM_DRIVER_FEATURES = 0x020, VM_DRIVER_FEATURES_SEL = 0x024,
-	VM_QUEUE_SEL = 0x030, VM_QUEUE_NUM_MAX = 0x034, VM_QUEUE_NUM = 0x038, VM_QUEUE_READY = 0x044,
-	VM_QUEUE_NOTIFY = 0x050, VM_INTERRUPT_STATUS = 0x060, VM_INTERRUPT_ACK = 0x064, VM_STATUS = 0x070,
-	VM_QUEUE_DESC_LOW = 0x080, VM_QUEUE_DESC_HIGH = 0x084,
-	VM_QUEUE_DRIVER_LOW = 0x090, VM_QUEUE_DRIVER_HIGH = 0x094,
-	VM_QUEUE_DEVICE_LOW = 0x0a0, VM_QUEUE_DEVICE_HIGH = 0x0a4,
-	VM_SHM_SEL = 0x0ac, VM_SHM_LEN_LOW = 0x0b0, VM_SHM_LEN_HIGH = 0x0b4,
-	VM_SHM_BASE_LOW = 0x0b8, VM_SHM_BASE_HIGH = 0x0bc,
-	VM_CONFIG_GENERATION = 0x0fc, VM_CONFIG = 0x100,
-};
 
 /**
  * struct virtio_queue - one queue as the driver described it
@@ -119,7 +93,7 @@ uint64_t virtio_mmio_read(struct virtio_mmio *v, uint64_t off, unsigned int size
  */
 static inline bool virtio_mmio_needs_lock(uint64_t off, unsigned int size)
 {
-	return size != 4 || (off != VM_INTERRUPT_STATUS && off != VM_INTERRUPT_ACK);
+	return size != 4 || (off != VIRTIO_MMIO_INTERRUPT_STATUS && off != VIRTIO_MMIO_INTERRUPT_ACK);
 }
 
 /** virtio_mmio_write() - a store to the device's page; what the specification does not allow has no effect. */

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include "devices/backend_internal.h"
 
@@ -18,12 +20,9 @@
 /* So that a storm of completions cannot starve the queues. */
 #define OPS_PER_TURN 1024u
 
-#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
-#define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_VERSION_1 (1ull << 32)
-#define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
-#define TRANSPORT_FEATURES (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VU_F_PROTOCOL_FEATURES | \
-			    VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM)
+#define BIT(n) (1ull << (n))
+#define TRANSPORT_FEATURES (BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) | VU_F_PROTOCOL_FEATURES | \
+			    BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
 #define PROTOCOL_FEATURES (VU_P_MQ | VU_P_REPLY_ACK | VU_P_BACKEND_REQ | VU_P_INFLIGHT_SHMFD | VU_P_RESET_DEVICE | \
 			   VU_P_CONFIGURE_MEM_SLOTS | VU_P_STATUS)
 

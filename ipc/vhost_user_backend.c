@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <linux/virtio_ring.h>
 
 #define NEEDS_RESET 0x40u /* virtio 1.2, 2.1: DEVICE_NEEDS_RESET */
 #define PAGE 4096u
@@ -161,7 +162,7 @@ static struct vq_setup setup_of(struct vu_session *s, const struct vu_vring *v)
 	struct vq_setup q = {
 		.mem = &s->mem, .size = v->num, .avail_idx = v->base,
 		.desc = v->desc, .avail = v->avail, .used = v->used,
-		.event_idx = s->acked >> 29 & 1, .indirect = s->acked >> 28 & 1,
+		.event_idx = s->acked >> VIRTIO_RING_F_EVENT_IDX & 1, .indirect = s->acked >> VIRTIO_RING_F_INDIRECT_DESC & 1,
 	};
 
 	if (s->log && v->vq.index < s->log_queues && v->num <= s->log_queue_size)

@@ -6,6 +6,8 @@
 #ifndef LGUEST_CONSOLE_H
 #define LGUEST_CONSOLE_H
 
+#include <linux/virtio_console.h>
+
 #include "devices/backend.h"
 #include "devices/console/carry.h"
 
@@ -13,15 +15,6 @@
 #define CONSOLE_QUEUE_SIZE 256u
 #define CONSOLE_SEGS 256u
 #define CONSOLE_IN 65536u	/* a paste */
-#define VIRTIO_CONSOLE_F_SIZE 0
-
-/* virtio 1.2, 5.3.4 */
-struct console_config {
-	uint16_t cols;
-	uint16_t rows;
-	uint32_t max_nr_ports;
-	uint32_t emerg_wr;
-};
 
 /* What the keeper sends down the resize pipe. */
 struct console_size {

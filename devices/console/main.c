@@ -191,7 +191,7 @@ static int console_open(struct backend *be)
 static void console_get_config(struct backend *be, uint8_t *cfg)
 {
 	struct console *con = backend_dev(be);
-	struct console_config c = { .cols = con->size.cols, .rows = con->size.rows, .max_nr_ports = 1 };
+	struct virtio_console_config c = { .cols = con->size.cols, .rows = con->size.rows, .max_nr_ports = 1 };
 
 	memcpy(cfg, &c, sizeof(c));
 }
@@ -216,7 +216,7 @@ static const struct backend_ops console_ops = {
 	.queues = CONSOLE_QUEUES,
 	.queue_unit = 1,
 	.queue_size = CONSOLE_QUEUE_SIZE,
-	.config_size = sizeof(struct console_config),
+	.config_size = sizeof(struct virtio_console_config),
 	.option = console_option,
 	.open = console_open,
 	.start = console_start,

@@ -16,7 +16,6 @@ POLICY_DECLARE(net);
 enum { OPT_TAP = 0x100, OPT_TAP_FD, OPT_MAC, OPT_LOCK_MAC, OPT_PAIRS, OPT_UNOWNED };
 
 #define BIT(n) (1ull << (n))
-#define STATUS_LINK_UP 1u
 
 static const struct option options[] = {
 	{ "tap", required_argument, NULL, OPT_TAP },
@@ -177,10 +176,12 @@ static void net_features_acked(struct backend *be, uint64_t features)
 static void net_get_config(struct backend *be, uint8_t *cfg)
 {
 	struct net *net = backend_dev(be);
-	struct net_config c = { .status = net->gone ? 0 : STATUS_LINK_UP, .max_pairs = (uint16_t)net->pairs, .mtu = net->mtu };
+	struct virtio_net_config c = {
+		.status = net->gone ? 0 : VIRTIO_NET_S_LINK_UP, .max_virtqueue_pairs = (uint16_t)net->pairs, .mtu = net->mtu,
+	};
 
 	memcpy(c.mac, net->mac, sizeof(c.mac));
-	memcpy(cfg, &c, sizeof(c));
+	memcpy(cfg, &c, NET_CONFIG_SIZE);
 }
 
 /* 5.1.2: the control queue comes after the pairs that were negotiated. */
@@ -250,7 +251,7 @@ static const struct backend_ops net_ops = {
 	.queues = NET_QUEUES,
 	.queue_unit = 2,
 	.queue_size = NET_QUEUE_SIZE,
-	.config_size = sizeof(struct net_config),
+	.config_size = NET_CONFIG_SIZE,
 	.option = net_option,
 	.open = net_open,
 	.order = tap_order,

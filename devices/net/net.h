@@ -6,6 +6,9 @@
 #ifndef LGUEST_NET_H
 #define LGUEST_NET_H
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
 #include "devices/backend.h"
 
 #define NET_PAIRS 7u	/* 2 queues each and the control queue make 15 */
@@ -21,32 +24,7 @@
 #define NET_RX_SLOTS 64u
 #define NET_MERGE 64u	/* most buffers that one received frame is spread over */
 
-/* virtio 1.2, 5.1.3 */
-enum {
-	VIRTIO_NET_F_CSUM = 0, VIRTIO_NET_F_GUEST_CSUM = 1, VIRTIO_NET_F_MTU = 3, VIRTIO_NET_F_MAC = 5, VIRTIO_NET_F_GUEST_TSO4 = 7,
-	VIRTIO_NET_F_GUEST_TSO6 = 8, VIRTIO_NET_F_GUEST_ECN = 9, VIRTIO_NET_F_HOST_TSO4 = 11,
-	VIRTIO_NET_F_HOST_TSO6 = 12, VIRTIO_NET_F_HOST_ECN = 13, VIRTIO_NET_F_MRG_RXBUF = 15,
-	VIRTIO_NET_F_STATUS = 16, VIRTIO_NET_F_CTRL_VQ = 17, VIRTIO_NET_F_MQ = 22, VIRTIO_F_VERSION_1 = 32,
-};
-
-/* virtio 1.2, 5.1.6 */
-struct net_hdr {
-	uint8_t flags;
-	uint8_t gso_type;
-	uint16_t hdr_len;
-	uint16_t gso_size;
-	uint16_t csum_start;
-	uint16_t csum_offset;
-	uint16_t num_buffers;
-};
-
-/* virtio 1.2, 5.1.4, as far as offered */
-struct net_config {
-	uint8_t mac[6];
-	uint16_t status;
-	uint16_t max_pairs;
-	uint16_t mtu;
-};
+#define NET_CONFIG_SIZE offsetof(struct virtio_net_config, speed)	/* as far as offered */
 
 /**
  * struct net_tx - a frame on its way into the tap

@@ -80,7 +80,7 @@ static enum verdict gather(struct vq *q, struct spread *s, uint32_t need, uint32
 
 static void scatter(struct vq *q, struct spread *s, const struct net *net, const uint8_t *frame, uint32_t len)
 {
-	struct net_hdr hdr;
+	struct virtio_net_hdr_v1 hdr;
 	uint32_t done = 0, n;
 
 	memcpy(&hdr, frame, sizeof(hdr));
@@ -104,7 +104,7 @@ static void scatter(struct vq *q, struct spread *s, const struct net *net, const
 /* The tap's offloads follow the driver's choice a little later: a frame that the driver did not ask for (5.1.6.4) is not for it. */
 static bool unasked(const struct net *net, const uint8_t *frame)
 {
-	struct net_hdr h;
+	struct virtio_net_hdr_v1 h;
 	unsigned int gso;
 
 	memcpy(&h, frame, sizeof(h));

@@ -28,7 +28,7 @@ static bool has(const struct net *net, unsigned int bit)
  * A header may use what was negotiated and nothing else: the host kernel's segmentation code is no surface that
  * a guest reaches by writing a byte that it has not asked for.
  */
-static bool header_ok(const struct net *net, const struct net_hdr *h)
+static bool header_ok(const struct net *net, const struct virtio_net_hdr_v1 *h)
 {
 	unsigned int gso = h->gso_type & ~HDR_GSO_ECN;
 
@@ -71,7 +71,7 @@ static uint32_t copy_start(const struct net *net, const struct vq_chain *c, stru
 {
 	uint64_t len = c->out_len - net->hdr_len;
 	uint32_t n = len <= NET_COPY ? (uint32_t)len : NET_ETH;
-	struct net_hdr hdr = { 0 };
+	struct virtio_net_hdr_v1 hdr = { 0 };
 
 	vq_copy_out(c, 0, &hdr, net->hdr_len);
 	/* Others are for frames that a device hands out (1.2, 5.1.6), or of versions to come. */

@@ -54,7 +54,7 @@ static int32_t write_frame(const struct io_uring_sqe *sqe, uint8_t how)
 	const struct iovec whole = { (void *)(uintptr_t)sqe->addr, sqe->len };
 	const struct iovec *v = sqe->opcode == IORING_OP_WRITEV ? whole.iov_base : &whole;
 	unsigned int n = sqe->opcode == IORING_OP_WRITEV ? sqe->len : 1;
-	const struct net_hdr *h = v[0].iov_base;
+	const struct virtio_net_hdr_v1 *h = v[0].iov_base;
 	size_t len = 0;
 
 	REQUIRE(v[0].iov_len >= NET_HDR + NET_ETH, "a frame without its beginning");

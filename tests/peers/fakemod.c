@@ -193,8 +193,8 @@ static unsigned int queues_of(unsigned int device)
 	unsigned int n = 0;
 
 	do
-		store(device, VM_QUEUE_SEL, n);
-	while (load(device, VM_QUEUE_NUM_MAX) && ++n < GUEST_QUEUES && (n + 1) * QUEUE_SPACE <= region[1 + device].size);
+		store(device, VIRTIO_MMIO_QUEUE_SEL, n);
+	while (load(device, VIRTIO_MMIO_QUEUE_NUM_MAX) && ++n < GUEST_QUEUES && (n + 1) * QUEUE_SPACE <= region[1 + device].size);
 	return n;
 }
 
@@ -203,12 +203,12 @@ static void set_up_queue(unsigned int device, unsigned int queue)
 	uint32_t g = (uint32_t)window(device) + queue * QUEUE_SPACE;
 
 	memset(window_at(device, queue * QUEUE_SPACE), 0, 0x4000);
-	store(device, VM_QUEUE_SEL, queue);
-	store(device, VM_QUEUE_NUM, 256);
-	store(device, VM_QUEUE_DESC_LOW, g);
-	store(device, VM_QUEUE_DRIVER_LOW, g + 4096);
-	store(device, VM_QUEUE_DEVICE_LOW, g + 8192);
-	store(device, VM_QUEUE_READY, 1);
+	store(device, VIRTIO_MMIO_QUEUE_SEL, queue);
+	store(device, VIRTIO_MMIO_QUEUE_NUM, 256);
+	store(device, VIRTIO_MMIO_QUEUE_DESC_LOW, g);
+	store(device, VIRTIO_MMIO_QUEUE_AVAIL_LOW, g + 4096);
+	store(device, VIRTIO_MMIO_QUEUE_USED_LOW, g + 8192);
+	store(device, VIRTIO_MMIO_QUEUE_READY, 1);
 }
 
 /* Reset, VERSION_1 and ACCESS_PLATFORM, all queues, DRIVER_OK. Return: milliseconds that it took. */
@@ -217,17 +217,17 @@ static unsigned int start_driver(unsigned int device)
 	uint64_t began = now_ms();
 	unsigned int n = queues_of(device);
 
-	store(device, VM_STATUS, 0);
-	store(device, VM_STATUS, 1);
-	store(device, VM_STATUS, 3);
-	store(device, VM_DRIVER_FEATURES_SEL, 0);
-	store(device, VM_DRIVER_FEATURES, 0);
-	store(device, VM_DRIVER_FEATURES_SEL, 1);
-	store(device, VM_DRIVER_FEATURES, 3);
-	store(device, VM_STATUS, 11);
+	store(device, VIRTIO_MMIO_STATUS, 0);
+	store(device, VIRTIO_MMIO_STATUS, 1);
+	store(device, VIRTIO_MMIO_STATUS, 3);
+	store(device, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+	store(device, VIRTIO_MMIO_DRIVER_FEATURES, 0);
+	store(device, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	store(device, VIRTIO_MMIO_DRIVER_FEATURES, 3);
+	store(device, VIRTIO_MMIO_STATUS, 11);
 	for (unsigned int i = 0; i < n; i++)
 		set_up_queue(device, i);
-	store(device, VM_STATUS, 15);
+	store(device, VIRTIO_MMIO_STATUS, 15);
 	return (unsigned int)(now_ms() - began);
 }
 
@@ -235,7 +235,7 @@ static unsigned int devices(void)
 {
 	unsigned int n = 0;
 
-	while (n < GUEST_DEVICES && load(n, VM_MAGIC) == 0x74726976)
+	while (n < GUEST_DEVICES && load(n, VIRTIO_MMIO_MAGIC_VALUE) == 0x74726976)
 		n++;
 	return n;
 }
@@ -275,9 +275,9 @@ static void live(void)
 
 	for (unsigned int i = 0; n; i = (i + 1) % n) {
 		began = now_ms();
-		load(i, VM_CONFIG_GENERATION);
+		load(i, VIRTIO_MMIO_CONFIG_GENERATION);
 		if (number("kicks", 0))
-			store(i, VM_QUEUE_NOTIFY, 0);
+			store(i, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 		took = now_ms() - began;
 		if (took >= worst) {
 			worst = took;
@@ -368,7 +368,7 @@ static void *guest(void *arg)
 	print("[guest] %s, %u devices\n", script ? script : "no script", n);
 	for (unsigned int i = 0; i < n; i++) {
 		took = start_driver(i);
-		print("[guest] device %u: driver up in %u ms, status %#x\n", i, took, load(i, VM_STATUS));
+		print("[guest] device %u: driver up in %u ms, status %#x\n", i, took, load(i, VIRTIO_MMIO_STATUS));
 	}
 	for (unsigned int i = 0; script && i < sizeof(scripts) / sizeof(scripts[0]); i++)
 		if (!strcmp(scripts[i].name, script))

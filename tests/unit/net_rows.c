@@ -108,9 +108,9 @@ Test(net, N2_frames_beyond_64k)
 	cr_assert_not(sent(NET_HDR + 65537));
 }
 
-static struct net_hdr *header(void)
+static struct virtio_net_hdr_v1 *header(void)
 {
-	return (struct net_hdr *)(fake.mem + FAKE_DATA);
+	return (struct virtio_net_hdr_v1 *)(fake.mem + FAKE_DATA);
 }
 
 Test(net, headers_only_as_negotiated)
@@ -119,7 +119,7 @@ Test(net, headers_only_as_negotiated)
 	cr_assert(sent(100));
 	header()->flags = 1;
 	cr_assert_not(sent(100), "checksum offload was not negotiated");
-	*header() = (struct net_hdr){ .gso_type = 1, .gso_size = 1400, .flags = 1 };
+	*header() = (struct virtio_net_hdr_v1){ .gso_type = 1, .gso_size = 1400, .flags = 1 };
 	cr_assert_not(sent(100), "nor segmentation");
 	fake_stop(1);
 	fake.ops->features_acked(NULL, 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_CSUM);
@@ -131,13 +131,13 @@ Test(net, headers_only_as_negotiated)
 	cr_assert(sent(100));
 	header()->gso_type = 4;
 	cr_assert_not(sent(100), "TSO6 was not");
-	*header() = (struct net_hdr){ .gso_type = 1, .gso_size = 0, .flags = 1 };
+	*header() = (struct virtio_net_hdr_v1){ .gso_type = 1, .gso_size = 0, .flags = 1 };
 	cr_assert_not(sent(100), "segments of no bytes");
-	*header() = (struct net_hdr){ .gso_type = 1, .gso_size = 1400 };
+	*header() = (struct virtio_net_hdr_v1){ .gso_type = 1, .gso_size = 1400 };
 	cr_assert_not(sent(100), "segmentation without a checksum");
-	*header() = (struct net_hdr){ .gso_type = 0x81, .gso_size = 1400, .flags = 1 };
+	*header() = (struct virtio_net_hdr_v1){ .gso_type = 0x81, .gso_size = 1400, .flags = 1 };
 	cr_assert_not(sent(100), "ECN was not");
-	*header() = (struct net_hdr){ .gso_type = 77, .flags = 1 };
+	*header() = (struct virtio_net_hdr_v1){ .gso_type = 77, .flags = 1 };
 	cr_assert_not(sent(100));
 }
 
