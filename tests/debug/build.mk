@@ -1,7 +1,7 @@
 # The debug host (mkdebug.sh) and the fuzzers: commands of their own, outside `make check`. The fuzzers are static: the host has no libraries.
 DEBUG_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -Ikmod/include/uapi -Itests/debug -pthread
 FUZZERS := $(B)/fuzz-ioctl $(B)/fuzz-guest
-.PHONY: $(R)/debug.tap $(R)/fuzz-seeded-module.tap fuzz-ioctl fuzz-guest
+.PHONY: $(R)/debug.tap $(R)/fuzz-module.tap fuzz-ioctl fuzz-guest
 
 $(B)/tests/debug/%.o: tests/debug/%.c
 	@mkdir -p $(@D)
@@ -13,3 +13,13 @@ $(FUZZERS): $(B)/fuzz-%: $(B)/tests/debug/fuzz_%.o $(B)/tests/debug/fuzz.o $(B)/
 fuzz-ioctl fuzz-guest: $(FUZZERS) ## every ioctl, or random guests, on the debug host (SECONDS=60 SEED= ROUND= HOST_KERNEL=debug|6.1|6.12)
 	@mkdir -p build/debug
 	@ROUND=$(ROUND) tests/debug/fuzz.sh $(@:fuzz-%=%) $(or $(SECONDS),60) "$(SEED)" $(or $(HOST_KERNEL),debug)
+
+# make check-debug: the guests' suite where every checker looks, and what it leaves
+$(R)/debug.tap: $(B)/lgtest
+	@mkdir -p $(@D) build/debug
+	tests/debug/suite.sh $(B)/lgtest > $@ || grep -q "^not ok" $@
+
+# make check-fuzz-module: bugs put into lg.ko, each of which its fuzzer must find within 5 minutes
+$(R)/fuzz-module.tap: $(FUZZERS)
+	@mkdir -p $(@D) build/debug
+	tests/debug/seeded.sh > $@ || grep -q "^not ok" $@

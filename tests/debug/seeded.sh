@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# seeded.sh [NAME...]: each bug of tests/debug/seeded/ (FUZZER-WHAT.patch) put into a copy of lg.ko, one after the other: its fuzzer must
+# find it on the debug host within 5 minutes. Without a bug, both run for a minute and find nothing. TAP on standard output.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+LIMIT=300
+work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+fails=0
+
+ok() { # ok STATUS NAME
+	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; tail -n 20 "$work/log" | sed 's/^/# /'; fails=$((fails + 1)); fi
+}
+
+if [ $# = 0 ]; then
+	for what in ioctl guest; do
+		tests/debug/fuzz.sh $what 60 1 debug >"$work/log" 2>&1
+		ok $? "fuzz-$what: without a bug, nothing for a minute"
+	done
+	set -- tests/debug/seeded/*.patch
+else
+	set -- "${@/#/tests/debug/seeded/}"
+	set -- "${@/%/.patch}"
+fi
+for patch; do
+	name=$(basename "$patch" .patch)
+	rm -rf "$work/src"
+	mkdir -p "$work/src/kmod"
+	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
+	patch -s -p1 -d "$work/src" <"$patch" >"$work/log" 2>&1 && ko=$(tests/debug/module.sh debug "$work/src/kmod" "build/debug/seeded-$name" 2>"$work/log")
+	ok $? "$name: is put in and builds"
+	began=$(date +%s)
+	tests/debug/fuzz.sh "${name%%-*}" $LIMIT 1 debug "$ko" >"$work/log" 2>&1
+	status=$?
+	# The kernel must have said it: that the emulator could not be started, say, is not a find
+	[ $status = 98 ] || [ $status = 99 ] || [ $status = 124 ]
+	ok $? "$name: found in $(($(date +%s) - began)) s with the host's boot: $(grep -m 1 -o 'panicked: .*\|KASAN.*\|BUG: .*\|UBSAN.*\|hang.*' "$work/log" | cut -c1-120)"
+done
+exit $((fails != 0))
