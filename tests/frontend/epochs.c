@@ -174,12 +174,12 @@ static struct ring make_ring(unsigned int index, uint64_t off)
 	uint32_t g = (uint32_t)(dev->window->gpa + off);
 
 	memset(win(off), 0, 16384);
-	wr(VM_QUEUE_SEL, index);
-	wr(VM_QUEUE_NUM, NUM);
-	wr(VM_QUEUE_DESC_LOW, g);
-	wr(VM_QUEUE_DRIVER_LOW, g + 4096);
-	wr(VM_QUEUE_DEVICE_LOW, g + 8192);
-	wr(VM_QUEUE_READY, 1);
+	wr(VIRTIO_MMIO_QUEUE_SEL, index);
+	wr(VIRTIO_MMIO_QUEUE_NUM, NUM);
+	wr(VIRTIO_MMIO_QUEUE_DESC_LOW, g);
+	wr(VIRTIO_MMIO_QUEUE_AVAIL_LOW, g + 4096);
+	wr(VIRTIO_MMIO_QUEUE_USED_LOW, g + 8192);
+	wr(VIRTIO_MMIO_QUEUE_READY, 1);
 	return (struct ring){ (void *)win(off), (void *)win(off + 4096), (void *)win(off + 8192), 0 };
 }
 
@@ -187,14 +187,14 @@ static void begin_driver(void)
 {
 	uint64_t features = dev->mmio.features & ~(1ull << 29);
 
-	wr(VM_STATUS, 0);
-	wr(VM_STATUS, 1);
-	wr(VM_STATUS, 3);
-	wr(VM_DRIVER_FEATURES_SEL, 0);
-	wr(VM_DRIVER_FEATURES, (uint32_t)features);
-	wr(VM_DRIVER_FEATURES_SEL, 1);
-	wr(VM_DRIVER_FEATURES, (uint32_t)(features >> 32));
-	wr(VM_STATUS, 11);
+	wr(VIRTIO_MMIO_STATUS, 0);
+	wr(VIRTIO_MMIO_STATUS, 1);
+	wr(VIRTIO_MMIO_STATUS, 3);
+	wr(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+	wr(VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)features);
+	wr(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	wr(VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(features >> 32));
+	wr(VIRTIO_MMIO_STATUS, 11);
 }
 
 static struct ring bind_disk(void)
@@ -203,7 +203,7 @@ static struct ring bind_disk(void)
 
 	begin_driver();
 	q = make_ring(0, 0);
-	wr(VM_STATUS, 15);
+	wr(VIRTIO_MMIO_STATUS, 15);
 	return q;
 }
 
@@ -332,7 +332,7 @@ static void rebound_then_killed(void)
 		lose();
 		good = back() && reads(&q, 3);
 	}
-	say(good && !(rd(VM_STATUS) & 0x40), "a disk is rebound, its role killed 5 times: it comes back and reads");
+	say(good && !(rd(VIRTIO_MMIO_STATUS) & 0x40), "a disk is rebound, its role killed 5 times: it comes back and reads");
 	close_device();
 }
 
@@ -347,14 +347,14 @@ static void needs_reset(void)
 	good = reads(&q, 300);
 	__atomic_store_n(&q.avail[1], (uint16_t)(q.taken + 1000), __ATOMIC_RELEASE);
 	kick(0);
-	for (int i = 0; i < 100 && !(rd(VM_STATUS) & 0x40); i++)
+	for (int i = 0; i < 100 && !(rd(VIRTIO_MMIO_STATUS) & 0x40); i++)
 		turn(50);
-	good = good && rd(VM_STATUS) & 0x40;
+	good = good && rd(VIRTIO_MMIO_STATUS) & 0x40;
 	q = bind_disk();
 	good = good && reads(&q, 5);
 	kill_role();
 	lose();
-	say(good && back() && reads(&q, 3) && rd(VM_STATUS) == 15, "a driver that broke its ring is told, resets, and a kill after that harms nothing");
+	say(good && back() && reads(&q, 3) && rd(VIRTIO_MMIO_STATUS) == 15, "a driver that broke its ring is told, resets, and a kill after that harms nothing");
 	close_device();
 }
 
@@ -370,8 +370,8 @@ static void exactly_once(unsigned int before, bool rebind, bool queue_only)
 	q = bind_disk();
 	good = reads(&q, before);
 	if (queue_only) {
-		wr(VM_QUEUE_SEL, 0);
-		wr(VM_QUEUE_READY, 0);
+		wr(VIRTIO_MMIO_QUEUE_SEL, 0);
+		wr(VIRTIO_MMIO_QUEUE_READY, 0);
 		q = make_ring(0, 0x10000);
 	} else if (rebind) {
 		q = bind_disk();
@@ -392,7 +392,7 @@ static void exactly_once(unsigned int before, bool rebind, bool queue_only)
 	for (unsigned int i = 0; i < NUM; i++)
 		if (times[i] != (i == 60 || i == 63 || i == 90 || i == 93 || i == 96 || i == 120))
 			printf("# head %u was answered %u times\n", i, times[i]), good = false;
-	say(good && !(rd(VM_STATUS) & 0x40), "%u requests, %s, a kill with two in flight and three answered: each is answered once", before,
+	say(good && !(rd(VIRTIO_MMIO_STATUS) & 0x40), "%u requests, %s, a kill with two in flight and three answered: each is answered once", before,
 	    queue_only ? "QueueReady 1, 0, 1" : rebind ? "a new driver" : "the same driver");
 	close_device();
 }
@@ -452,10 +452,10 @@ static void reset_while_away(void)
 		begin_driver();
 		make_ring(0, 0);
 		make_ring(1, 0x8000);
-		wr(VM_STATUS, 15);
+		wr(VIRTIO_MMIO_STATUS, 15);
 		kill_role();
 		lose();
-		wr(VM_STATUS, 0);
+		wr(VIRTIO_MMIO_STATUS, 0);
 		/* its pages are somebody else's now; by bad luck they look like a request */
 		old = win(0x8000);
 		memset(old, 0, 16384);
@@ -471,12 +471,12 @@ static void reset_while_away(void)
 	begin_driver();
 	make_ring(0, 0);
 	tx = make_ring(1, 0x8000);
-	wr(VM_STATUS, 15);
+	wr(VIRTIO_MMIO_STATUS, 15);
 	memcpy(win(0x200000), "for the console\n", 16);
 	tx.desc[0] = (struct vq_desc){ dev->window->gpa + 0x200000, 16, 0, 0 };
 	__atomic_store_n(&tx.avail[1], 1, __ATOMIC_RELEASE);
 	kick(1);
-	say(answered(&tx, 1) && rd(VM_STATUS) == 15, "and a driver that comes then is served");
+	say(answered(&tx, 1) && rd(VIRTIO_MMIO_STATUS) == 15, "and a driver that comes then is served");
 	close_device();
 }
 
@@ -492,7 +492,7 @@ static void driver_while_away(void)
 	lose();
 	q = bind_disk();
 	submit(&q, 1, VIRTIO_BLK_T_IN, 3);
-	say(back() && answered(&q, 1) && reads(&q, 4) && rd(VM_STATUS) == 15, "a driver that comes while the role is away is served when it is back");
+	say(back() && answered(&q, 1) && reads(&q, 4) && rd(VIRTIO_MMIO_STATUS) == 15, "a driver that comes while the role is away is served when it is back");
 	kill_role();
 	lose();
 	say(back() && reads(&q, 4), "and after another kill");
@@ -512,18 +512,18 @@ static void write_through(void)
 {
 	open_device(&block, "lguest-block", disk());
 	bind_disk();
-	device_store(dev, VM_CONFIG + WCE, 1, 0);
-	say(device_load(dev, VM_CONFIG + WCE, 1) == 0 && role_says_wce() == 0, "a driver makes its disk write-through");
+	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 0);
+	say(device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0 && role_says_wce() == 0, "a driver makes its disk write-through");
 	kill_role();
 	lose();
-	say(back() && role_says_wce() == 0 && device_load(dev, VM_CONFIG + WCE, 1) == 0, "it stays so when the role was killed");
+	say(back() && role_says_wce() == 0 && device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0, "it stays so when the role was killed");
 	kill_role();
 	lose();
-	device_store(dev, VM_CONFIG + WCE, 1, 1);
-	say(back() && role_says_wce() == 1 && device_load(dev, VM_CONFIG + WCE, 1) == 1, "what it says while the role is away holds too");
-	device_store(dev, VM_CONFIG + WCE, 1, 0);
-	wr(VM_STATUS, 0);
-	say(role_says_wce() == device_load(dev, VM_CONFIG + WCE, 1), "after a reset the core and the role say the same");
+	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 1);
+	say(back() && role_says_wce() == 1 && device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 1, "what it says while the role is away holds too");
+	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 0);
+	wr(VIRTIO_MMIO_STATUS, 0);
+	say(role_says_wce() == device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1), "after a reset the core and the role say the same");
 	close_device();
 }
 
@@ -567,9 +567,9 @@ static void error_taken_back(void)
 	p.broken.revents = POLLIN;
 	alarm(5);	/* the end of this program, when it waits */
 	device_serve(dev, &p);
-	say(rd(VM_STATUS) & 0x40, "an error that is taken back is an error, and nobody waits for it");
-	wr(VM_STATUS, 0);
-	say(!rd(VM_STATUS), "nor at the driver's reset");
+	say(rd(VIRTIO_MMIO_STATUS) & 0x40, "an error that is taken back is an error, and nobody waits for it");
+	wr(VIRTIO_MMIO_STATUS, 0);
+	say(!rd(VIRTIO_MMIO_STATUS), "nor at the driver's reset");
 	alarm(0);
 	device_poll(dev, &p);
 	say(p.broken.fd == dev->err, "after it errors are looked for again");
