@@ -9,7 +9,7 @@ export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-cd /tmp
+cd /tmp || exit 1
 exec </dev/null >/tmp/log 2>&1
 export LD_LIBRARY_PATH=/fio
 ip link set lo up
