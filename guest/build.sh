@@ -18,7 +18,7 @@ abi=$here/../kmod/include/uapi/linux/lguest.h
 cache=${LGUEST_CACHE:-$HOME/.cache/lguest}
 tarball=/usr/src/linux-source-6.1.tar.xz
 jobs=${JOBS:-2}
-objects=1270	# about what a full build compiles: for the progress display only
+objects=2560	# about what a full build compiles: for the progress display only
 
 say() { echo "guest kernel: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -78,11 +78,13 @@ prepare() {
 
 # compile TREE OBJ: configure and build, with a count of what was compiled as progress.
 compile() {
-	local tree=$1 obj=$2 n=0 line start=$SECONDS status=0
+	local tree=$1 obj=$2 n=0 line start=$SECONDS status=0 missing
 	mkdir -p "$obj"
 	if ! cmp -s "$here/config" "$obj/.lguest-config" || [ ! -e "$obj/.config" ]; then
 		make -s -C "$tree" O="$obj" ARCH=x86_64 KCONFIG_ALLCONFIG="$here/config" allnoconfig >"$obj/config.log" 2>&1 ||
 			die "configuring failed: $(tail -1 "$obj/config.log")"
+		missing=$(grep '^CONFIG_' "$here/config" | grep -vxFf "$obj/.config" || true)
+		[ -z "$missing" ] || die "options of the config that did not take (what they depend on is off): $(echo $missing)"
 		cp "$here/config" "$obj/.lguest-config"
 	fi
 	nice -n 10 make -C "$tree" O="$obj" ARCH=x86_64 KBUILD_BUILD_USER=lguest KBUILD_BUILD_HOST=lguest LOCALVERSION= -j"$jobs" vmlinux \

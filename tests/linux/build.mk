@@ -9,20 +9,27 @@ $(B)/linux-bench: tests/linux/bench.c
 
 CHECKS += linux
 LINUX_NEEDS := $(B)/selftest launch-programs module
-.PHONY: $(R)/linux.tap linux-hosts linux-boots bench-linux
+.PHONY: $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots bench-linux
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
-	tests/linux/check.sh '--timeout 300' selftest > $@
+	tests/linux/check.sh '--timeout 300 --smp 2' selftest > $@
+	tests/linux/check.sh '--timeout 300' features >> $@
 	tests/linux/check.sh '--timeout 300' userland >> $@
 	tests/linux/check.sh '--timeout 300 --smp 2' two >> $@
 	tests/linux/check.sh '--timeout 300 --smp 2' boots 5 >> $@
 	tests/linux/check.sh '--timeout 300 --smp 2' kills 5 >> $@
 
-linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, both kernels
-	for k in 6.1 6.12; do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \
+linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, all kernels
+	for k in 6.1 6.12 7.3; do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \
 		echo "# $$k, $$smp CPUs, PTI $$pti, $$levels levels"; \
 		tests/linux/check.sh "--timeout 600 --kernel $$k --smp $$smp --pti $$pti --levels $$levels" selftest || exit 1; \
 	done; done; done; done
+
+linux-kaslr: $(LINUX_NEEDS) ## hosts that randomise their addresses: flushed for where they overlap with the guest, and only there
+	for i in $$(seq $(or $(N),20)); do tests/linux/check.sh '--timeout 300 --kaslr --pti off' overlap || exit 1; done
+
+linux-flushes: $(LINUX_NEEDS) ## flushes of the whole TLB and writes of CR4 in 1,000 exits of a guest: none (Bochs counts)
+	tests/linux/check.sh '--timeout 1500 --emulator bochs --pti off' flushes
 
 linux-boots: $(LINUX_NEEDS) ## 100 boots in a row, and 50 kills, on one test host each
 	tests/linux/check.sh '--timeout 3000 --smp 2' boots $(or $(N),100)

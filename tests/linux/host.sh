@@ -4,7 +4,10 @@
 # Runs inside the test host, where the module, the launcher, the guest kernel and the initramfs files lie beside it.
 # TAP on standard output.
 #
-#	host.sh selftest	the checks of selftest.c in one guest
+#	host.sh selftest	the checks of selftest.c in one guest, on the host's last CPU; whose TLB entries had to go for it
+#	host.sh features	features.sh in one guest, from an initramfs that is compressed as distributions do
+#	host.sh flushes		under Bochs, which counts them: what one guest's exits cost in flushes of the whole TLB and writes of CR4
+#	host.sh overlap		one short guest: only where it shares addresses with the host's kernel are global TLB entries flushed
 #	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
 #	host.sh churn		the memory checks in a guest and in the host at once: neither sees the other's translations
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
@@ -16,7 +19,7 @@ say() { if [ "$1" = 0 ]; then echo "ok linux: $2"; else echo "not ok linux: $2";
 
 # start INITRAMFS [KEYS]: one guest, its console on standard output, what is typed there from KEYS
 start() {
-	./lguest-run --kernel vmlinux --initrd "$1" --memory 96 --cmdline quiet --log "log.$1" <"${2:-/dev/null}"
+	./lguest-run --kernel vmlinux --initrd "$1" --memory ${memory-96} --cmdline quiet --log "log.$1" <"${2:-/dev/null}"
 }
 
 # Free memory, with what waits on the processors' lists: a guest's pages, tens of MiB, that MemFree does not count.
@@ -33,9 +36,82 @@ results() {
 	[ "$2" = 0 ] || { cat log.*; cat "$1"; } | sed 's/^/# /'
 }
 
+# The module's counters of the one guest there is, as long as process $1 lives: the last reading stays in the file stats
+watch_stats() {
+	: >stats
+	while kill -0 "$1" 2>/dev/null; do
+		cat /sys/kernel/debug/lguest/*/stats >stats.new 2>/dev/null && [ -s stats.new ] && mv stats.new stats
+		usleep 100000
+	done
+}
+counter() { sed -n "s/^$1 //p" stats; }
+
+# The number of the 2 MiB part of the top 2 GiB that a kernel symbol's address, in hexadecimal, is in
+part() { echo $((0x$(echo "$1" | tail -c 9) >> 21)); }
+symbol() { part "$(awk -v s="$1" '$3 == s { print $1; exit }' /proc/kallsyms)"; }
+
+# After a guest: global entries are flushed where the host's kernel and the guest's (file "range": from, to) overlap, and nowhere else;
+# where they are not, faults for nothing can only come from what the guest itself has gained, and from the fixmap
+flushed() {
+	read -r from to <range
+	first=$(symbol _text) last=$(symbol _end) now=$(counter flush_globals)
+	from=$(part "$from") to=$(part "$to") area=$(part ffffffffa0000000)
+	echo "# host's kernel in parts $first to $last, guest's in $from to $to: flush_globals $now, spurious_faults $(counter spurious_faults), exits $(counter exits)"
+	if [ $first -le $to ] && [ $((last - 1)) -ge $from ]; then want=1
+	elif [ $first -le $to ] && [ $last -ge $from ] || [ $first -le $((area + 64)) ] && [ $last -ge $area ]; then want=$now
+	else want=0; fi
+	[ "$now" = $want ]
+	say $? "flush_globals is $want"
+	[ "$(counter spurious_faults)" -le $(($(counter exits) / 100)) ]
+	say $? "less than one exit in a hundred is a fault for nothing"
+}
+
 selftest() {
-	start selftest.cpio >out
+	[ "$(nproc)" = 1 ] || taskset -p $((1 << ($(nproc) - 1))) $$ >/dev/null
+	start selftest.cpio >out &
+	watch_stats $!
+	wait $!
 	results out $?
+	flushed
+}
+
+features() {
+	memory=192
+	start features.cpio >out
+	results out $?
+}
+
+# The counts that tests/host/bochs-tlb.patch puts into two MSRs: flushes of the whole TLB, and writes of CR4
+counts() { for msr in 0x4c470000 0x4c470008; do dd if=/dev/cpu/0/msr bs=8 skip=$((msr / 8)) count=1 2>/dev/null | od -An -tu8; done | tr -s ' \n' ' '; }
+
+flushes() {
+	modprobe msr
+	set -- $(counts)
+	[ $# = 2 ]
+	say $? "this emulator counts"
+	start nap.cpio >out &
+	watch_stats $!
+	wait $!
+	s=$?
+	say $((s != 7)) "the guest's exit status is $s"
+	set -- $(counts) "$@"
+	exits=$(counter exits)
+	echo "# $exits exits: $(($1 - $3)) flushes of the whole TLB, $(($2 - $4)) writes of CR4, with the host's own"
+	[ "$exits" -gt 10000 ]
+	say $? "the guest had exits"
+	for n in $(($1 - $3)) $(($2 - $4)); do
+		[ $((n * 1000 / exits)) = 0 ]
+		say $? "$((n * 1000 / exits)) in 1,000 exits"
+	done
+}
+
+overlap() {
+	start nap.cpio >out &
+	watch_stats $!
+	wait $!
+	s=$?
+	say $((s != 7)) "the guest's exit status is $s"
+	flushed
 }
 
 # Each time that the guest tells is followed by the host's at its arrival: "uptime WHEN GUEST HOST"

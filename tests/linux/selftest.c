@@ -7,6 +7,7 @@
  *   selftest [NAME...]     all checks, or those named; "ok NAME" or "FAIL NAME: why" a line; the status counts failures
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -535,6 +537,68 @@ static bool check_sleep(void)
 	return best < 70000000 ? true : failed("of ten sleeps of 50 ms the shortest took %llu us", (unsigned long long)best / 1000);
 }
 
+/* The vDSO's function of this name: what a program calls that does not go by restartable sequences */
+static void *vdso_function(const char *name)
+{
+	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *head = (const void *)base;
+	const Elf64_Phdr *ph = (const void *)(base + head->e_phoff);
+	const Elf64_Sym *symbols = NULL;
+	const char *strings = NULL;
+	const uint32_t *hash = NULL;
+
+	for (int i = 0; i < head->e_phnum; i++) {
+		if (ph[i].p_type != PT_DYNAMIC)
+			continue;
+		for (const Elf64_Dyn *d = (const void *)(base + ph[i].p_offset); d->d_tag != DT_NULL; d++) {
+			const char *at = base + d->d_un.d_ptr;
+
+			if (d->d_tag == DT_SYMTAB)
+				symbols = (const void *)at;
+			else if (d->d_tag == DT_STRTAB)
+				strings = at;
+			else if (d->d_tag == DT_HASH)
+				hash = (const void *)at;
+		}
+	}
+	for (uint32_t i = 0; symbols && strings && hash && i < hash[1]; i++)
+		if (!strcmp(strings + symbols[i].st_name, name))
+			return (char *)(uintptr_t)base + symbols[i].st_value;
+	return NULL;
+}
+
+/* The CPU's number is the kernel's, and below the number of CPUs, also where the vDSO reads it without asking. */
+static bool check_getcpu(void)
+{
+	long (*getcpu_fast)(unsigned int *, unsigned int *, void *) = (long (*)(unsigned int *, unsigned int *, void *))vdso_function("__vdso_getcpu");
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	uint64_t end = now_ns() + 1000000000u;
+
+	if (!getcpu_fast)
+		return failed("the vDSO has no getcpu");
+	while (now_ns() < end) {
+		unsigned int fast = ~0u, fast_node = ~0u, slow = ~0u, slow_node = ~0u;
+
+		getcpu_fast(&fast, &fast_node, NULL);
+		syscall(SYS_getcpu, &slow, &slow_node, NULL);
+		if (fast >= cpus || slow >= cpus)
+			return failed("the vDSO says CPU %u, the kernel %u, and there are %ld", fast, slow, cpus);
+		if (cpus == 1 && (fast != slow || fast_node != slow_node))
+			return failed("the vDSO says CPU %u on node %u, the kernel %u on %u", fast, fast_node, slow, slow_node);
+	}
+	return true;
+}
+
+/* A flag that means nothing to a 64-bit program, and stays set through a system call all the same. */
+static bool check_nested_task(void)
+{
+	uint64_t flags, call = SYS_getpid;
+
+	__asm__ volatile("pushfq; orq $0x4000, (%%rsp); popfq; syscall; pushfq; popq %0; pushfq; andq $~0x4000, (%%rsp); popfq"
+			 : "=r"(flags), "+a"(call) :: "rcx", "r11", "memory", "cc");
+	return flags & 0x4000 ? true : failed("the flags are %#llx after a system call", (unsigned long long)flags);
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -542,7 +606,7 @@ static const struct {
 	{ "faults", check_faults }, { "mprotect", check_mprotect }, { "mremap", check_mremap }, { "cow", check_cow },
 	{ "forks", check_forks }, { "threads", check_threads }, { "registers", check_registers }, { "avx", check_avx },
 	{ "ptrace", check_ptrace }, { "clock", check_clock }, { "sleep", check_sleep }, { "churn", check_churn },
-	{ "oom", check_oom },
+	{ "oom", check_oom }, { "getcpu", check_getcpu }, { "nested-task", check_nested_task },
 };
 
 static bool wanted(int argc, char **argv, const char *name)
