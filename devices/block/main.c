@@ -15,6 +15,7 @@
 POLICY_DECLARE(block_ro);
 POLICY_DECLARE(block_ro_sync);
 POLICY_DECLARE(block_keep);
+POLICY_DECLARE(block_keep_sync);
 POLICY_DECLARE(block);
 POLICY_DECLARE(block_sync);
 
@@ -219,8 +220,8 @@ static const struct policy_role *block_narrow(struct backend *be)
 
 	if (blk->image.read_only)
 		return backend_will_ring(be) ? &policy_block_ro : &policy_block_ro_sync;
-	if (!blk->image.can_discard && backend_will_ring(be))
-		return &policy_block_keep;
+	if (!blk->image.can_discard)
+		return backend_will_ring(be) ? &policy_block_keep : &policy_block_keep_sync;
 	return backend_will_ring(be) ? &policy_block : &policy_block_sync;
 }
 

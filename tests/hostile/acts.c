@@ -323,6 +323,12 @@ static long take_space(struct place *p, long arg)
 	return place_ring_op(p, &sqe);
 }
 
+static long take_space_call(struct place *p, long arg)
+{
+	(void)p, (void)arg;
+	return answer(syscall(SYS_fallocate, POLICY_FD_RESOURCE, FALLOC_FL_KEEP_SIZE, 65536L, 1L << 20));
+}
+
 static long ring_sync_image(struct place *p, long arg)
 {
 	struct io_uring_sqe sqe = { .opcode = IORING_OP_FSYNC, .fd = POLICY_FD_RESOURCE };
@@ -397,13 +403,15 @@ static const struct act {
 	{ "pwritev(2) on the image", write_image, DIES, SKIP, false, HOSTILE_RING_ROLES },
 	{ "open a file through the ring", ring_open, FAILS, FAILS, false, HOSTILE_RING_ROLES },
 	{ "make a socket through the ring", ring_socket, FAILS, SKIP, false, HOSTILE_RING_ROLES },
-	{ "write a read-only image through the ring", ring_write_image, FAILS, FAILS, true, "block" },
-	{ "map a read-only image", map_image, FAILS, FAILS, true, "block block-sync" },
+	{ "write a read-only image through the ring", ring_write_image, FAILS, FAILS, true, "block block-ro" },
+	{ "map a read-only image", map_image, FAILS, FAILS, true, "block block-sync block-ro block-ro-sync" },
 	{ "write a read-only image", write_image, FAILS, FAILS, true, "block-sync" },
+	{ "write a read-only image", write_image, DIES, FAILS, true, "block-ro-sync" },
+	{ "take space behind the image's end", take_space_call, DIES, SKIP, false, "block-ro-sync block-keep-sync" },
 	{ "take space behind the image's end", take_space, FAILS, SKIP, false, "block-ro block-keep" },
 	{ "sync an image that is only read", ring_sync_image, FAILS, SKIP, false, "block-ro" },
 	{ "read the operator's terminal through the ring", ring_read_terminal, FAILS, FAILS, false, HOSTILE_RING_ROLES },
-	{ "read the operator's terminal", read_terminal, FAILS, FAILS, false, "block-sync block-ro-sync" },
+	{ "read the operator's terminal", read_terminal, FAILS, FAILS, false, "block-sync block-ro-sync block-keep-sync" },
 	{ "read the operator's terminal", read_terminal, DIES, FAILS, false, "core" },
 	{ "write behind the image's end", grow_image, FAILS, SKIP, false, "block" },
 };

@@ -93,7 +93,7 @@ static const struct {
 	{ HOSTILE_RING_ROLES, { SYS_munmap, SYS_exit_group } },
 	{ "core", { SYS_write, SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_restart_syscall, SYS_clock_gettime,
 		    SYS_close, SYS_exit_group } },
-	{ "block-sync block-ro-sync", { SYS_munmap, SYS_exit_group, SYS_ppoll, SYS_write, SYS_close, SYS_pread64 } },
+	{ "block-sync block-ro-sync block-keep-sync", { SYS_munmap, SYS_exit_group, SYS_ppoll, SYS_write, SYS_close, SYS_pread64 } },
 };
 
 static bool expected_through(const struct policy *p, long nr)
@@ -102,7 +102,7 @@ static bool expected_through(const struct policy *p, long nr)
 		for (unsigned int k = 0; hostile_role_in(p, through[i].role) && k < 12; k++)
 			if (through[i].numbers[k] == nr && (nr || !k))
 				return true;
-	return hostile_role_in(p, "block-sync block-ro-sync") && nr == SYS_read;
+	return hostile_role_in(p, "block-sync block-ro-sync block-keep-sync") && nr == SYS_read;
 }
 
 static void check_calls(const struct policy_role *role)

@@ -33,6 +33,8 @@ static const struct {
 	{ "block", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "READV WRITEV FSYNC FALLOCATE " },
 	{ "block-ro", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "READV " },
 	{ "block-keep", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "READV WRITEV FSYNC " },
+	{ "block-keep-sync", 13, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "
+				 "exit_group() preadv(0=4) pwritev(0=4) fdatasync(0=4) ", NULL },
 	{ "block-ro-sync", 11, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "
 			       "exit_group() preadv(0=4) ", NULL },
 	{ "net", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "WRITEV " },
