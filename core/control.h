@@ -1,34 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * control.h: the messages between lguest-run and lguest-core, on one SOCK_SEQPACKET pair: a message is a
- * packet, whole or not at all. Each end checks size, type and device number of what the other sends.
- *
- * To the core:	 CONTROL_CONNECT  (device, process)	a role started again; its vhost-user connection comes along
- *		 CONTROL_GIVE_UP  (device)	the role will not come back: NEEDS_RESET
- *		 CONTROL_ASK			does the main thread still take its messages?
- * From it:	 CONTROL_RUNNING		the guest is loaded and the core is sealed
- *		 CONTROL_LOST     (device, process, text)	the connection is dead: start the role again
- *		 CONTROL_RECOVERED (device)	the role that was sent is in use
- *		 CONTROL_END      (code, text)	the last word: the guest's status, or why not
- *		 CONTROL_ALIVE			the answer to CONTROL_ASK, from the same loop that serves devices
+ * packet, whole or not at all. control_rules[] has who may send what, when, and with what: each end asks control_allowed() of whatever it
+ * receives, and drops what the table does not have. The other end may be hijacked.
  */
 #ifndef LGUEST_CORE_CONTROL_H
 #define LGUEST_CORE_CONTROL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <linux/lguest.h>
 
 enum control_type {
-	CONTROL_CONNECT = 1,
-	CONTROL_GIVE_UP,
-	CONTROL_RUNNING,
-	CONTROL_LOST,
-	CONTROL_RECOVERED,
-	CONTROL_END,
-	CONTROL_ASK,
-	CONTROL_ALIVE,
+	CONTROL_CONNECT = 1,	/* (device, process) a role started again; its vhost-user connection comes along */
+	CONTROL_GIVE_UP,	/* (device) the role will not come back: NEEDS_RESET */
+	CONTROL_RUNNING,	/* the guest is loaded and the core is sealed */
+	CONTROL_LOST,		/* (device, process, text) the connection is dead: start the role again */
+	CONTROL_RECOVERED,	/* (device, process) the role that was sent is in use */
+	CONTROL_END,		/* (device, code, text) the last word: the guest's status, or why not */
+	CONTROL_ASK,		/* does the main thread still take its messages? */
+	CONTROL_ALIVE,		/* the answer to CONTROL_ASK, from the same loop that serves devices */
+	CONTROL_TYPES,
 };
+
+/* When: until the core has said CONTROL_RUNNING, and from then on. */
+enum control_state { CONTROL_BEFORE = 1, CONTROL_RUNS = 2 };
 
 /**
  * struct control_msg - every message
@@ -46,5 +44,47 @@ struct control_msg {
 	uint32_t process;
 	char text[LGUEST_TEXT_SIZE + 64];
 };
+
+/**
+ * struct control_rule - a row of the table
+ * @to_core: lguest-run sends it; else lguest-core does
+ * @states: when, bits of enum control_state
+ * @device: it is about a device, which must exist; @fd: a descriptor comes with it, and must
+ */
+struct control_rule {
+	bool to_core;
+	unsigned int states;
+	bool device, fd;
+};
+
+static const struct control_rule control_rules[CONTROL_TYPES] = {
+	/*			to the core	when				a device	a descriptor */
+	[CONTROL_CONNECT]	= { true,	CONTROL_RUNS,			true,		true },
+	[CONTROL_GIVE_UP]	= { true,	CONTROL_RUNS,			true,		false },
+	[CONTROL_ASK]		= { true,	CONTROL_RUNS,			false,		false },
+	[CONTROL_RUNNING]	= { false,	CONTROL_BEFORE,			false,		false },
+	[CONTROL_LOST]		= { false,	CONTROL_RUNS,			true,		false },
+	[CONTROL_RECOVERED]	= { false,	CONTROL_RUNS,			true,		false },
+	[CONTROL_ALIVE]		= { false,	CONTROL_RUNS,			false,		false },
+	[CONTROL_END]		= { false,	CONTROL_BEFORE | CONTROL_RUNS,	false,		false },
+};
+
+/**
+ * control_allowed() - does the table have this?
+ * @m: what came, @size: bytes of it
+ * @to_core: it came to the core
+ * @state: now
+ * @devices: how many there are; a message that is about none may name the first
+ * @fd: did a descriptor come along?
+ */
+static inline bool control_allowed(const struct control_msg *m, size_t size, bool to_core, enum control_state state, unsigned int devices, bool fd)
+{
+	const struct control_rule *r;
+
+	if (size != sizeof(*m) || !m->type || m->type >= CONTROL_TYPES)
+		return false;
+	r = &control_rules[m->type];
+	return r->to_core == to_core && r->states & state && r->fd == fd && (m->device < devices || (!r->device && !m->device));
+}
 
 #endif

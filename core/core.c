@@ -311,6 +311,7 @@ static void control_message(void)
 	struct iovec iov = { &msg, sizeof(msg) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
 	ssize_t n = recvmsg(CORE_FD_CONTROL, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct device *d;
 	int fd;
 
 	if (n == 0)
@@ -318,20 +319,24 @@ static void control_message(void)
 	if (n < 0)
 		return;
 	fd = received_fd(&m);
-	if (n == sizeof(msg) && msg.type == CONTROL_ASK)
-		say(CONTROL_ALIVE, 0, 0, "");
-	if (n != sizeof(msg) || msg.device >= machine.devices || msg.type == CONTROL_ASK) {
+	if (!control_allowed(&msg, (size_t)n, true, CONTROL_RUNS, machine.devices, fd >= 0)) {
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
-	pthread_mutex_lock(&machine.device[msg.device].lock);
-	if (msg.type == CONTROL_CONNECT && fd >= 0) {
-		machine.device[msg.device].process = msg.process;
-		device_connect(&machine.device[msg.device], fd);
-	} else if (msg.type == CONTROL_GIVE_UP)
-		device_give_up(&machine.device[msg.device]);
-	pthread_mutex_unlock(&machine.device[msg.device].lock);
+	if (msg.type == CONTROL_ASK) {
+		say(CONTROL_ALIVE, 0, 0, "");
+		return;
+	}
+	d = &machine.device[msg.device];
+	pthread_mutex_lock(&d->lock);
+	if (msg.type == CONTROL_CONNECT) {
+		d->process = msg.process;
+		device_connect(d, fd);
+	} else {
+		device_give_up(d);
+	}
+	pthread_mutex_unlock(&d->lock);
 }
 
 /*

@@ -156,12 +156,12 @@ static bool core_message(struct watch *w)
 		fd_close(&w->l->control);
 	if (n <= 0)
 		return false;
-	if (n != sizeof(msg) || (msg.device && msg.device >= w->l->roles))
+	if (!control_allowed(&msg, (size_t)n, false, w->running ? CONTROL_RUNS : CONTROL_BEFORE, w->l->roles, false))
 		return true;
 	msg.text[sizeof(msg.text) - 1] = '\0';
 	switch (msg.type) {
 	case CONTROL_RUNNING:
-		for (unsigned int i = 0; i < w->l->roles && !w->running; i++)
+		for (unsigned int i = 0; i < w->l->roles; i++)
 			serves(&w->l->role[i]);
 		w->running = true;
 		/* fall through */
@@ -169,12 +169,10 @@ static bool core_message(struct watch *w)
 		w->l->alive_ms = now_ms();
 		break;
 	case CONTROL_LOST:
-		if (w->l->roles)
-			device_lost(w, &msg);
+		device_lost(w, &msg);
 		break;
 	case CONTROL_RECOVERED:
-		if (w->l->roles)
-			device_back(&w->l->role[msg.device], msg.process);
+		device_back(&w->l->role[msg.device], msg.process);
 		break;
 	case CONTROL_END:
 		core_ended(w, &msg);
