@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "run/child.h"
 #include "run/launch.h"
 #include "run/log.h"
 
-#define FD_FLOOR	128
 #define READ_MAX	16384	/* of one source, in one turn of the loop */
 #define LINE_COST	48	/* what stands before a line is counted too */
 #define PARTIAL_MS	200	/* an unfinished line is shown after this time */
