@@ -41,6 +41,6 @@ wait $lines
 exec 3>&-
 wait $tick
 cat ticks fio.out
-echo "errors in the guest's log: $(dmesg | grep -ciE 'i/o error|error,|timeout|stall|needs? reset|blocked for|warning|bug:|oops')"
-dmesg | grep -iE 'i/o error|error,|timeout|stall|needs? reset|blocked for|warning|bug:|oops' | head -n 20
+echo "errors in the guest's log: $(dmesg | grep -ciE 'i/o error|error,|timeout| stall|needs? reset|blocked for|warning|bug:|oops')"
+dmesg | grep -iE 'i/o error|error,|timeout| stall|needs? reset|blocked for|warning|bug:|oops' | head -n 20
 exit 0

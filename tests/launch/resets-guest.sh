@@ -69,7 +69,7 @@ until [ $round -ge $REBINDS ] && told stop; do
 	rebind virtio_console
 	rebind virtio_rng
 done
-trouble='i/o error|error,|timeout|stall|needs? reset|blocked for|warning|bug:|oops|not a head'
+trouble='i/o error|error,|timeout| stall|needs? reset|blocked for|warning|bug:|oops|not a head'
 dmesg | grep -iE "$trouble" | head -n 20
 [ "$(dmesg | grep -ciE "$trouble")" = 0 ] || bad "errors in the guest's log"
 report
