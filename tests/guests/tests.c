@@ -79,6 +79,7 @@ const struct test tests[] = {
 	PASS("busy-forks", "load", HOST_FORK, .seconds = 30),
 
 	PASS("user-flags", "user_flags", 0, .flags = H),
+	PASS("amx", "amx", 0, .flags = H),
 	PASS("stack-access", "stack_access", 0, .flags = H),
 	PASS("sibling-ldt", "ldt", 0, .flags = H | T_REFUSED, .seconds = 30),
 	PASS("flags", "flags", 0, .flags = H | T_RANDOM, .seconds = 20),
