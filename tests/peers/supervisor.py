@@ -46,9 +46,8 @@ def logged(g):
 
 
 def with_log(*options, **more):
-    folder = tempfile.mkdtemp(prefix="peers-log-", dir=B)
-    g = guest(*options, "--log", folder + "/log", **more)
-    g.log = folder + "/log"
+    g = guest(*options, "--log", "DISK.log", **more)
+    g.log = g.disk + ".log"
     return g
 
 
