@@ -53,6 +53,10 @@ static const char *unfit_host(void)
 #endif
 	if (boot_cpu_has(X86_FEATURE_XENPV))
 		return "this host is a Xen PV guest itself: its kernel is not in ring 0";
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return "this host's kernel is a PREEMPT_RT one, on which lg.ko has not been tried";
+	if (!(native_read_msr(MSR_EFER) & EFER_SCE) || !(native_read_msr(MSR_EFER) & EFER_NX))
+		return "this host has SYSCALL or NX switched off";
 	if (boot_cpu_has(X86_FEATURE_TDX_GUEST))
 		return "this host is a TDX guest: instructions of the guest would raise #VE";
 	if (cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT))
