@@ -12,6 +12,7 @@ shift
 mkdir -p build/linux
 work=$(mktemp -d build/linux/run-XXXXXX)	# runs may be at work at the same time
 trap 'rm -rf "$work"' EXIT
+scripts/deps.sh guest host >&2
 vmlinux=$(guest/build.sh)
 
 # The module for another kernel, built in a copy: the one in kmod/ stays what it is.
