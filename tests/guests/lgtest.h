@@ -16,6 +16,7 @@
 /* What check-latency allows, in microseconds; with QEMU's -icount an instruction is a nanosecond: not a processor's time, but its order */
 #define LATENCY_IRQS	50
 #define LATENCY_PREEMPT	1000
+#define LATENCY_SIGNAL	100000
 
 /* A guest under test: one child process has one. */
 struct ctx {
@@ -140,5 +141,6 @@ void test_memory_kinds(struct ctx *c);
 void test_region_size(struct ctx *c);
 void test_poison(struct ctx *c);
 void test_fail_at(struct ctx *c);
+void test_signal_time(struct ctx *c);
 
 #endif

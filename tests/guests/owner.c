@@ -463,6 +463,83 @@ void test_poison(struct ctx *c)
 		fail(c, "%s", guest.why);
 }
 
+/* ---- A signal is obeyed ---- */
+
+static volatile struct timespec back;
+static volatile sig_atomic_t signals;
+
+/* The moment that the thread is out of RUN: SIGKILL would be obeyed at the same place. */
+static void came_back(int number)
+{
+	struct timespec now;
+
+	(void)number;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	back = now;
+	signals = signals + 1;
+}
+
+struct busy {
+	struct ctx ctx;
+	pthread_t thread;
+	volatile bool started, over;
+};
+static struct busy busy;
+
+static void started(struct ctx *c, const struct lguest_run *run)
+{
+	(void)c;
+	(void)run;
+	busy.started = true;
+}
+
+static void *run_busy(void *unused)
+{
+	(void)unused;
+	run_guest(&busy.ctx);
+	busy.over = true;
+	return NULL;
+}
+
+/* A guest that does for ever what costs the host most gets 12 signals, one at a time: how long until each is seen? */
+void test_signal_time(struct ctx *c)
+{
+	struct test test = { .name = c->test->name, .image = "worst", .arg = c->test->arg, .ending = ENDS, .serve = started,
+		.shadow_pages = c->test->shadow_pages };
+	struct sigaction action = { .sa_handler = came_back };
+	struct lguest_kill kill = { .text = "enough" };
+	long worst = 0;
+
+	busy.ctx = (struct ctx){ .test = &test, .seed = 1, .count_fd = -1, .value_fd = -1 };
+	make_guest_on(&busy.ctx, device(O_CLOEXEC));
+	sigaction(SIGUSR1, &action, NULL);
+	if (pthread_create(&busy.thread, NULL, run_busy, NULL))
+		die("no thread");
+	while (!busy.started && !busy.over)
+		usleep(10000);
+	for (int i = 0; i < 12 && !busy.over; i++) {
+		struct timespec sent;
+		sig_atomic_t before = signals;
+		long us;
+
+		usleep(5000 + (unsigned int)i * 1777);
+		clock_gettime(CLOCK_MONOTONIC, &sent);
+		pthread_kill(busy.thread, SIGUSR1);
+		while (signals == before && !busy.over)
+			usleep(100);
+		us = (back.tv_sec - sent.tv_sec) * 1000000 + (back.tv_nsec - sent.tv_nsec) / 1000;
+		worst = us > worst ? us : worst;
+	}
+	if (busy.over)
+		fail(c, "the guest ended: %s", busy.ctx.why);
+	printf("# %s: a signal took at most %ld us; interrupts off and preemption are the other tests'\n", c->test->name, worst);
+	if (worst > LATENCY_SIGNAL)
+		fail(c, "a signal took %ld us", worst);
+	if (ioctl(busy.ctx.fd, LGUEST_KILL, &kill))
+		die("KILL failed: %s", strerror(errno));
+	pthread_join(busy.thread, NULL);
+}
+
 /* ---- Every allocation fails once ---- */
 
 #define FAIL_AT "/sys/module/lg/parameters/fail_at"

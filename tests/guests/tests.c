@@ -204,6 +204,8 @@ const struct test tests[] = {
 	SPECIAL("region-size", test_region_size, 0),
 	SPECIAL("poison", test_poison, 0),
 	SPECIAL("fail-at", test_fail_at, 0, .flags = T_DEBUG, .seconds = 120),
+	SPECIAL("latency-signal", test_signal_time, 10UL | 16000UL << 8, .flags = T_DEBUG, .seconds = 300),
+	SPECIAL("latency-signal-most", test_signal_time, 10UL | 120000UL << 8, .flags = T_DEBUG, .shadow_pages = 131072, .seconds = 300),
 	SPECIAL("sigkill", test_sigkill, 200, .seconds = 120),
 	SPECIAL("pair", test_pair, 0, .seconds = 60),
 	SPECIAL("unplug", test_unplug, 0, .flags = T_TWO_CPUS, .seconds = 60),

@@ -179,6 +179,11 @@ ends 'nothing is left behind all that'
 start --block img
 core=$(grandchild $run lguest-core)
 grep -q 'memfd:lguest-ram' /proc/$core/maps && ok 'the core maps guest RAM' || not_ok 'the core maps guest RAM'
+# Whoever holds the device's file could outlive the core with the guest's pins.
+for p in /proc/[0-9]*; do
+	if ls -l $p/fd 2>/dev/null | grep -q '/dev/lguest$'; then [ $p = /proc/$core ] && echo core || { echo "other: $p"; tr '\0' ' ' <$p/cmdline; }; fi
+done >/tmp/holders
+[ "$(cat /tmp/holders)" = core ] && ok 'the core alone holds /dev/lguest' || { sed 's/^/# /' /tmp/holders; not_ok 'the core alone holds /dev/lguest'; }
 for role in console0 block0; do
 	p=$(grandchild $run $role)
 	if [ -n "$p" ] && ! grep -q lguest-ram /proc/$p/maps && ! ls -l /proc/$p/fd | grep -q lguest-ram; then ok "$role has nothing of guest RAM"

@@ -8,7 +8,7 @@
 
 /* Low half: a table of each level, all of whose entries point to the next */
 static u64 *pdpt, *pd, *pt;
-enum { RETURN, DRAIN, DRAIN_UPPER, RING, ROOT, ALL, RANGE, DROP, GO_ON, SLEEP, PHASES };
+enum { RETURN, DRAIN, DRAIN_UPPER, RING, ROOT, ALL, RANGE, DROP, GO_ON, SLEEP, FOR_EVER, PHASES };
 
 static void chain(void)
 {
@@ -82,7 +82,7 @@ static void phase(u64 what, u64 *other)
 		ring();
 		break;
 	case ROOT:	/* a root whose table is also the one that all the others shadow */
-		for (int i = 257; i < 512; i++)
+		for (int i = 257; i < 512; i++)	/* and stays so: for the low half it is as it was */
 			pt[i] = boot_pml4[i];
 		root_load(pt);
 		root_load(boot_pml4);
@@ -103,6 +103,12 @@ static void phase(u64 what, u64 *other)
 		hcall(LHCALL_SET_CLOCKEVENT, 100000000, 0, 0, 0);
 		hcall(LHCALL_HALT, 0, 0, 0, 0);
 		break;
+	case FOR_EVER:	/* all of them, again and again, with as many tables each time */
+		for (;;)
+			for (u64 i = RETURN; i < FOR_EVER; i++) {
+				phase(i, other);
+				fill(current_root, 6000, 1UL << (i == DRAIN_UPPER ? 30 : 21));
+			}
 	default:	/* what was put off is done bit by bit, as new tables are needed */
 		hcall(LHCALL_FLUSH_TLB, LG_FLUSH_ALL, 0, 0, 0);
 		fill(current_root, 3000, 1UL << 21);
