@@ -277,9 +277,11 @@ static void host_events(struct lg_vcpu *vcpu)
 		host_gate(trapnum);
 		/*
 		 * A tick that comes while preemption is off finds no quiescent state, and comes so whenever the guest
-		 * computes: without this the host's grace periods would wait for it. Nothing of RCU's is held here.
+		 * computes: without this the host's grace periods would wait for it. Nothing of RCU's is held here. At each
+		 * fourth, which is soon enough for a grace period and costs the others nothing.
 		 */
-		rcu_note_context_switch(false);
+		if (!(vcpu->stat[LG_STAT_HOST_IRQS] % 4))
+			rcu_note_context_switch(false);
 	} else if (trapnum == X86_TRAP_NMI) {
 		lg_count(vcpu, HOST_NMIS);
 		lg_host_nmi(true);
