@@ -48,7 +48,7 @@ $(B)/lgtest: $(LGTEST_OBJS)
 GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
 GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
 CHECKS += guests guests-hosts guests-nmi
-.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce))
+.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf))
 .PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
 
 $(R)/guests.tap: module $(B)/lgtest
@@ -102,6 +102,11 @@ $(R)/latency.tap: module $(B)/lgtest
 $(R)/guests-mce.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	tests/guests/nmi kmod/lg.ko $(B)/lgtest --mce > $@
+
+# Asynchronous page faults of a hypervisor below the host, which a test module plays
+$(R)/guests-apf.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/apf.sh kmod/lg.ko $(B)/lgtest > $@
 
 # KVM beside guests, on QEMU's emulated SVM
 $(R)/guests-kvm.tap: module $(B)/lgtest
