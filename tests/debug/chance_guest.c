@@ -152,12 +152,19 @@ static void emit_hypercall(struct chance *c, struct code *k)
 	BYTES(k, 0x0f, 0x05);
 }
 
-/* The status goes last, as the ring wants it; and often enough a number that may not be queued */
-static void emit_ring(struct chance *c, struct code *k)
+/* A number for the ring; seldom one that may not be queued, since that ends the guest */
+static unsigned int ring_number(struct chance *c)
 {
 	static const uint8_t queued[] = { LHCALL_FLUSH_TLB, LHCALL_FLUSH_RANGE, LHCALL_DROP_PGTABLE, LHCALL_SET_CLOCKEVENT, LHCALL_NOTIFY, LHCALL_LOAD_TLS };
+
+	return one_in(c, 12) ? (unsigned int)below(c, LHCALL_NR) : queued[below(c, sizeof(queued))];
+}
+
+/* The status goes last, as the ring wants it */
+static void emit_ring(struct chance *c, struct code *k)
+{
 	unsigned int slot = (unsigned int)below(c, LHCALL_RING_SIZE);
-	unsigned int nr = one_in(c, 6) ? hypercall_number(c) : queued[below(c, sizeof(queued))];
+	unsigned int nr = ring_number(c);
 	unsigned int at = (unsigned int)__builtin_offsetof(struct lguest_data, hcalls) + slot * 40;
 
 	store(k, lgd_va(at), nr, 8);
@@ -421,6 +428,7 @@ void guest_fill(struct chance *c, struct guest *g)
 void guest_change(struct chance *c, struct guest *g)
 {
 	volatile uint64_t *words = (volatile uint64_t *)(void *)g->memory;
+	unsigned int i;
 
 	switch (below(c, 8)) {
 	case 0:
@@ -436,8 +444,11 @@ void guest_change(struct chance *c, struct guest *g)
 		*(volatile uint32_t *)&g->lgd->lost_count = (uint32_t)(one_in(c, 4) ? any(c) : below(c, LGUEST_LOST_SIZE + 4));
 		break;
 	case 4:
-		((volatile uint64_t *)g->lgd->hcalls)[below(c, LHCALL_RING_SIZE * 5)] = one_in(c, 2) ? below(c, LHCALL_NR) : word(c);
-		*(volatile uint8_t *)&g->lgd->hcall_status[below(c, LHCALL_RING_SIZE)] = LHCALL_RING_READY;
+		words = (volatile uint64_t *)g->lgd->hcalls;
+		i = (unsigned int)below(c, LHCALL_RING_SIZE);
+		words[i * 5 + 1 + below(c, 4)] = word(c);
+		words[i * 5] = one_in(c, 40) ? word(c) : ring_number(c);
+		*(volatile uint8_t *)&g->lgd->hcall_status[i] = LHCALL_RING_READY;
 		break;
 	default:
 		*(volatile uint32_t *)&g->lgd->event_busy = 0;

@@ -20,6 +20,7 @@
 #define PROGRESS	10
 
 struct shared *shared;
+static double pace = 1;		/* how much longer a round is on a slow host */
 
 uint64_t any(struct chance *c)
 {
@@ -76,6 +77,7 @@ static bool one_round(struct chance round, round_fn *fn)
 	double limit = one_in(&round, 4) ? (double)below(&round, 30) / 1000 : 0.1 + (double)below(&round, 400) / 1000;
 	pid_t parent = getpid(), pid = fork();
 
+	limit *= pace;
 	if (pid < 0) {
 		perror("fuzz: no process");
 		exit(2);
@@ -108,6 +110,8 @@ int fuzz_main(int argc, char **argv, const char *name, round_fn *fn)
 			seed = strtoull(argv[i + 1], NULL, 0);
 		else if (!strcmp(argv[i], "--round"))
 			first = strtoull(argv[i + 1], NULL, 0);
+		else if (!strcmp(argv[i], "--pace"))
+			pace = atof(argv[i + 1]);
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setrlimit(RLIMIT_MEMLOCK, &nolimit);

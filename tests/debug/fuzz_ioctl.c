@@ -333,18 +333,23 @@ static void fuzz_round(struct chance *c)
 		pause();
 }
 
-/* GFP_KERNEL allocations count for fail-nth only when this says so */
+static void set(const char *attribute, const char *value)
+{
+	int fd = open(attribute, O_WRONLY);
+
+	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
+		perror(attribute);
+	close(fd);
+}
+
+/* GFP_KERNEL allocations fail only when told so; and nobody reads a stack on the console for each */
 static void arm_failures(void)
 {
-	static const char *const files_off[] = { "/sys/kernel/debug/failslab/ignore-gfp-wait", "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait" };
-
-	for (unsigned int i = 0; i < 2; i++) {
-		int fd = open(files_off[i], O_WRONLY);
-
-		if (fd >= 0 && write(fd, "N", 1) != 1)
-			perror(files_off[i]);
-		close(fd);
-	}
+	set("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	set("/sys/kernel/debug/failslab/verbose", "0");
+	set("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+	set("/sys/kernel/debug/fail_usercopy/verbose", "0");
 }
 
 int main(int argc, char **argv)

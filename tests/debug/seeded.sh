@@ -29,7 +29,8 @@ for patch; do
 	rm -rf "$work/src"
 	mkdir -p "$work/src/kmod"
 	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
-	patch -s -p1 -d "$work/src" <"$patch" >"$work/log" 2>&1 && ko=$(tests/debug/module.sh debug "$work/src/kmod" "build/debug/seeded-$name" 2>"$work/log")
+	# A patch that changes nothing must not pass for a bug
+	patch -s -p1 -d "$work/src" <"$patch" >"$work/log" 2>&1 && diff -rq kmod "$work/src/kmod" | grep -q differ && ko=$(tests/debug/module.sh debug "$work/src/kmod" "build/debug/seeded-$name" 2>"$work/log")
 	ok $? "$name: is put in and builds"
 	began=$(date +%s)
 	tests/debug/fuzz.sh "${name%%-*}" $LIMIT 1 debug "$ko" >"$work/log" 2>&1
