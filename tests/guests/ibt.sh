@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # ibt.sh LGTEST [KERNEL...]: hosts with kernel IBT, where the processor refuses to go on at CPL 0 anywhere but at an ENDBR64. The suite on
-# each kernel (default 6.12) under Bochs's models that have it, then modules with one ENDBR64 of the switcher taken out: the tests or
+# each kernel (default 6.12 and 7.3) under Bochs's models that have it, then modules with one ENDBR64 of the switcher taken out: the tests or
 # the host must fail. Prints TAP. A run whose host has IBT off fails: it would show nothing. Protection keys are off (nopku): on these models Bochs
 # checks PKRU for writes to supervisor pages, too, which no processor does, and dies with the first event while a guest denies itself all.
 # The ITS thunks are off: with them, 6.12 on tigerlake complains of its own ("CPA detected W^X violation") whenever any module is loaded.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 lgtest=$1; shift
-kernels=${*:-6.12}
+kernels=${*:-6.12 7.3}
 models=${IBT_MODELS:-sapphire_rapids tigerlake}
 short_tests="hello hcall-null irq-user exceptions"
 work=$(mktemp -d /var/tmp/lguest-ibt.XXXXXX)
