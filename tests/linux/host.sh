@@ -87,8 +87,8 @@ counts() { for msr in 0x4c470000 0x4c470008; do dd if=/dev/cpu/0/msr bs=8 skip=$
 flushes() {
 	modprobe msr
 	set -- $(counts)
-	[ $# = 2 ]
-	say $? "this emulator counts"
+	[ $# = 2 ] && [ "$2" -gt 0 ]
+	say $? "this emulator counts: CR4 was written while it booted"
 	start nap.cpio >out &
 	watch_stats $!
 	wait $!
@@ -97,7 +97,7 @@ flushes() {
 	set -- $(counts) "$@"
 	exits=$(counter exits)
 	echo "# $exits exits: $(($1 - $3)) flushes of the whole TLB, $(($2 - $4)) writes of CR4, with the host's own"
-	[ "$exits" -gt 10000 ]
+	[ "$exits" -gt 2000 ]
 	say $? "the guest had exits"
 	for n in $(($1 - $3)) $(($2 - $4)); do
 		[ $((n * 1000 / exits)) = 0 ]
