@@ -38,7 +38,7 @@
 
 int lguest_block_main(int argc, char **argv);
 
-const struct policy_role policy_block, policy_block_sync, policy_block_keep, policy_block_ro, policy_block_ro_sync;
+const struct policy_role policy_block, policy_block_sync, policy_block_keep, policy_block_keep_sync, policy_block_ro, policy_block_ro_sync;
 
 static const struct backend_ops *ops;
 static struct blk *blk;

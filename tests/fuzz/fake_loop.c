@@ -11,7 +11,7 @@
 
 struct fake fake;
 
-const struct policy_role policy_net, policy_console, policy_block, policy_block_sync, policy_block_keep, policy_block_ro,
+const struct policy_role policy_net, policy_console, policy_block, policy_block_sync, policy_block_keep, policy_block_keep_sync, policy_block_ro,
 	policy_block_ro_sync;
 
 #ifdef LGUEST_FUZZ

@@ -15,6 +15,7 @@ for series; do
 	find kmod -name '*.[chS]' ! -name '*.mod.c' -o -name Kbuild | sed 's,^kmod/,,' | (cd kmod && cpio --quiet -pdm "$copy")
 	make -C "$(tests/host/headers.sh "$series")" M="$copy" W=1 C=2 modules >"$work/log" 2>&1
 	status=$?
-	if [ $status = 0 ] && ! grep -iE 'warning|error' "$work/log" >&2; then echo "ok module: $series, W=1 and sparse"
+	# That this machine has another pahole than the kernel was built with says nothing of our code.
+	if [ $status = 0 ] && ! grep -v 'warning: pahole version differs' "$work/log" | grep -iE 'warning|error' >&2; then echo "ok module: $series, W=1 and sparse"
 	else echo "not ok module: $series, W=1 and sparse (status $status)"; tail -n 20 "$work/log" >&2; fi
 done
