@@ -7,7 +7,7 @@
 #
 #	latency.sh LG.KO LGTEST [TEST...]
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 ko=$1 lgtest=$2; shift 2
 work=$(mktemp -d /var/tmp/lguest-latency.XXXXXX)
 trap 'rm -rf "$work"' EXIT
