@@ -57,6 +57,11 @@ struct control_rule {
 	bool device, fd;
 };
 
+/*P:150
+ * Roles and lguest-core speak vhost-user, which chapter Drivers tells. lguest-run and lguest-core speak these eight
+ * messages, and each end takes the other one for hijacked: whatever is not in this table is dropped. lguest-run sends
+ * no message to a role: it starts it, may signal it, and reads what it prints.
+ */
 static const struct control_rule control_rules[CONTROL_TYPES] = {
 	/*			to the core	when				a device	a descriptor */
 	[CONTROL_CONNECT]	= { true,	CONTROL_RUNS,			true,		true },

@@ -16,6 +16,12 @@
 
 #include <stdint.h>
 
+/*P:130
+ * We have the two contracts of the module; who holds what on this side of them? Of lguest-core this page has it all:
+ * where things lie in guest-physical space, as the map in the head of this file draws it, and then each descriptor
+ * with its number. lguest-core opens nothing, so that lguest-run can put the descriptors at these numbers and the
+ * filter of core/manifest.c can name them.
+ */
 #define GUEST_PAGE		4096ull
 #define GUEST_HUGE		(2ull << 20)
 

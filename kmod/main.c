@@ -2,6 +2,18 @@
 /*P:100
  * lg.ko: loading and unloading. Before /dev/lguest appears, the host must be one that the switcher is right for: each thing
  * that would break it is refused here, by name, with a sentence in the log. Nothing of the host is changed by loading.
+ *
+ * The journey begins here, with the picture; each station after this one says why you have come to it.
+ *
+ *	lguest-run	opens all, starts all, watches all; sees nothing of the guest
+ *	    |
+ *	lguest-core ---- lguest-block, lguest-net, ...	a process for each device: its window, and one thing of the host's
+ *	    |			^    |
+ *	/dev/lguest	   kick |    | call		eventfds; neither goes through lguest-core
+ *	    |			|    v
+ *	 lg.ko, this module ----------
+ *	    |
+ *	the guest: its kernel and its programs, all of them in ring 3
  */
 #include <linux/cc_platform.h>
 #include <linux/kernel.h>
@@ -81,6 +93,13 @@ static u64 cea_entry(void)
 	return p4d_val(*p4d_offset(pgd, va));
 }
 
+/*P:120
+ * The first step of that life; unfit_host(), which it begins with, is the list of hosts that are refused. Look at the
+ * last thing that can fail: when misc_register() has made the device node, the module has nothing to do until somebody
+ * opens it. Now open kmod/include/uapi/linux/lguest.h beside this: it has both contracts. Its first half is what a
+ * guest may ask, the hypercalls, and struct lguest_data, the page that guest and module share; its second half is the
+ * ioctls, with which lguest-core holds a guest. The module trusts neither side.
+ */
 static int __init lg_init(void)
 {
 	const char *why = unfit_host();

@@ -7,6 +7,11 @@
 #ifndef LGUEST_POLICY_FDS_H
 #define LGUEST_POLICY_FDS_H
 
+/*P:140
+ * The roles have a table of their own, one for all of them: a disk's image and a console's input both stand at number
+ * 4. The pipe of POLICY_FD_DRAIN carries no byte. It hangs up when the last I/O of a dead role is over, and we shall
+ * need that in chapter Launcher.
+ */
 /*
  * Kick, call and memory descriptors that the peer sends land at the lowest free numbers below POLICY_FD_MAX; no rule of a
  * sealed filter names those. A class with several members is an aligned power of two, so that one masked comparison in the

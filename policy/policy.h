@@ -94,6 +94,11 @@ struct policy_filter {
 	const char *sha256;
 };
 
+/*P:160
+ * Now what each of them may do. It is data, one structure for each program that is sealed, made of rows that stand
+ * above it in this header: system calls with pinned arguments, descriptors, limits, opcodes of a ring, every call and
+ * opcode with its reason. `make policies` prints them all on one page.
+ */
 struct policy {
 	const char *role;
 	const char *purpose;
@@ -168,6 +173,14 @@ struct policy_options {
  */
 int policy_place_fd(int fd, int slot);
 
+/*P:170
+ * And when it holds: two calls in the life of each process but lguest-run, which keeps its user's rights.
+ * policy_enter() comes when the descriptors are at their numbers. policy_seal() comes, in a role, before the first
+ * byte of its peer is read; lguest-core reads its kernel and the answers of the roles in between, and is sealed before
+ * the guest's first instruction. Preparation ends here: you know who is there, what each holds, and how they speak.
+ * The guest is next. Chapter Guest is a kernel that knows it has no ring 0; then come its devices, which see the
+ * least, and then who starts all this.
+ */
 /**
  * policy_enter() - put the calling process in its sandbox, with the set-up filter.
  * @role: the manifest to apply.

@@ -101,6 +101,34 @@ static inline bool role_is_foreign(const struct role *r)
 	return !r->kind->launch->args;
 }
 
+/*P:110
+ * A guest's life in one page. We have just seen who is there; the prototypes behind this comment are what lguest-run
+ * does, in order.
+ *
+ *  1. lg.ko is loaded into a host that it is right for, and there is /dev/lguest (P:120).
+ *  2. lguest-run reads its command line (options_parse()), opens all that it names (resources_open()), and finds out
+ *     which layers of a sandbox this host gives (sandbox_check()). No process of the guest runs yet.
+ *  3. It starts a process for each device, called a role, and then lguest-core, which gets the other end of each
+ *     role's connection (spawn_role(), spawn_core()). Each finds exactly its descriptors. A role of ours goes into its
+ *     sandbox and is sealed before it reads a byte of its connection.
+ *  4. lguest-core goes into its sandbox, makes the guest by ioctls of /dev/lguest, gives it memory, greets the roles,
+ *     and loads the kernel. Its main thread seals itself and says CONTROL_RUNNING; the vCPU's thread seals itself
+ *     before the first instruction.
+ *  5. The vCPU's thread calls LGUEST_RUN. The switcher crosses into the guest; when the guest needs more than ring 3
+ *     has, a hypercall, a fault or an interrupt brings the processor back to the module, which settles most of it
+ *     there. lguest-core sees registers of devices, early console text, and the end.
+ *  6. A driver's request lies in the window of its device. The kick goes through the module to the role, the call
+ *     comes back so.
+ *  7. A role that dies has a successor with the same descriptors, which is told everything and does again what was in
+ *     flight.
+ *  8. The guest powers off, LGUEST_RUN returns, lguest-core sends its last word, lguest-run ends all others
+ *     (supervise()), puts the terminal back, and exits with the guest's status.
+ *
+ * Three things that are looked for first. A dead role goes to role_died() in run/supervise.c (L:430). A kick is bound
+ * by bind_eventfds() in core/device.c (L:640), carried by lg_notify() in kmod/eventfds.c (chapter Host), and taken by
+ * backend_kicked() in devices/backend.c (chapter Drivers). A page fault goes to page_fault() in kmod/vcpu.c and from
+ * there to lg_shadow_fault() in kmod/shadow.c (chapter Host).
+ */
 /** options_parse() - the command line (and the files it names). Return: 0, or an exit status after complain(). -1: exit 0. */
 int options_parse(struct launch *l, int argc, char **argv);
 
