@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:200
+/*L:580
  * boot_params.c: what the kernel is told before its first instruction (loader.h): Linux's zero page, with
  * the memory map, the command line, the initrd and a seed for its random numbers.
  *
@@ -65,6 +65,11 @@ static void add_seed(struct boot_params *bp, const struct guest_memory *m)
 	bp->hdr.setup_data = GUEST_SETUP_DATA;
 }
 
+/*L:590
+ * Last of the loader: the page in which a boot loader tells Linux about its machine. hardware_subarch says lguest, the
+ * memory map keeps windows from being used as RAM, and the command line names each device's registers and line, so
+ * that nothing has to be probed for.
+ */
 int load_boot_params(struct loader *l, const struct guest_memory *m, const char *cmdline)
 {
 	struct boot_params *bp = guest_ptr(m, GUEST_BOOT_PARAMS, sizeof(*bp));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:170
+/*L:490
  * core.c: lguest-core, the process that holds the guest: RAM, the vCPU, the register files of its devices.
  *
  * It is started by lguest-run with the descriptors of enum core_fd and opens nothing itself: it enters its sandbox
@@ -61,6 +61,10 @@ static bool say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 
 static uint32_t culprit;	/* the device that the last word is about */
 
+/*L:760
+ * The vCPU's thread brought its reason here, and main() comes here too when a start fails. The last word is a message
+ * and not an exit status, because a guest may use every status from 0 to 255 itself.
+ */
 /* The last word. Both threads may come here: the second waits for the first one's exit. */
 static void __attribute__((noreturn)) end(uint32_t code, const char *text)
 {
@@ -247,6 +251,10 @@ static void seal(void)
 #define VCPU_STACK (256u << 10)
 #define KICKER_STACK (64u << 10)
 
+/*L:660
+ * Loading is over, and main() has made this thread. It waits for the lock, seals itself, because a filter is a
+ * thread's own, and only then runs the guest. When vcpu_run() returns there is no guest any more, and end() says why.
+ */
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu_end why;
@@ -354,6 +362,10 @@ static void serve(struct device *d, const struct device_poll *p)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/*L:720
+ * While that thread runs the guest, the main one does this until the end. It is where CONTROL_CONNECT arrives with a
+ * role's successor, where CONTROL_ASK is answered, and where each device gets its turn.
+ */
 static void __attribute__((noreturn)) main_loop(void)
 {
 	/* One array for poll(): lguest-run, then each device's. */
@@ -504,6 +516,12 @@ static void enter(const struct options *o)
 		policy_report(&policy_core, layers, stderr);
 }
 
+/*L:500
+ * We change sides: this is the process that spawn_core() started. The order is an argument again. The sandbox comes
+ * before the first byte of a kernel, which may be hostile; the guest, which belongs to the process that makes it,
+ * after the fork in policy_enter(); and the lock "start" keeps the vCPU's thread from the guest until the main thread
+ * is sealed and has said so.
+ */
 int main(int argc, char **argv)
 {
 	static struct options o;	/* devices point at their types in it */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:220
+/*L:700
  * decode.c: the few instructions with which kernels read and write device registers (decode.h).
  *
  * A pure function of at most 15 bytes: no guest memory, no state. What it does not know it refuses, and the guest is
@@ -159,6 +159,11 @@ static bool decode_offset_form(struct mov *d, struct cursor *c, const struct pre
 	return true;
 }
 
+/*L:710
+ * Fifteen bytes of the guest's choice. Four families of moves are known; each part consumes its bytes through one
+ * cursor, which remembers when they ran out. False is a good answer: the guest dies with a sentence, and nothing is
+ * guessed.
+ */
 bool decode_mov(struct mov *d, const uint8_t *insn, unsigned int len)
 {
 	struct cursor c = { insn, insn + (len > 15 ? 15 : len), false };

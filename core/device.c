@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:240
+/*L:620
  * device.c: a vhost-user back end behind a register file (device.h).
  *
  * The back end sees its window and nothing else of the guest, unless the user chose dma=direct. Kicks go
@@ -335,6 +335,12 @@ static const char *make_eventfds(struct device *d)
 	return d->call < 0 || d->err < 0 ? "no descriptor left for its interrupt" : NULL;
 }
 
+/*L:640
+ * Where does a kick go? Not here. This binds each queue's notify register to an eventfd that the device's process will
+ * hold too, and the line to another: the guest's hypercall NOTIFY signals the first in lg_notify() of kmod/eventfds.c,
+ * and the process signals the second. From then on a request passes this process by. A driver that stores to the
+ * register instead comes to notify(), above.
+ */
 /* The module carries kicks and calls: LHCALL_NOTIFY on the register signals the queue's eventfd, call raises the line. */
 static const char *bind_eventfds(struct device *d)
 {
@@ -378,6 +384,11 @@ static void count_queues(struct device *d)
 	d->mmio.queues = n < GUEST_QUEUES ? n : GUEST_QUEUES;
 }
 
+/*L:630
+ * Behind the register file stands a process. make_devices() called this for each of them while nothing of the guest
+ * ran: greet it, offer the driver what it offers us but for what cannot work here, and give it its window and
+ * eventfds. Any step may fail with a clause, and that is the end of the start.
+ */
 const char *device_open(struct device *d, int fd)
 {
 	const char *error;
@@ -446,6 +457,11 @@ uint64_t device_load(struct device *d, uint64_t off, unsigned int size)
 	return value;
 }
 
+/*L:650
+ * What does pass through here is set-up, and for a store the vCPU waits. So there is one budget for all that the store
+ * needs of the other process, however many messages that is, and a lock for each device. The two registers of an
+ * interrupt handler are excepted.
+ */
 void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value)
 {
 	if (!virtio_mmio_needs_lock(off, size)) {
@@ -498,6 +514,12 @@ static void begin_fresh(struct device *d)
 	d->fresh = 0;
 }
 
+/*L:740
+ * Here the way of a dead role ends. Its successor has answered, and is told all that the driver had set up: features,
+ * memory, the in-flight record, configuration, queues, status. The record says which requests were taken and not given
+ * back, and the successor does them again. The interrupt at the end stands for the dead one's last call, which may be
+ * lost.
+ */
 /* The new process has answered: it is told everything. A kick that the dead one took is not lost: it looks at each ring when it starts. */
 static bool join(struct device *d)
 {
@@ -610,6 +632,10 @@ void device_poll(struct device *d, struct device_poll *p)
 	p->broken = (struct pollfd){ .fd = d->broken ? -1 : d->err, .events = POLLIN };
 }
 
+/*L:730
+ * A device's turn: its connection ended, or brought answers; a new process was greeted, or has just come into use; a
+ * queue is broken; a sign of life is due. Nothing of it waits, but for the last step of a recovery, which comes next.
+ */
 bool device_serve(struct device *d, const struct device_poll *p)
 {
 	uint64_t now = now_ms();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:190
+/*L:550
  * elf.c: the guest kernel's ELF64 file, from the first byte to the last segment (loader.h).
  *
  * The file may have been made to attack us and may change while we read it: headers are copied once, sums
@@ -224,6 +224,11 @@ static bool maps_va(const struct image *im, uint64_t va)
 	return false;
 }
 
+/*L:560
+ * Memory is there and empty. Of a kernel's file the headers, the note in which it says that it is an lguest kernel and
+ * where it begins, and the segments are checked before a byte is loaded. Entry and first page table are believed only
+ * when they lie in what was loaded.
+ */
 int load_kernel(struct loader *l, const struct guest_memory *m, int fd)
 {
 	static struct image im;
@@ -254,6 +259,10 @@ int load_kernel(struct loader *l, const struct guest_memory *m, int fd)
 	return 0;
 }
 
+/*L:570
+ * The initrd is only bytes to us. It goes to the top of low RAM, as far from the kernel as can be, and must not reach
+ * down into it.
+ */
 int load_initrd(struct loader *l, const struct guest_memory *m, int fd)
 {
 	struct stat st;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:180
+/*L:510
  * memory.c: guest RAM and windows: memfds, mapped, and the checked way in (memory.h).
  *
  * A memfd of its own for each window is what makes the window a boundary: a process that holds one descriptor
@@ -68,6 +68,11 @@ static struct guest_region *add_region(struct guest_memory *m, struct guest_regi
 	return &m->region[m->regions++];
 }
 
+/*L:520
+ * make_memory() begins with RAM: one memfd, mapped here once. What is more than 3 GiB continues at 4 GiB in
+ * guest-physical space, and the hole between them is for windows and registers. The host gives a page when it is first
+ * touched.
+ */
 int guest_memory_ram(struct guest_memory *m, uint64_t bytes)
 {
 	void *at;
@@ -92,6 +97,11 @@ int guest_memory_ram(struct guest_memory *m, uint64_t bytes)
 	return 0;
 }
 
+/*L:530
+ * Then the windows. Each is a memfd of its own, above all that is there, and its descriptor is what the device's
+ * process is sent: what it was not given it cannot map. What a device shall read or write the guest's kernel copies
+ * into its window and out of it. With dma=direct there is no window.
+ */
 const struct guest_region *guest_memory_window(struct guest_memory *m, uint64_t bytes)
 {
 	uint64_t gpa = m->low_end, end;
@@ -120,6 +130,10 @@ const struct guest_region *guest_memory_window(struct guest_memory *m, uint64_t 
 	return add_region(m, (struct guest_region){ gpa, bytes, at, fd, 0 });
 }
 
+/*L:540
+ * The only door from a guest's address to a pointer; the loader, which is next, puts all that it writes through it.
+ * The whole range must lie in one region, and the sums are subtractions that cannot wrap.
+ */
 void *guest_ptr(const struct guest_memory *m, uint64_t gpa, uint64_t len)
 {
 	for (unsigned int i = 0; i < m->regions; i++) {

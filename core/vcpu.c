@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:210
+/*L:670
  * vcpu.c: the vCPU's thread: LGUEST_RUN, and what it returns for (vcpu.h).
  *
  * struct lguest_run is filled by the module, which we trust, with numbers and bytes that the guest chose, which we do
@@ -49,6 +49,11 @@ static void store(struct machine *m, uint64_t gpa, unsigned int size, uint64_t v
 		device_store(d, off, size, value);
 }
 
+/*L:690
+ * One of these reasons is real work: the guest touched an address that no memory has, most likely a device's register.
+ * The module saw the fault and read the instruction's bytes; here it is decoded, done on the device's registers, and
+ * stepped over.
+ */
 const char *vcpu_mmio(struct machine *m, const struct lguest_run *run)
 {
 	struct lguest_regs regs = { .vcpu = run->vcpu };
@@ -79,6 +84,10 @@ static void print(struct machine *m, const struct lguest_run *run)
 	m->print(m, run->text, run->length < LGUEST_TEXT_SIZE ? run->length : LGUEST_TEXT_SIZE - 1);
 }
 
+/*L:750
+ * Now the ends. A guest that powers off, restarts or panics asks for it by the hypercall SHUTDOWN, and handle() comes
+ * here. A status of its own is passed on as it is; the other two get one of lguest-run's, with a sentence.
+ */
 static void shut_down(const struct lguest_run *run, struct vcpu_end *end)
 {
 	const char *text = run->text[0] ? run->text : "no reason given";
@@ -146,6 +155,11 @@ static bool handle(struct machine *m, const struct lguest_run *run, struct vcpu_
 	return !why;
 }
 
+/*L:680
+ * The heart of the process is one ioctl in a loop. LGUEST_RUN returns with what the module cannot do itself, or for a
+ * signal; handle(), above, is the whole list of that, and false from it is the end. What happens inside of the ioctl
+ * is chapter Host.
+ */
 void vcpu_run(struct machine *m, struct vcpu_end *end)
 {
 	struct lguest_run run;

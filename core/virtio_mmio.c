@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:230
+/*L:600
  * virtio_mmio.c: the register file of virtio_mmio.h.
  *
  * The driver is the guest: it may read and write anything in any order. Each store either is what section 4.2.2 and
@@ -141,6 +141,11 @@ static bool features_acceptable(struct virtio_mmio *v)
 	return v->ops->features_ok(v->dev, f);
 }
 
+/*L:610
+ * The guest finds its devices by that command line and brings each up by setting bits in one register. Two of them
+ * leave this file: FEATURES_OK asks the device whether it can, and DRIVER_OK is where the queues that are ready begin.
+ * Everything before that was the driver's choice, kept and checked; a write of 0 takes it all back.
+ */
 /* Bits only ever get set, but for a write of 0, which is a reset (section 2.1). */
 static void set_status(struct virtio_mmio *v, uint32_t value)
 {

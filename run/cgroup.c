@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:139
+/*L:280
  * cgroup.c: control groups (cgroup.h), version 2 only.
  *
  * It may make and remove folders in a group that was delegated to us, move this process into one of them, and write bounds there. A group is
@@ -171,6 +171,11 @@ static int make_guest(void)
 	return err;
 }
 
+/*L:290
+ * A filter says what a process may call and a limit what it may use up itself; neither counts the memory that the
+ * kernel uses on its behalf. A control group does, where somebody delegated one to us. Where nobody did, that is said
+ * in one sentence and the guest starts without, unless the user named a group: then it is an error.
+ */
 int cgroup_begin(const char *where)
 {
 	char own[4096];
@@ -202,6 +207,10 @@ int cgroup_begin(const char *where)
 	return 0;
 }
 
+/*L:300
+ * Below the guest's group there is one for each process, which enters it itself, before exec; so does its successor.
+ * We have everything now and can start the first process.
+ */
 int cgroup_make(const char *name, uint64_t memory, unsigned int pids)
 {
 	char bound[32];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:142
+/*L:330
  * child.c: a program in a process of its own, with exactly its descriptors at their numbers (child.h).
  *
  * Between fork and exec the child may call what is safe there: dup2, close_range, prctl, setsid, execveat. It gets an
@@ -84,6 +84,11 @@ static void raise_memlock(void)
 	setrlimit(RLIMIT_MEMLOCK, &have);
 }
 
+/*L:340
+ * Between fork and exec: what was a copy of lguest-run becomes a program that holds what child_give() listed and
+ * nothing else. All of our numbers are from FD_FLOOR up and all of its own below, so that no dup2() overwrites what
+ * another one still needs. It dies with us.
+ */
 /* In the child. close_range() marks every descriptor close-on-exec, also those that our own parent leaked to us. */
 static void __attribute__((noreturn)) become(const struct launch *l, const struct child *c, pid_t parent)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:135
+/*L:210
  * cmdline.c: the guest's command line: what the devices make plain and the user did not say, and whether the kernel has room for it
  * all (launch.h).
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:114
+/*L:170
  * config.c: the configuration file: options, one a line, without their dashes.
  *
  * It may open and read the file that --config names. What a line says is for option_set() to judge.
@@ -114,6 +114,11 @@ static char *skip_mark(char *line, unsigned int number)
 	return number == 1 && !strncmp(line, "\xef\xbb\xbf", 3) ? line + 3 : line;
 }
 
+/*L:180
+ * --config led us here from the table of options, and each line leads back: config_line() gives it to option_set(), as
+ * the loop over argv does. So a file can say nothing that a command line cannot, and has the same sentences for its
+ * mistakes, with the line's number.
+ */
 int config_load(struct launch *l, const char *path)
 {
 	char line[CONFIG_LINE_MAX];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:250
+/*L:220
  * explain.c: `lguest-run --explain`: before anything is started, which process will hold what (launch.h). What a
  * role may call is in its manifest, which the role itself prints (--print-policy).
  *

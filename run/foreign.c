@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:132
+/*L:260
  * foreign.c: --vhost-user: a device whose program lguest-run neither starts nor confines, and the kinds of device that only such
  * programs serve.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:116
+/*L:140
  * kind.c: the list of kinds (kind.h), as the linker gathered it: one entry for each folder of devices/.
  *
  * It may sort a list of its own. It knows no kind by name.

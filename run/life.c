@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:155
+/*L:480
  * life.c: does lguest-core still serve its devices? lguest-run asks it once a second, as it asks its roles (launch.h).
  *
  * It may send a message that needs no wait, and read /proc of the core. A core that is stopped is a guest that somebody

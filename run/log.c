@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:145
+/*L:400
  * log.c: one line at a time, with its time and its name, from the pipes of a guest's processes to standard error or the log (log.h).
  *
  * What is read here was written by a guest or by a hijacked role. So: control characters are escaped (no line looks like another's, no terminal
@@ -311,6 +311,11 @@ static void finish_line(struct log_source *s, uint64_t now)
 	log_line(s->name, s->line, len);
 }
 
+/*L:410
+ * What processes say is, with the core's messages, all that lguest-run ever reads of what they write. A source gets so
+ * many bytes in a turn, and then the next one has its chance; finish_line() has it pay for each line, and log_line()
+ * escapes what a terminal would obey.
+ */
 void log_read(struct log_source *s, uint64_t now)
 {
 	char buf[4096];

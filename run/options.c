@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:110
+/*L:120
  * options.c: the command line of lguest-run (launch.h), as tables: every option with its help line; the devices'
  * options are in their kinds (kind.h). What is not in a table is refused, with the nearest word that is.
  *
@@ -157,6 +157,11 @@ static char *take_prefix(struct role *r, char *text)
 	return text + n + 1;
 }
 
+/*L:150
+ * With its kind found, "--block image,ro" becomes a struct role here: the object, then key by key, those of the kind
+ * by its table and window= and dma= by ours. Values are not copied, the role points into the text; and nothing is
+ * opened, so that whether the image exists is a question for later.
+ */
 static int add_device(struct launch *l, const struct device_kind *kind, char *text)
 {
 	struct role *r = &l->role[l->roles];
@@ -443,6 +448,11 @@ static void drop_unwanted(struct launch *l)
 	l->roles = n;
 }
 
+/*L:160
+ * The loop that calls all that we have seen; the first mistake ends it. Behind it comes what can be known only when
+ * the last word is read: that a guest without a --console gets one, that a terminal has one console at most, and
+ * whether the kernel has room for the command line.
+ */
 int options_parse(struct launch *l, int argc, char **argv)
 {
 	int err = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:130
+/*L:240
  * resources.c: open everything that the command line names, before any process starts (launch.h). From here on
  * there are only descriptors: no role is told a path. What a device needs its launch.c opens.
  */
@@ -73,6 +73,11 @@ static int open_null(struct launch *l)
 	return EXIT_HOST;
 }
 
+/*L:250
+ * The command line is understood, and struct launch is full of names. Here those of the module, of the kernel, of the
+ * initrd and of what devices need become descriptors. What a device needs is opened by its own folder, through the one
+ * call in the loop.
+ */
 int resources_open(struct launch *l)
 {
 	int err = open_module(l);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:153
+/*L:440
  * restart.c: the price of a death (restart.h). It may compute.
  */
 #include "run/restart.h"
@@ -26,6 +26,11 @@ static bool overdrawn(struct restarts *r, uint64_t now)
 	return ++r->spent > RESTART_STORE;
 }
 
+/*L:450
+ * count_death() asked for the price. A hijacked role chooses its exit status and when it dies, but it cannot choose to
+ * have served: time in which the guest was served is what pays. Who dies without paying waits longer each time, and is
+ * given up in the end.
+ */
 int restart_pause(struct restarts *r, uint64_t now, uint64_t served, bool own_fault)
 {
 	unsigned int debt;

@@ -175,6 +175,11 @@ static int raise_limits(void)
 	return EXIT_HOST;
 }
 
+/*L:110
+ * This is lguest-run on one screen. The order is the point: everything is read, opened and checked before the first
+ * process of the guest is started, so that a mistake of the user's costs a sentence and starts nothing. supervise(),
+ * near the end, lasts as long as the guest does. We take the calls in their order, the command line first.
+ */
 int main(int argc, char **argv)
 {
 	static struct launch l;

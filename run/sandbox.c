@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:137
+/*L:270
  * sandbox.c: before anything is started: which layers would its sandbox have here, and may it be started with those (launch.h)?
  *
  * It may fork a child that is confined as a role would be, and ends at once.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:112
+/*L:200
  * say.c: messages (say.h).
  *
  * It may write to standard error, and waits there for a fifth of a second at most.

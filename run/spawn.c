@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:140
+/*L:310
  * spawn.c: start a role, or the core: its command line, and its ends of the pairs that connect it (launch.h). What a kind of
  * device needs beyond that is its launch.c's matter, the process itself child.c's.
  *
@@ -46,6 +46,11 @@ static void sandbox_options(const struct launch *l, struct child *c)
 		child_arg(c, "--verbose");
 }
 
+/*L:320
+ * One role. Look at what it is given: /dev/null at 0 and 1, its log, the connection and the drain pipe, and whatever
+ * its launch.c adds. The parent's copies of the child's ends of connection and drain pipe are closed after the start:
+ * if one were left, the drain pipe would never hang up. When this role dies the same function starts its successor.
+ */
 int spawn_role(struct launch *l, struct role *r)
 {
 	struct child c = { 0 };
@@ -103,6 +108,11 @@ static uint64_t windows(const struct launch *l)
 	return sum;
 }
 
+/*L:350
+ * lguest-core comes last, because it gets the other end of every role's connection. Of the devices it is told numbers
+ * (core_device(), above). Look at the end: lguest-run closes its own /dev/lguest and its ends of the connections, and
+ * from then on has no way into the guest.
+ */
 int spawn_core(struct launch *l)
 {
 	struct child c = { .program = "lguest-core", .huge = true };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:150
+/*L:360
  * supervise.c: lguest-run after the start: wait, start a dead role again, end everything (launch.h).
  *
  * A role that dies gets a fresh process with the same descriptors, once the last I/O of the old one is over (its
@@ -91,6 +91,11 @@ static void send_core(struct watch *w, uint32_t type, uint32_t device, int fd)
 	sendmsg(w->l->control, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/*L:770
+ * lguest-run hears it, and what it says is what the user gets: the guest's own status, or one of ipc/exit.h with a
+ * sentence. A start that failed for one device is blamed on that device. finish() is obeyed once, so that the first
+ * reason is the one that counts.
+ */
 static void core_ended(struct watch *w, const struct control_msg *msg)
 {
 	int code = (int)(msg->code & 0xff);
@@ -116,6 +121,12 @@ static void serves(struct role *r)
 	r->lost_ms = 0;
 }
 
+/*L:470
+ * A death has a second way to be known: the core sees the connection, which may die under a process that lives on. A
+ * foreign process is given up at once, for we cannot start it; one of ours gets some time to end by itself, or none if
+ * it hangs, and end_hung() kills it, which brings us to role_died() again. The number in the message tells whether the
+ * report is about this one or about one before it.
+ */
 /*
  * The connection is dead. The process is dying, and its end says why; or it hangs or broke the protocol, and is
  * ended when its time is over (end_hung()). Either way role_died() starts it again.
@@ -146,6 +157,11 @@ static void device_back(struct role *r, uint32_t process)
 	serves(r);
 }
 
+/*L:420
+ * The other thing that is read. The table of P:150 is asked first, so that here size, type, device and time are right;
+ * what is left to doubt is whether it is true. CONTROL_LOST is how the core reports a role whose connection died, and
+ * CONTROL_RECOVERED that its successor is in use.
+ */
 /* Return: was there a message? */
 static bool core_message(struct watch *w)
 {
@@ -259,6 +275,12 @@ static const char *when(const struct role *r)
 	return text;
 }
 
+/*L:460
+ * The pause is over, and the drain pipe has hung up, if there was a process at all: nothing that the dead process had
+ * asked of the kernel can still touch the window or the image, and a successor may begin. It gets the same descriptors
+ * and a new connection, whose other end goes to the core as CONTROL_CONNECT. There the way goes on in
+ * control_message(), and ends in join() of core/device.c (L:740).
+ */
 static void restart(struct watch *w, struct role *r)
 {
 	r->wanted = false;
@@ -301,6 +323,11 @@ static void describe_death(const struct role *r, const siginfo_t *info)
 		complain("%s was killed by signal %d (%s): %s", r->name, info->si_status, strsignal(info->si_status), when(r));
 }
 
+/*L:430
+ * Where does a dead role go? Here: its pidfd woke turn(). Before the guest runs a death ends the start; a console that
+ * the user left ends the guest; any other death is counted, and if it was not one too many the role is *wanted*. Then
+ * two things must pass before restart() (L:460): the pause that the death costs, and the last I/O of the dead process.
+ */
 static void role_died(struct watch *w, struct role *r)
 {
 	siginfo_t info;
@@ -508,6 +535,11 @@ static unsigned int poll_set(const struct watch *w, struct pollfd *p)
 	return AT_ROLES + ROLE_FDS * l->roles;
 }
 
+/*L:390
+ * One turn: a single poll() over signals, the core's messages, a pidfd for each process, the logs, and the drain pipes
+ * of dead roles. Its timeout is the nearest thing that falls due. What a process said is read before its end is told,
+ * so that the reason stands above "was killed". The next stations take what can come, one by one.
+ */
 static void turn(struct watch *w)
 {
 	struct launch *l = w->l;
@@ -577,6 +609,12 @@ static void wait_drain(const struct role *r, uint64_t until)
 	complain("%s: the last I/O of its process is not over; %s is in use until it is", r->name, r->path ? r->path : "what it holds");
 }
 
+/*L:780
+ * And all that is left is ended: the core, by a signal that it cannot refuse; the roles, whose connections closed with
+ * it, after a short grace; and what the kernel still does for them is waited for, half a second at most, so that image
+ * and tap are free when we return, or a sentence says that they are not. That is the whole of user space. One call in
+ * it stayed closed: LGUEST_RUN. Chapter Host opens it, from the other side of /dev/lguest.
+ */
 /* The core first: with it the guest stops. Roles see their connections close, finish what is in flight, and end. */
 static void end_all(struct launch *l)
 {
@@ -631,6 +669,11 @@ static int start_all(struct launch *l)
 	return err ? err : spawn_core(l);
 }
 
+/*L:370
+ * Everything is open; this is the rest of the program. It starts the processes, turns in one loop until finish() was
+ * called by somebody, and then ends whatever still runs. A start that fails half-way needs nothing special: it skips
+ * the loop.
+ */
 int supervise(struct launch *l)
 {
 	struct watch w = { .l = l, .signals = take_signals() };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:160
+/*L:380
  * terminal.c: the user's terminal, lent to the guest's console (launch.h). lguest-console makes it raw and has
  * a keeper of its own to undo that; this is for the ends at which the keeper is killed too.
  *

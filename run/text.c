@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:120
+/*L:190
  * text.c: pure helpers for the command line (text.h): no state, no output, no memory of their own.
  */
 #include <ctype.h>
