@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:260
+/*D:870
  * manifest.c: the manifest of lguest-core.
  *
  * It may run one guest through /dev/lguest, whose ioctls are pinned by number, talk to the back ends of its devices

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:130
+/*D:350
  * backend.c: the loop of a device role: one vhost-user session, its queues, and the device's operations, on
  * whichever engine the host allows. See backend.h for what it may do.
  *
@@ -128,6 +128,11 @@ void backend_kicked(struct backend_queue *bq)
 		bq->be->engine->kick_arm(bq);
 }
 
+/*D:380
+ * Here a kick arrives: the engine has read the eventfd, backend_kicked() above has set the queue's bit, and the device
+ * may now pop what there is, at most one ring full. Kicks are useless while it works and are asked for again at the
+ * end; a request that came in between is found by vq_want_kicks(), or it would lie there with nobody awake to see it.
+ */
 /* One bounded pass. A queue that has more, or that filled up while kicks were off, goes to the end of the line. */
 static void pass(struct backend *be, struct backend_queue *bq)
 {
@@ -182,6 +187,11 @@ void backend_withdraw(struct backend *be, struct backend_op *op)
 	op->ready = op->pending = false;
 }
 
+/*D:370
+ * The heart of every device is one thread that takes one turn after the other. What has completed is dispatched, up to
+ * a bound; each queue that wants it gets one pass; what these have done is published, once for each queue. Then the
+ * kernel is asked, and only with nothing left to do does the process sleep there.
+ */
 /* One turn: what is complete, what is pending, then the kernel. */
 static void turn(struct backend *be)
 {
@@ -329,6 +339,12 @@ static void control_ready(struct backend_watch *w, short revents)
 		be->engine->watch(be, w, POLLIN);
 }
 
+/*D:360
+ * Three things meet in this file: the session (the wire), the engine (the kernel) and the device (its table of
+ * functions). Here the first and the last are joined: the session calls the functions of session_ops above, and each
+ * queue of the loop gets its ring of the session and the two eventfds on which it may have to signal. The engine is
+ * chosen a little later, in backend_main.c, when it is known whether the host allows io_uring.
+ */
 void backend_init(struct backend *be, const struct backend_ops *ops, void *dev)
 {
 	struct vu_session *s = &be->session;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:142
+/*D:325
  * backend_listen.c: a listening socket at a path that a user typed, and the end of its file.
  *
  * It may: remove a socket of its own user that nobody listens on any more, make one, and remove that one again when the program
@@ -73,6 +73,11 @@ static void remember(const struct sockaddr_un *a)
 	owned++;
 }
 
+/*D:330
+ * A role that is started by hand listens at a path. A leftover there is removed if it is a dead socket of the same
+ * user, and nothing else is (make_way() above); what is made here is remembered by its inode, so that at the end this
+ * file goes and no other.
+ */
 int backend_listen(struct backend *be, const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };

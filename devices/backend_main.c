@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:140
+/*D:300
  * backend_main.c: the program around a device: options as the vhost-user back-end conventions name them, the
  * connection, the sandbox, then the loop (backend.c).
  *
@@ -327,6 +327,11 @@ static int make_ring(struct backend *be, const struct policy_role *role)
 	return err;
 }
 
+/*D:340
+ * We are the child that policy_enter() or policy_spawn() has left in the sandbox. The ring is made and restricted, the
+ * device sets up what it will need, and policy_seal() takes away the rest. The first byte of the front end is read in
+ * backend_serve(), after that line and never before it. How the walls are built is the last part of this chapter.
+ */
 /* Inside the sandbox, to the end of the connection. */
 static int serve(struct backend *be, const struct command *cmd, const struct policy_role *role, unsigned int layers)
 {
@@ -450,6 +455,12 @@ static int serve_one(struct backend *be, const struct command *cmd, const struct
 	_exit(serve(be, cmd, role, layers));
 }
 
+/*D:310
+ * Every device of ours is this program with another table of functions. The order is what matters: what the user named
+ * is opened while the process still has the user's rights, each descriptor goes to its fixed number, and only then is
+ * the sandbox entered and a front end served. A role of lguest-run has one connection (serve_one() above); started by
+ * hand it may listen, and has a child for each (accept_loop()).
+ */
 int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev)
 {
 	static struct backend be;

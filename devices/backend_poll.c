@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:150
+/*D:410
  * backend_poll.c: the loop's engine for hosts that forbid io_uring: ppoll(2) and the plain system calls. Slower,
  * and its sealed filter is longer; the program says at start that it runs on it.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:160
+/*D:390
  * backend_ring.c: the loop's engine on io_uring: every contact with the kernel is an operation of one ring, so
  * that a sealed role needs io_uring_enter and nothing else of that kind.
  *
@@ -193,6 +193,12 @@ static int ring_accept(struct backend *be, int fd)
 
 /* --- kicks and calls --- */
 
+/*D:400
+ * The last step of a kick's way, and the first in this process. A read of the queue's eventfd waits in the ring for as
+ * long as the queue runs (kick_arm() below); the guest's notification completes it, the loop wakes up, and the queue's
+ * bit is set for the pass that we have seen. The count that was read is thrown away, since what is to be done stands in
+ * the queue.
+ */
 static void kick_done(struct backend_op *op, int32_t res)
 {
 	struct backend_queue *bq = (struct backend_queue *)((char *)op - offsetof(struct backend_queue, kick_op));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:145
+/*D:315
  * backend_setup.c: what a device's main.c needs before the sandbox: numbers from the command line and memory for its
  * tables. It may call backend_fail() and mmap(), and knows nothing of the loop, so that fuzz targets with a
  * loop of their own have it too.
@@ -36,6 +36,10 @@ void *backend_map(size_t size)
 
 #define FDS_NEEDED 256u	/* the table of policy.h, and as much again for what is kept out of its way */
 
+/*D:320
+ * backend_main() comes here before it reads a single option. A process inherits more than descriptors from whoever
+ * starts it, and what is put right here would otherwise make the device fail later, where nobody could tell why.
+ */
 /*
  * Whoever started us may have ignored SIGCHLD (no child's end would be told), blocked signals, closed standard descriptors or set low limits.
  * A write that nobody takes or that passes a limit of file size is an error and not a death.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:100
+/*D:190
  * vhost_user.c: the message table and the channel. See vhost_user.h for what they may do.
  */
 #include "ipc/vhost_user.h"
@@ -20,6 +20,12 @@ _Static_assert(sizeof(struct vu_inflight) == 24 && sizeof(struct vu_config) == C
 	[VU_##id] = { .name = #id, .states = VU_IN_##when, .size_min = (min), .size_max = (max), \
 		      .fds_min = (fmin), .fds_max = (fmax), __VA_ARGS__ }
 
+/*D:200
+ * Front end and back end are two processes with a socket between them, and everything that a front end may say there
+ * has a row in this table: how long it is, how many descriptors ride on it, which negotiated feature it belongs to, and
+ * whether it may come while rings run. vu_check() below holds each message against its row before a handler sees it, so
+ * that handlers are left with what a message says.
+ */
 /*
  * Everything a front end may say. Messages without .protocol belong to the base protocol; front ends send
  * GET/SET_PROTOCOL_FEATURES, GET_QUEUE_NUM and SET_VRING_ENABLE before SET_FEATURES has acked bit 30 (QEMU's net
@@ -220,6 +226,12 @@ static int drop_partial(struct vu_chan *c, int why)
 	return why;
 }
 
+/*D:210
+ * A stream socket has no messages, only bytes that come when they like and descriptors that ride on some of them. A
+ * message is put together in the channel's own memory, over as many calls as it takes and without waiting in any, and
+ * it leaves this function whole or not at all. What is wrong here is not a wrong message but the end of the connection,
+ * and every descriptor that came with it is closed.
+ */
 int vu_recv(struct vu_chan *c, struct vu_msg *m)
 {
 	int r;
@@ -245,6 +257,10 @@ int vu_recv(struct vu_chan *c, struct vu_msg *m)
 	return 1;
 }
 
+/*D:215
+ * The other direction. Messages are so short that a socket which takes only a part of one belongs to a peer that has
+ * stopped reading, and nobody waits for such a peer.
+ */
 int vu_send(struct vu_chan *c, const struct vu_msg *m)
 {
 	uint32_t hdr[3] = { m->request, m->flags | VU_VERSION, m->size };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:110
+/*D:220
  * vhost_user_backend.c: handlers of the front end's messages. See vhost_user_backend.h for what they may do.
  *
  * Every handler gets a message whose size, descriptor count, negotiated features and state vu_check() has
@@ -239,6 +239,12 @@ static int get_max_mem_slots(struct vu_session *s, struct vu_msg *m)
 
 /* --- rings --- */
 
+/*D:240
+ * Here a queue comes to life. Where does a kick go? Each queue has an eventfd, which the front end has sent with
+ * SET_VRING_KICK; a guest of ours signals it through the module (kmod/eventfds.c), past lguest-core and straight to
+ * this process. When size, addresses and eventfd are all known, the ring is started and the loop begins to wait for
+ * that eventfd (ops->start).
+ */
 /*
  * A ring starts when all of size, addresses and kick eventfd are known, in whichever order they came.
  * A failure leaves it stopped, with the kick forgotten, so that the peer may try again.
@@ -584,6 +590,11 @@ static int reply(struct vu_session *s, struct vu_msg *m)
 	return err;
 }
 
+/*D:230
+ * We are in the device's process, and a whole message lies in own memory. There is one path for all of them: its row
+ * says whether it may come now, its handler acts or refuses, and what is sent back follows from the row: an answer, an
+ * acknowledgement where the peer wanted one, or nothing. A refusal that cannot be told in this way ends the connection.
+ */
 int vu_session_handle(struct vu_session *s, struct vu_msg *m)
 {
 	const struct vu_rule *rule = vu_rule(m->request);

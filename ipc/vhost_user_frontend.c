@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:120
+/*D:250
  * vhost_user_frontend.c: the front end's half. See vhost_user_frontend.h for what it may do.
  *
  * Questions and what comes back for them are two things here. say() sends and notes what must come back, in a line (struct
@@ -139,6 +139,12 @@ static int take(struct vu_fe *fe)
 	return r ? r : 1;
 }
 
+/*D:260
+ * We change sides: this half runs in lguest-core, and a vCPU of the guest may be waiting for it. The process at the
+ * other end may hang or lie, so there is one place that waits, this one, and it waits to the end of the operation's
+ * time, however many messages that takes. A back end that is late, or that says what nobody asked for, is dead from
+ * then on and can make nobody wait a second time.
+ */
 /* Wait until no more than @left answers are owed. */
 static int settle(struct vu_fe *fe, unsigned int left)
 {
@@ -534,6 +540,10 @@ int vu_fe_remove_region(struct vu_fe *fe, uint64_t gpa)
 
 /* --- config space --- */
 
+/*D:265
+ * A question and what may come back for it: all the bytes that were asked for, or one of the two ways in which back
+ * ends say no. An answer of any other shape ends the connection.
+ */
 int vu_fe_get_config(struct vu_fe *fe, uint32_t off, void *buf, uint32_t len)
 {
 	struct vu_msg m = { .request = VU_GET_CONFIG, .size = 12 + len };
@@ -596,6 +606,12 @@ int vu_fe_record(struct vu_fe *fe, int fd, uint16_t queues, uint16_t queue_size,
 	return done(fe, send_inflight(fe));
 }
 
+/*D:270
+ * The record of requests in flight, which we know from the ring, must outlive the back end, so the front end holds it.
+ * Other front ends have it made by the back end, as here, and hand it back at once; lguest-core makes its own
+ * (vu_fe_record() above) and takes no descriptor from any back end. Look at what is asked of the file first: it must be
+ * as long, and have the shape, that was agreed on.
+ */
 int vu_fe_inflight(struct vu_fe *fe, uint16_t queues, uint16_t queue_size)
 {
 	struct vu_msg m = { .request = VU_GET_INFLIGHT_FD, .size = sizeof(m.u.inflight) };
@@ -752,6 +768,10 @@ int vu_fe_get_status(struct vu_fe *fe, uint8_t *status)
 	return err;
 }
 
+/*D:280
+ * The guest's driver has reset its device. All that it had set up is forgotten first and the back end is asked
+ * afterwards, so that nothing which a back end answers, or fails to answer, can bring an old queue back.
+ */
 /*
  * The driver's epoch is over, whatever the back end says to that: nothing of it is ever said again. A back end that fails here is dead, and
  * what it still does is over with its process.
@@ -829,6 +849,11 @@ int vu_fe_connect(struct vu_fe *fe, int fd)
 	return err;
 }
 
+/*D:290
+ * The device's process has died and lguest-run has started another. It is told everything again: features, memory and
+ * record here, queues in vu_fe_resume() below, and on its side vq_start() finds what was in flight. One that offers
+ * less than the driver was promised is given up. This was the wire; now we enter the program at its other end.
+ */
 int vu_fe_join(struct vu_fe *fe)
 {
 	int err;

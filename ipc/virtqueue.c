@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:290
+/*D:130
  * virtqueue.c: the device's side of a split virtqueue, virtio 1.2 section 2.7. See virtqueue.h for what it may do.
  *
  * Reading order: vq_pop() and what it calls is where a hostile driver is met; vq_push() and vq_publish() give
@@ -104,6 +104,11 @@ static const char *add_segment(const struct vq *q, struct vq_chain *c, const str
 	return NULL;
 }
 
+/*D:150
+ * This is where vq_pop() meets the guest's own data structure: a linked list whose owner may change it while we follow
+ * it. Each descriptor is fetched once, only the copy is looked at, and every address in it goes through the memory
+ * table (add_segment() above).
+ */
 /*
  * Follow a chain. Bounded twice: by the number of descriptors seen, so that loops end (also those of
  * zero-length descriptors, which make no segment), and by the caller's array.
@@ -149,6 +154,12 @@ static void log_fetch(struct vq *q, uint16_t head)
 	__atomic_store_n(&q->log->desc[head].inflight, 1, __ATOMIC_RELEASE);
 }
 
+/*D:140
+ * We know how a guest's number becomes a pointer. Now a driver has put requests into its ring, and the device asks for
+ * the next one. Look at the order: the head is held against all that the queue knows of itself before a single
+ * descriptor is read, and a driver that breaks a rule loses its queue, and not the process, until it starts the queue
+ * again.
+ */
 int vq_pop(struct vq *q, struct vq_chain *c)
 {
 	const char *why;
@@ -247,6 +258,12 @@ static bool need_event(uint16_t event, uint16_t new, uint16_t old)
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
+/*D:160
+ * The device has done some requests and pushed them, and the driver knows of none until this function: one store moves
+ * the used index for all of them. Then the question is whether the driver sleeps. Driver and device each write a word
+ * and then read the other's, so without the fence between the two both could miss each other, and the driver would wait
+ * for ever. vq_want_kicks() below is the same the other way round.
+ */
 bool vq_publish(struct vq *q)
 {
 	uint16_t old = q->signalled;
@@ -311,6 +328,12 @@ static bool bad_size(uint16_t size)
 	return !size || size > VQ_MAX_SIZE || size & (size - 1);
 }
 
+/*D:170
+ * What becomes of the requests of a device process that dies? Each one that was popped is marked in a record, which the
+ * front end lends and which outlives the process; vq_pop(), vq_push() and vq_publish() have kept it all along. The next
+ * process reads it in two steps: what had reached the used ring is done, and what is marked still runs again
+ * (log_collect() below). The peer may write the record too, so its numbers are checked.
+ */
 /* vhost-user, recovery step 1: entries that reached the used ring before the crash are not in flight any more. */
 static int log_settle(struct vq *q, struct vq_inflight *log)
 {
@@ -373,6 +396,12 @@ static int log_start(struct vq *q, struct vq_inflight *log)
 	return 0;
 }
 
+/*D:180
+ * The last of the ring is how one begins: the front end says where the three arrays are, and they are looked up in the
+ * memory table like any other address. After a death the next process comes through here as well, and then the record's
+ * word replaces the index that the front end has named (log_start() above). Who says all this, and how, is the wire, to
+ * which we come now.
+ */
 int vq_start(struct vq *q, const struct vq_setup *s)
 {
 	uint16_t index = q->index;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:300
+/*D:110
  * virtqueue_mem.c: the memory table and its two lookups. See virtqueue_mem.h for what it may do.
  *
  * The table is short (one window, or the handful of regions of a PC's RAM), so a linear search is right; the
@@ -46,6 +46,11 @@ int gmem_remove(struct gmem *m, uint64_t gpa, uint64_t size, uint64_t uaddr, str
 	return -ENOENT;
 }
 
+/*D:120
+ * Whatever a guest or a front end calls an address is only a number until it has passed this function. Look at what is
+ * not done: two hostile numbers are never added, each is compared with what is left of a region, so that nothing can
+ * wrap. gmem_at() and gmem_at_uaddr() below ask it for one region after the other.
+ */
 /* @off is unsigned: an address below the region gives a huge offset, so one comparison covers both ends. */
 static void *within(const struct gmem_region *r, uint64_t off, uint64_t len)
 {

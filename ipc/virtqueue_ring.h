@@ -8,6 +8,12 @@
 
 #include <stdint.h>
 
+/*D:100
+ * We have just seen a guest whose drivers put whatever is for a device into a window of memory. Now we stand on the
+ * other side of it, in a process of the host that serves one device. A ring lies in that window as three arrays:
+ * descriptors, the list of the requests that the driver wants done (avail) and the list of those that the device has
+ * done (used). The guest may write all of it at any time, and that is what the first stations are about.
+ */
 #define VQ_DESC_NEXT 1u
 #define VQ_DESC_WRITE 2u
 #define VQ_DESC_INDIRECT 4u

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:275
+/*D:800
  * attendant.c: the manifest of a minder that reads its role's pipes: where the role was started by hand, whose log would be a terminal or a
  * file, and where it has an order to give.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:200
+/*D:720
  * compile.c: build-time tool that turns a manifest's system calls into BPF, printed as C.
  *
  * One binary is linked per role, with that role's manifest as `policy_manifest`. Running it prints a C file with two
@@ -95,6 +95,11 @@ static void emit(const struct policy *p, unsigned int stage, const char *name, s
 	free(insn);
 }
 
+/*D:725
+ * A manifest is data, and the kernel wants a program. This tool makes it while the role is built, once for set-up and
+ * once for what is sealed, and prints both as constants with their checksums. So a role contains no compiler of
+ * filters, and cannot load another filter than the one that it prints.
+ */
 int main(int argc, char **argv)
 {
 	const struct policy *p = &POLICY_MANIFEST;

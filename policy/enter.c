@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:210
+/*D:730
  * enter.c: the first step of a role: out of the host's namespaces, file system and rights, under the set-up filter.
  *
  * It may fork once, and take rights away from the calling process. It reads nothing but /proc files of its own child.
@@ -114,6 +114,12 @@ static int die_with(int parent)
 	return poll(&gone, 1, 0) ? -ESRCH : 0;
 }
 
+/*D:740
+ * The filter is the last wall of many. We are in the child, in whichever namespaces the host has granted, and this is
+ * the order in which it loses its rights: bounding set, root directory, user, descriptors, capabilities, new
+ * privileges, limits, and what Landlock can deny. The order is not free, since much of what takes a right away needs
+ * one that goes later.
+ */
 /* Everything between fork and filter, in the process that becomes the role. */
 static int confine(const struct policy_role *role, int ns, const struct policy_user *u, int parent, unsigned int *layers)
 {

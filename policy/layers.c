@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:205
+/*D:750
  * layers.c: the layers that a host may refuse, one by one: namespaces and Landlock (policy.h). What is refused is left out alone; what fails for want
  * of memory is an error, since the next try may get it.
  *
@@ -80,6 +80,11 @@ struct landlock_attr {
 	uint64_t scoped;	/* from ABI 6: 1 abstract Unix sockets, 2 signals */
 };
 
+/*D:755
+ * A wall for hosts that grant no namespaces, and one more for those that do: a Landlock ruleset that handles every
+ * right in the table and allows none of them. Each version of the kernel's interface knows more rights; we ask for as
+ * many as both the kernel and this table know.
+ */
 int policy_landlock(void)
 {
 	/* ABI 1 has 13 rights of files, 2 adds moving between folders, 3 truncation, 5 ioctls of devices opened from now on */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:215
+/*D:770
  * mind.c: the parent of a role, which stays behind when the role moves into its own namespaces: it ends as the role does, shows what
  * the role says where nobody else reads it, and does for it the one thing that a sealed role may ask for.
  *
@@ -214,6 +214,11 @@ int policy_wait(pid_t pid)
 
 /* --- the minder --- */
 
+/*D:780
+ * Whoever stays behind for a role must be confined as well: a moment ago it was the user's own process. Started by root
+ * it becomes the user that its role is; in any case it keeps the descriptors of its own manifest and the calls of that
+ * one's sealed filter, and no capability.
+ */
 int policy_confine_helper(const struct policy_role *role, const struct policy_user *u)
 {
 	int death = 0, err = policy_close_unlisted(role->policy, POLICY_SETUP);
@@ -255,6 +260,12 @@ static _Noreturn void mourn(const char *name, const char *how, int sig)
 /* What lies above says "killed by a signal": a role that ends itself with such a status is not believed. */
 #define EXIT_MOST 127
 
+/*D:790
+ * Where does a dead role go? Here is its parent, which waits for it and can do little else. It ends as its role has
+ * ended, and says in one line by which signal, if it was one; a role that is stopped counts as killed, unless its
+ * manifest lets it stop. lguest-run waits for this end and, as a rule, starts another process (chapter Launcher), which
+ * vu_fe_join() tells what the dead one knew.
+ */
 _Noreturn void policy_mind(const struct policy_role *role, pid_t pid, const struct policy_user *u)
 {
 	const char *name = role->policy->role;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:270
+/*D:795
  * minder.c: the manifest of the parent that stays behind when a role moves into its own pid namespace.
  *
  * It may wait for that child, say in one line how it ended, and end. It holds the log and nothing else.

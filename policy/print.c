@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:220
+/*D:880
  * print.c: `--print-policy`: a manifest for people, with the hashes of the filters made from it.
  *
  * What it prints is what the program applies: both come from the same tables, linked into the same program. The BPF

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:300
+/*D:760
  * root.c: the user namespace's id maps and the empty root of a role.
  *
  * It may write the maps of a child that the caller just made, and mount inside the caller's own mount namespace. It

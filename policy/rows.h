@@ -19,6 +19,11 @@
 
 #define ROLE_NAMESPACES (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
+/*D:700
+ * We have seen all the devices work and have taken their sandbox on trust. Now we look at the walls, beginning with the
+ * smallest part: a row is one system call, the arguments that it is pinned to, and the reason for it. These are the
+ * rows that the loop needs and every device has; a call for which a process has no row ends that process.
+ */
 /* Every sealed role: map and give back the regions of its peer (never executable, never private), end. */
 #define ROLE_CALLS_ALWAYS \
 	CALL(mmap, POLICY_SEALED, "guest windows, in-flight records", ARG_IS(2, PROT_READ | PROT_WRITE), \

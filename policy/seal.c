@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:310
+/*D:810
  * seal.c: the second step, and the pieces that both steps use: descriptors, limits, filters, ring restrictions.
  *
  * It may only take rights away from the calling process. It allocates nothing and prints nothing.
@@ -95,6 +95,11 @@ int policy_load_filter(const struct policy_filter *filter)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) ? -errno : 0;
 }
 
+/*D:820
+ * The line to which all of this has led. What the sealed stage does not list is closed, the last limits are set, and
+ * the second filter is loaded over the first; both are in force, so that it can only take away. From here on the
+ * process may read what a hostile peer has written.
+ */
 int policy_seal(const struct policy_role *role)
 {
 	struct rlimit fsize = { policy_file_size, policy_file_size };
@@ -108,6 +113,12 @@ int policy_seal(const struct policy_role *role)
 	return err ? err : policy_load_filter(&role->sealed);
 }
 
+/*D:825
+ * One wall that no filter can be: an operation of io_uring is not a system call, and no filter sees it. So the ring
+ * itself is told which operations it takes, once, before it is enabled, and the kernel refuses all others. With this
+ * the engine is complete; what follows are the manifests of the other roles, which need no more explanation than they
+ * contain.
+ */
 int policy_ring_restrict(const struct policy_role *role, int ring_fd)
 {
 	struct io_uring_restriction r[MAX_RING_OPS] = { 0 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:170
+/*D:540
  * image.c: open, check and lock the image, before the sandbox.
  *
  * It may open the one path of the command line. It reads nothing of the image's contents: an image is raw because

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:172
+/*D:595
  * kind.c: what a disk is to lguest-run (run/kind.h): numbers, option, keys.
  *
  * Data, and what is wrong with a value of a key.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:174
+/*D:598
  * launch.c: what lguest-run does for a disk: it opens the image, makes sure that nobody else uses it, and hands it over.
  * It runs in lguest-run, with the user's rights and outside any sandbox (run/kind.h). It may open the image
  * that the user named; it reads not a byte of it. Read-only is O_RDONLY here and a refusing role there.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:180
+/*D:530
  * main.c: lguest-block, a virtio-blk back end of its own, or one of lguest-run's roles.
  *
  * It may, before the sandbox, open one image; after the seal, move data between that image and the windows of its

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:234
+/*D:845
  * manifest-keep-sync.c: the manifest of lguest-block for a disk that is not trimmed, on a host that forbids io_uring: without fallocate.
  */
 #include "policy/rows.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:244
+/*D:842
  * manifest-keep.c: the manifest of lguest-block for a disk that is not trimmed (nodiscard, or a file system without holes): without FALLOCATE, which
  * could also take space behind the image, where no limit of file size counts it.
  */

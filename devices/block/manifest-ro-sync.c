@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:232
+/*D:844
  * manifest-ro-sync.c: the manifest of lguest-block for a disk that is only read, on a host that forbids io_uring.
  */
 #include "policy/rows.h"

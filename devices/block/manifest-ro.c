@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:242
+/*D:841
  * manifest-ro.c: the manifest of lguest-block for a disk that is only read: neither writes nor flushes nor holes. The ring writes calls, to eventfds;
  * the image is open for reading alone.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:230
+/*D:843
  * manifest-sync.c: the manifest of lguest-block on a host that forbids io_uring.
  *
  * The same work with preadv, pwritev, fdatasync and fallocate, each pinned to the image's descriptor.

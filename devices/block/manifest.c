@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:240
+/*D:840
  * manifest.c: the manifest of lguest-block on io_uring.
  *
  * It may submit reads, writes, flushes and hole punching on one image, wait for kicks and signal calls, all of it

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:190
+/*D:550
  * request.c: one virtio-blk request, from a popped chain to its status byte (virtio 1.2, 5.2.6).
  *
  * It may read a request's header and segment list once, through the virtqueue library, and start I/O on the one
@@ -225,6 +225,11 @@ static void run(struct blk *blk, struct blk_req *r)
 	} while (step(blk, r, run_sync(blk, r)));
 }
 
+/*D:570
+ * The kernel has moved bytes of the image, or failed. step() above says what this makes of the request: it is over, or
+ * it needs another operation, which goes on where a short one ended. When it is over the status byte was written before
+ * the request went back to the driver (complete()), and the loop is told that there is something to publish.
+ */
 static void ring_done(struct backend_op *op, int32_t res)
 {
 	struct blk_req *r = (struct blk_req *)((char *)op - offsetof(struct blk_req, op));
@@ -372,6 +377,12 @@ static uint8_t take(struct blk *blk, struct blk_req *r, const struct vq_chain *c
 	}
 }
 
+/*D:560
+ * A disk request, straight from vq_pop(): its segments are checked pointers by now, and what they hold is still only
+ * the guest's word. The last byte that may be written is where the answer goes; a chain without one is the only request
+ * that cannot even be refused. take() above decides on every other: refuse it, answer it at once, start it, or let it
+ * wait for a buffer or for its turn to write.
+ */
 bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c)
 {
 	struct blk_req *r = &blk->req[q->index * BLK_QUEUE_SIZE + c->head];

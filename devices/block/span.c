@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:195
+/*D:580
  * span.c: what the image cannot take as the guest sends it: buffers that are not aligned for direct I/O, and parts of blocks. It goes
  * through a buffer of our own; a write of a part of a block reads the block, changes it and writes it back.
  *
@@ -106,6 +106,12 @@ void blk_span(const struct blk *blk, struct blk_req *r, uint64_t most)
 		put_data(r);
 }
 
+/*D:590
+ * A guest may write 512 bytes to a disk that takes 4096 at a time. blk_span() above has chosen the blocks around them
+ * and they have been read; here the guest's bytes are put in between, and the next operation writes it all back. No
+ * other request of this disk may write meanwhile (blk_may_write()). For a read it hands the guest the part that was
+ * asked for.
+ */
 int64_t blk_span_moved(const struct blk *blk, struct blk_req *r, uint32_t res)
 {
 	uint64_t lead = r->pos - r->start, n;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:224
+/*D:520
  * kind.c: what a console is to lguest-run (run/kind.h): numbers and option. A guest has one unless its user says "none".
  *
  * Data, and what is wrong with a value of a key.

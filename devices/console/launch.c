@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:226
+/*D:525
  * launch.c: what lguest-run does for a console: it opens where the guest's output goes, and keeps the memory in which output
  * waits that was taken and not shown.
  * It runs in lguest-run, with the user's rights and outside any sandbox (run/kind.h). It may open, or

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:200
+/*D:460
  * main.c: lguest-console, a virtio-console (virtio 1.2, 5.3) on one terminal, pty, file or Unix socket.
  *
  * It may: open what the command line names, before the sandbox, and move bytes afterwards (port.c). It may not:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:255
+/*D:835
  * manifest-keeper.c: the manifest of the process that restores a terminal when its console has ended (terminal.c).
  *
  * It may wait for signals and its child, pass signals and window sizes on, set the terminal's modes and state, and end. It holds the terminal, the writing

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:250
+/*D:830
  * manifest.c: the manifest of lguest-console.
  *
  * It may move bytes between its window and one terminal, file or socket, all through one ring whose opcodes are

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:210
+/*D:470
  * port.c: bytes from the guest to the output and from the input to the guest, both through buffers of fixed size.
  *
  * A guest that prints while nobody reads: Linux spins in the hypervisor console's put_chars() until its buffer
@@ -246,6 +246,12 @@ static void announce_loss(struct console *con)
 	con->lost = 0;
 }
 
+/*D:480
+ * The first device that somebody else can hold up: perhaps nobody reads what the guest prints. A request that does not
+ * fit into the buffer is held, and with it the guest, until a second has passed in which not one byte was taken; then
+ * its rest is dropped and counted. A reader who takes nothing costs the guest one second, and us a buffer of fixed
+ * size.
+ */
 /* Is the held request done with: taken, or dropped because nobody reads? */
 static bool finish_held(struct console *con)
 {
@@ -409,6 +415,11 @@ static void size_done(struct backend_io *io, int32_t res)
 	start_size_read(con);
 }
 
+/*D:490
+ * The ring is there, and the process is about to be sealed. Everything that can ever complete gets its function here,
+ * and then the reading begins. What the process before us had taken from the guest and not shown, if it died, lies in
+ * con->out (launch.c keeps that memory) and goes out first.
+ */
 int console_start(struct backend *be)
 {
 	struct console *con = backend_dev(be);

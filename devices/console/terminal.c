@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:220
+/*D:500
  * terminal.c: raw mode, and the keeper: a parent process that does nothing but restore the terminal when the
  * console role has ended, in whichever way: a sealed role that is killed by its filter, or by kill -9, cannot
  * restore anything, and has no right to.
@@ -125,6 +125,12 @@ static void keeper_signals(sigset_t *set)
 		sigaddset(set, signals[i]);
 }
 
+/*D:510
+ * A terminal in raw mode must be put back however its console ends, and a sealed process that is killed can put nothing
+ * back. So the program forks: the parent stays as the keeper above, with the old modes and a filter that lets it set
+ * them and do little else, and the child goes on to become the role. Look at the signals: they are blocked before the
+ * terminal becomes raw, so that none can end us in between.
+ */
 int terminal_keep(struct console *con)
 {
 	struct termios saved, raw;

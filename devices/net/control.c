@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:230
+/*D:605
  * control.c: the control queue. The only command served is the number of queue pairs in use; all else is answered with
  * an error, as the specification wants of a device that has not offered it.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:262
+/*D:645
  * kind.c: what a network card is to lguest-run (run/kind.h): numbers, option, keys.
  *
  * Data, and what is wrong with a value of a key.

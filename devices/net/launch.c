@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:264
+/*D:648
  * launch.c: what lguest-run does for a network card: it attaches to the tap, makes sure that it is the user's own, and hands it
  * over.
  * It runs in lguest-run, with the user's rights and outside any sandbox (run/kind.h). It may attach to the tap

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:240
+/*D:600
  * main.c: lguest-net, a virtio-net (virtio 1.2, 5.1) on one tap: options, config space, and which queue is what.
  *
  * It may: attach to one tap before the sandbox, move frames afterwards. It may not: see anything of the guest but the

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:280
+/*D:850
  * manifest.c: the manifest of lguest-net.
  *
  * It may move frames between its window and its tap queues, all through one ring whose opcodes are fixed, and map

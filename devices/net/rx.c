@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:250
+/*D:620
  * rx.c: frames from the tap to the guest.
  *
  * Frames are read into slots of our own and copied from there: no guest buffer is ever held while the wire is
@@ -46,6 +46,12 @@ static void give_back(struct vq *q, struct spread *s)
 		vq_unpop(q, s->chain[--s->n].head);
 }
 
+/*D:625
+ * The other direction answers no request: a frame comes when it likes, lies in a slot of ours, and buffers of the guest
+ * have to be found for it. They are popped as they are needed; when they do not suffice all of them are given back
+ * (give_back() above), and the frame waits in its slot until the driver has put more there, or is dropped if that will
+ * not help.
+ */
 /*
  * Pop until there is room for @need bytes: one chain, or several with MRG_RXBUF. A frame that does not fit into what
  * the driver has given waits for more, unless that is half of the ring already: more may never come then.

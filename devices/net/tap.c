@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:260
+/*D:630
  * tap.c: attaching to a tap device.
  *
  * It may: open /dev/net/tun and ask the kernel about one interface, before the sandbox. It may not: create addresses, routes or anything

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:320
+/*D:640
  * tap_owner.c: does a tap have an owner (tap_owner.h)?
  *
  * It may: ask the kernel about one interface, before the sandbox. It may not: attach to one, or change it.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:270
+/*D:610
  * tx.c: frames from the guest into the tap.
  *
  * Each frame is one write on the ring; all that one pass finds go to the kernel in one system call, which is worth
@@ -84,6 +84,11 @@ static uint32_t copy_start(const struct net *net, const struct vq_chain *c, stru
 	return n;
 }
 
+/*D:615
+ * A frame is on its way into the host's kernel, and the guest can still change it. So its beginning is copied, the copy
+ * is checked (copy_start() above), and the copy is what is written; the rest, which nobody has checked, comes out of
+ * the guest's memory. A frame that may not be sent is dropped, as on any wire.
+ */
 /* Queue one frame's write; false: it is dropped. */
 static bool send_frame(struct net_pair *pair, const struct vq_chain *c)
 {

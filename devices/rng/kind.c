@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:282
+/*D:445
  * kind.c: what a source of random numbers is to lguest-run (run/kind.h): numbers and option.
  *
  * Data.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:284
+/*D:450
  * launch.c: what lguest-run does for a source of random numbers: nothing but to start its program, which needs nothing of the user's.
  * It runs in lguest-run, with the user's rights and outside any sandbox (run/kind.h).
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:280
+/*D:420
  * main.c: lguest-rng, a virtio entropy device (virtio 1.2, 5.4): it fills what the driver gives it from the
  * host's random number generator.
  *
@@ -36,6 +36,10 @@ static uint32_t fill(const struct vq_chain *c)
 	return (uint32_t)done;
 }
 
+/*D:430
+ * A pass has reached the device, and this is all that a device must do with it: pop, work, push. The loop publishes,
+ * signals the driver and waits for the next kick.
+ */
 static void rng_kick(struct backend *be, struct vq *q)
 {
 	struct iovec seg[RNG_SEGS];
@@ -54,6 +58,11 @@ static int rng_open(struct backend *be)
 
 static const char *const capabilities[] = { NULL };
 
+/*D:440
+ * And this table is the device: a name, one queue, what it may do (the manifest, which we meet at the end of the
+ * chapter), what to open, and what to do on a kick. main() below gives it to backend_main(), where we have been. The
+ * devices that follow have more to say, in the same places.
+ */
 static const struct backend_ops rng_ops = {
 	.name = "lguest-rng",
 	.type = "rng",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:290
+/*D:710
  * manifest.c: the manifest of lguest-rng.
  *
  * It may ask the kernel for random bytes and put them in its window. It holds no resource.

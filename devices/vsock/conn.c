@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:276
+/*D:660
  * conn.c: connections: a socket of the host on one side, two ports of the guest's on the other.
  *
  * A program of the host connects, says "CONNECT port\n", and hears "OK port\n" when the guest has accepted; from then on bytes go both
@@ -458,6 +458,11 @@ static struct vsock_conn *asker(struct vsock *v, uint32_t id)
 	return NULL;
 }
 
+/*D:680
+ * The helper (dial.c) has connected, or could not, and sends the number of the question with it. Meanwhile the guest
+ * may have given up, or the question may be one of a process that is dead by now: a connection that still waits for
+ * this very number gets the socket, and a socket for which there is none is closed.
+ */
 static void answered(struct backend_op *op, int32_t res)
 {
 	struct vsock *v = dev_of(op, answer_op);
@@ -484,6 +489,12 @@ static void answered(struct backend_op *op, int32_t res)
 	ask_next(v);
 }
 
+/*D:670
+ * This device has the most to remember: VSOCK_CONNS connections, each with a socket of the host on one side and two
+ * port numbers of the guest's on the other. As in the console, whatever can complete gets its function here, for every
+ * connection that there may ever be. The role may accept and may not connect; for that it has a helper, whose answers
+ * are awaited from now on.
+ */
 int vsock_start(struct backend *be)
 {
 	struct vsock *v = backend_dev(be);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:272
+/*D:675
  * dial.c: the helper that connects to the host's sockets for the sealed process, which sees no file system and makes no socket.
  *
  * It reads 8 bytes of a process that may be hijacked: a number, which it sends back, and a port. It may connect to the socket

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:278
+/*D:685
  * kind.c: what connections to the host are to lguest-run (run/kind.h): numbers, option, keys.
  *
  * Data, and what is wrong with a value of a key.

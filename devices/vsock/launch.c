@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:279
+/*D:690
  * launch.c: what lguest-run does for connections to the host: it listens at PATH, and opens the folder in which the guest's own
  * connections find PATH_port.
  * It runs in lguest-run, with the user's rights and outside any sandbox (run/kind.h). It may make the socket that the user named, remove

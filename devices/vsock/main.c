@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:274
+/*D:650
  * main.c: lguest-vsock, a virtio-vsock (virtio 1.2, 5.10) whose host side are Unix sockets: options, and which queue is what.
  *
  * It may: listen at one path and start its helper (dial.c), before the sandbox; afterwards move bytes between the guest and the

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:296
+/*D:865
  * manifest-dial.c: the manifest of lguest-vsock's helper, which connects to the host's sockets.
  *
  * It may take a port number from the sealed process, connect to a Unix socket, and hand the connection over. It keeps its user and

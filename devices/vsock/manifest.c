@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*P:294
+/*D:860
  * manifest.c: the manifest of lguest-vsock.
  *
  * It may move bytes between its window and connections that it was given: those that it accepts on its listening socket and those

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*D:275
+/*D:655
  * packet.c: what the guest says on its queue, and what it is told on the other (virtio 1.2, 5.10.6).
  *
  * Everything in a packet is the guest's word: it is copied once, then checked. A packet for a connection that does not exist is
