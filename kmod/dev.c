@@ -39,6 +39,12 @@ static int lg_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*H:530
+ * All that lives has an end, and this is the guest's, however it comes about. Look at the order: no thread can run it
+ * any more, then the host's shrinker forgets it, then the switcher's slot goes, then the shadow tables, and the
+ * memory which they map goes last. (Where does a dead role go? Not here: the module does not know roles. role_died()
+ * in run/supervise.c has it.)
+ */
 /*
  * The memory map of the process that made the guest goes away: it ends, executes another program or is killed for want of
  * memory; or the file is closed. No thread can be in LGUEST_RUN, nor come there again. What the guest holds of
@@ -330,6 +336,12 @@ static int admit(const struct lguest *lg, unsigned int cmd)
 	return mm ? -EPERM : -EINVAL;
 }
 
+/*H:110
+ * The Launcher has opened the device, and here each of its requests arrives. admit(), just above, lets in CREATE as
+ * long as there is no guest, and afterwards the process that made it and no other, whoever else holds the descriptor.
+ * RUN is the request that lasts; it holds its vCPU's mutex, not the guest's lock, so that others go on beside it.
+ * First we follow those that furnish a guest.
+ */
 static long lg_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct lguest *lg = file->private_data;

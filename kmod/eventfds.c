@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:700
+/*H:480
  * Eventfds instead of exits: a guest's NOTIFY signals the one that its device process sleeps on (ioeventfd), and a device
  * process's signal raises an interrupt line (irqfd). The core sets the bindings up and sees none of the traffic.
  */
@@ -45,6 +45,11 @@ static struct eventfd_ctx *unbind_ioeventfd(struct lguest *lg, const struct lgue
 	return NULL;
 }
 
+/*H:490
+ * The core binds the register of each queue to an eventfd, of which the device's process has a descriptor, too
+ * (bind_eventfds() in core/device.c), and is out of the way from then on. Look at who holds a reference when: a
+ * binding keeps the context alive, even when all descriptors are closed.
+ */
 /**
  * lg_ioeventfd - LGUEST_IOEVENTFD
  * @lg: the guest; its lock is held
@@ -78,6 +83,11 @@ int lg_ioeventfd(struct lguest *lg, const struct lguest_ioeventfd *args)
 	return err;
 }
 
+/*H:500
+ * And here the kick leaves the module: among 64 bindings at most the right one is found and its eventfd is signalled.
+ * Chapter D has told the rest: the device's process wakes in its loop (backend_kicked() in devices/backend.c), and
+ * reads the request from the ring by itself.
+ */
 /**
  * lg_notify - the guest's NOTIFY
  * @lg: the guest
@@ -112,6 +122,11 @@ static void raise_line(struct lguest *lg, u32 irq)
 		lg_raise(vcpu, irq);
 }
 
+/*H:520
+ * The device's process has put its answer into the ring and signals the eventfd; this runs in the middle of that. It
+ * takes the signal and raises the line, and lg_raise(), lg_kick() and lg_deliver_interrupt() do the rest. A request
+ * has gone to its device and back without the core.
+ */
 /*
  * Called by whoever signals the eventfd, with its lock held and interrupts off. When the last descriptor is closed
  * (EPOLLHUP) nothing is to be done: the context lives until the binding goes.
@@ -193,6 +208,10 @@ static int bind_irqfd(struct lguest *lg, struct eventfd_ctx *ctx, struct file *f
 	return 0;
 }
 
+/*H:510
+ * The way back is bound like the way there: one eventfd, one interrupt line. The module waits on the eventfd as a
+ * poller would, but with a function of its own in the place of a sleeping thread: that is the next station.
+ */
 /**
  * lg_irqfd - LGUEST_IRQFD
  * @lg: the guest; its lock is held

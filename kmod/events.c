@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:400
+/*H:390
  * What the guest's processor would do by itself: deliver exceptions and interrupts, return to user mode, sleep, and
  * run a timer. All of it is a matter of a few words in struct lg_switch and in the page that the guest shares; nothing is
  * written to the guest's stack, so delivery cannot fault. The shared page is the guest's to scribble on: each
@@ -52,6 +52,12 @@ static void save_frame(struct lg_vcpu *vcpu, u32 vector, u64 error)
 	data->frame.flags = LG_FRAME_FULL;
 }
 
+/*H:400
+ * The page fault that was the guest's own is delivered here, like its other exceptions and each of its interrupts. A
+ * processor would push a frame and look into an IDT. We write the frame to the shared page and go on at the address
+ * that INIT named. The guest copies the frame to a stack of its own (chapter G) and clears event_busy; an exception
+ * that comes before it has is a double fault, and the guest's end.
+ */
 /**
  * lg_deliver_event - continue the guest at its event entry
  * @vcpu: not in the guest
@@ -96,6 +102,11 @@ void lg_slow_syscall(struct lg_vcpu *vcpu)
 	enter_kernel(vcpu, vcpu->sw->syscall_entry);
 }
 
+/*H:410
+ * The guest's kernel has handled the event and wants back to its user mode. The switcher does this by itself as a
+ * rule (next chapter); here is the same return for the cases that it leaves to C. The frame is in the shared page,
+ * which the guest can change: so it is copied once, and the copy is what is checked and used.
+ */
 /**
  * lg_return_to_user - the return that the switcher left to C: an interrupt waits, or the frame is unusual
  * @vcpu: left by SYSCALL at return_to_user
@@ -239,6 +250,11 @@ void lg_set_clockevent(struct lg_vcpu *vcpu, u64 ns)
 	hrtimer_start(&vcpu->timer, ktime_add_ns(ktime_get(), min_t(u64, ns, KTIME_MAX / 2)), HRTIMER_MODE_ABS);
 }
 
+/*H:430
+ * One thing that a processor has is left, a clock, and to read it must not be an exit. So the guest is told once, at
+ * INIT, how the ticks of the TSC become nanoseconds, and what the host's clock was at one of them. From then on it
+ * reads the time without us.
+ */
 /**
  * lg_fill_time - tell the guest how to read the host's clock
  * @vcpu: INIT has just named the shared page

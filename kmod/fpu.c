@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:510
+/*H:180
  * The guest's FPU state: which registers hold it, and when. It says nothing to the guest; what must be right is that the guest finds what it
  * left, the launcher too, and neither sees the other's.
  *

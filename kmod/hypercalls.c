@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:600
+/*H:440
  * Hypercalls: a table of numbers, and one small function each. Arguments are in the guest's registers (or in a slot of the
  * async ring, copied before it is looked at); whatever they hold, the worst they can do is to kill their guest.
  */
@@ -54,6 +54,12 @@ static void choose_flush_globals(struct lg_vcpu *vcpu, const struct init_args *d
 	}
 }
 
+/*H:460
+ * This is the call that makes most others possible. The guest names the page that it is going to share with us, and
+ * in it the addresses where it wants to be continued. The page is pinned, what is read from it is copied and then
+ * checked, and the switcher's area shows it as well: from here on system calls can go from the guest's user mode to
+ * its kernel without the host.
+ */
 static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
 	struct lguest *lg = vcpu->lg;
@@ -190,6 +196,12 @@ static s64 send_interrupts(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_r
 	return 0;
 }
 
+/*H:470
+ * Where does a kick go? Here first: a driver has put a request into its ring and calls NOTIFY with the address of the
+ * device's register. If an eventfd is bound to that address and value, lg_notify() signals it: that wakes the
+ * device's process, and the guest goes on, no one else asked. If there is none, the core gets the kick as
+ * LGUEST_EXIT_NOTIFY (one that came by the async ring is lost).
+ */
 static s64 notify(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
 	lg_count(vcpu, NOTIFIES);
@@ -314,6 +326,11 @@ static void run_ring(struct lg_vcpu *vcpu)
 	}
 }
 
+/*H:450
+ * Until now we saw what the guest is given; this is what it asks for. It executed SYSCALL in its kernel mode, which
+ * handle_exit() knows as TRAP_HCALL. Calls that it has queued are run first, in their order, then this one. The table
+ * above says which may be queued and which may come before INIT; a call that wants LGUEST_RUN to return sets stop.
+ */
 /**
  * lg_hypercall - the guest kernel executed SYSCALL
  * @vcpu: its registers are in vcpu->sw

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:200
+/*H:120
  * Guest-physical memory: which ranges exist, and the host's page for each guest page. A page is pinned when the guest
  * first touches it and stays so until the guest or its process ends, so a shadow entry can never outlive its page, and the
  * host reads guest memory through its own direct map. What is pinned is counted. lg_gpa() is the one way from a
@@ -86,6 +86,11 @@ static int check_mapping(unsigned long start, unsigned long end)
 	return err;
 }
 
+/*H:130
+ * We have read how a guest's memory is held. Here the core gives the guest a range of its own memory: nothing is
+ * copied, nothing is pinned yet, but all of it is accounted at once. See that an entry is complete before the count
+ * says that it is there: a vCPU that runs looks regions up without the lock.
+ */
 /**
  * lg_add_region - give the guest a range of memory
  * @lg: the guest; its lock is held
@@ -319,6 +324,12 @@ static int pin_wanted(struct lg_vcpu *vcpu, const struct lg_region *r, u64 want,
 	return pin_run(vcpu, r, *run);
 }
 
+/*H:290
+ * page_fault() comes here for a page of the guest's, or one of its tables, that is not pinned yet, and then asks
+ * lg_shadow_fault() again. From now on the page stays where it is until the guest or its process ends, and that is
+ * what lets a shadow entry hold its address with nobody watching. See what is checked before the guest has it: that
+ * it is no file's, and that its owner may lock so much.
+ */
 /**
  * lg_pin - pin the guest page, and its neighbours while at it
  * @vcpu: whose thread this is (the process that owns the memory)

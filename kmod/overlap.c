@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:305
+/*H:310
  * Whether a guest's kernel is where the host's is. Unless PTI is on, the host's kernel pages are global in the TLB and stay there while
  * the guest runs: at the same address they hide the guest's translation, and two entries of different size for one instruction
  * fetch are a machine check on some processors. The shadow tables ask here at each fill of the kernel half; what the guest says of

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:310
+/*H:370
  * Which TLB entries are whose: the PCIDs of a guest's roots, and what the switcher loads into CR3 so that no entry outlives what
  * it was made from. It knows nothing of what is in the tables: who drops an entry there sets tlb_gen (a root's, or
  * the vCPU's for the kernel half), and this is what makes the next load flush.
@@ -55,6 +55,12 @@ static void take_asid(struct lg_vcpu *vcpu)
 	lg_count(vcpu, ASIDS);
 }
 
+/*H:380
+ * Each turn passes here just before enter(). If nothing has changed since the last one, only the view of the guest's
+ * mode is chosen. On another CPU or in another epoch the vCPU takes a new group of PCIDs; with another root CR3 gets
+ * other values; and if something was lost, both views are loaded with a flush. That is where the losses of
+ * lose_entry() are made good.
+ */
 /**
  * lg_load_cr3 - what the switcher loads into CR3, before each entry
  * @vcpu: about to run on this CPU; interrupts are off

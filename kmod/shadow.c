@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:300
+/*H:250
  * The shadow tables: what the processor really walks while the guest runs. They are a cache of the guest's own tables, a
  * TLB in memory. An entry is filled when the guest faults on it and is dropped when the guest says that its own
  * lost something (the lost queue, docs/abi.md); in between it may be stale exactly as a TLB entry may, so
@@ -381,6 +381,12 @@ void lg_shadow_evict(struct lg_vcpu *vcpu)
 	lg_flush_all(vcpu);
 }
 
+/*H:330
+ * One record names a table of the guest's and an entry in it. The hash finds every shadow of that table, whatever
+ * address space it is of; there the entry is cut off with all below it (zap_entry()), or made read-only when no more
+ * was lost. Nothing is flushed yet: mark_stale() notes that the PCIDs which may remember it have to be, before they
+ * are loaded again.
+ */
 /*
  * One record of the lost queue: an entry of a table that is shadowed once (or more often, by odd guests). Nothing leaves the
  * chain while it is walked: what is cut off is only doomed. It ends when there are no steps left.
@@ -412,6 +418,12 @@ static void lose_entry(struct lg_vcpu *vcpu, u64 record, unsigned int *steps)
 	}
 }
 
+/*H:320
+ * We have seen entries come; now they go. Whenever an entry of the guest's own tables loses something, the guest
+ * notes that in a queue in the page that it shares (chapter G), and each hypercall that touches translations comes
+ * here first. The queue is the guest's to write to, hence the limit on steps: one that would take too long costs the
+ * guest all of its entries, and the host little.
+ */
 /**
  * lg_drain_lost - do what the guest's lost queue says
  * @vcpu: the vCPU
@@ -555,6 +567,12 @@ static struct lg_root *find_root(struct lguest *lg, gfn_t gfn)
 	return NULL;
 }
 
+/*H:360
+ * The guest changes its address space (hypercall NEW_PGTABLE) and we come here. If it is one that we still have, with
+ * its shadow tables and its PCIDs, this is a look into a hash and a pointer. If not, it gets a root that is free, or
+ * the one that was not used for longest. CR3 is not touched: what will be loaded into it is the business of the next
+ * two stations.
+ */
 /**
  * lg_set_root - the guest's CR3
  * @vcpu: the vCPU
@@ -638,6 +656,11 @@ static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *wa
 	return lg_find_region(vcpu->lg, gpa >> PAGE_SHIFT) ? LG_NEED_PIN : LG_MMIO;
 }
 
+/*H:270
+ * lg_shadow_fault() has asked what the guest itself says of the address. This is the walk of every textbook, four
+ * levels down, with one difference: each table is where the guest's entry says, so each step goes through
+ * path_page(), which knows nothing but pinned guest memory. What is not pinned yet, or is no memory, ends the walk.
+ */
 /*
  * Walk the guest's own tables. Each entry is read once; what the guest does to it meanwhile is like a store that
  * a processor's walk just missed.
@@ -814,6 +837,12 @@ static void look_for_host(struct lg_vcpu *vcpu, u64 va, bool large)
 		lg_flush_globals(vcpu);
 }
 
+/*H:280
+ * The guest's tables allow the access and its page is at hand: now the entry is made. The loop goes down the shadow
+ * tables and makes what is missing, each table noted with the guest table that it stands for, by which a loss will
+ * find it. Where the guest's entry is not dirty the leaf gets no write permission: so the first write faults, and
+ * sets the bit. Neighbours are filled along with it, to save their faults.
+ */
 static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_path *p, struct page *page)
 {
 	struct lg_sp *sp = va >> 47 ? vcpu->lg->kernel : vcpu->root->low;
@@ -867,6 +896,12 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 	return LG_FILLED;
 }
 
+/*H:260
+ * Now that we know what the shadow tables are, the fault can be answered. The guest's tables are walked as its
+ * processor would walk them (walk_guest(), which is next), the access is held against what they allow in this mode,
+ * their accessed and dirty bits are set, and the entry is made (fill()). Nothing here sleeps: what would have to is
+ * given back to page_fault(), which does it and asks again.
+ */
 /**
  * lg_shadow_fault - the guest faulted: fill, or say what else it is
  * @vcpu: the vCPU
@@ -934,6 +969,12 @@ int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa)
 
 /* ---- Life ---- */
 
+/*H:350
+ * Losses and shortage we have seen; now what the entries hang from. This is made with the guest: the top table of the
+ * kernel half, which the kernel views of all address spaces show. One entry in it is the host's, the cpu_entry_area:
+ * the stacks that the processor goes to when the guest is interrupted must be there under the guest's page table,
+ * too. The roots themselves come when they are needed.
+ */
 /**
  * lg_shadow_init - the tables that every root needs
  * @lg: new

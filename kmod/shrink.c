@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:320
+/*H:340
  * When the host is short of memory it asks (a shrinker), and shadow tables are a cache: any of them can go. They are the
  * vCPU's thread's alone, though, so what is asked for is noted here, and that thread gives it back, a few tables at each turn,
  * those that are not in use first. Nothing here touches a table itself.

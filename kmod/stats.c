@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:800
+/*H:540
  * Statistics: the counters of a guest, for LGUEST_GET_STATS and for people (debugfs, lguest/PID/stats). They are read while the
  * vCPU counts, without a lock: each number is right, their sum may be a moment apart.
  */
@@ -29,6 +29,12 @@ static const char * const names[LG_STAT_NR] = {
 
 static struct dentry *top;
 
+/*H:550
+ * With these numbers you can watch from outside what we have walked through: exits, fills, losses, kicks. Three of
+ * them are counted by no C code at all: NMIs, machine checks and debug traps that came while the processor was
+ * neither the host's nor the guest's. Where that is, and why it is safe, is the next chapter, the Switcher: lay
+ * docs/switcher.md beside it.
+ */
 /**
  * lg_read_stats - add up what a guest's vCPUs have counted
  * @lg: the guest

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:500
+/*H:150
  * A vCPU runs on the thread that calls LGUEST_RUN, as a process runs on its: the host schedules it, and interrupts
  * go to the host first. Two layers of state go with it. While the thread is in LGUEST_RUN (and scheduled: the preempt notifier
  * sees to that) the system-call MSRs, selectors and FS base are the guest's ("loaded"); only between
@@ -26,6 +26,11 @@
 
 static DEFINE_PER_CPU(struct lg_vcpu *, last_vcpu);
 
+/*H:230
+ * Several of these roads can end here: at a guest that did what no guest may, or that cannot go on. Only the first
+ * sentence is kept; it reaches the person who started the guest as the text of LGUEST_EXIT_DEAD. The caller just
+ * carries on and the loop of lg_vcpu_run() ends, so nobody needs a way back out of the depth where it was noticed.
+ */
 /**
  * kill_guest - the guest has done what it must not, or cannot go on
  * @lg: the guest
@@ -53,6 +58,12 @@ void kill_guest(struct lguest *lg, const char *fmt, ...)
 			lg_kick(lg->vcpu[i]);
 }
 
+/*H:420
+ * Events also come from outside: somebody raises an interrupt line (lg_raise() in events.c), perhaps on another CPU
+ * while the guest runs. Here the vCPU is made to look: by an IPI, which brings it out as any interrupt does, or by
+ * waking it from HALT. Compare the order with turn()'s: neither can miss the other. (A driver's kick of its device is
+ * another thing: notify() in hypercalls.c.)
+ */
 /**
  * lg_kick - make a vCPU look at what has changed
  * @vcpu: running in the guest: an IPI brings it out; asleep in HALT: it wakes; else it will look before it enters
@@ -164,6 +175,12 @@ static void load_tls(const struct desc_struct *tls)
 		gdt[GDT_ENTRY_TLS_MIN + i] = tls[i];
 }
 
+/*H:170
+ * This is the first of the two layers: what the kernel does not use while it works for this thread is the guest's
+ * from the first turn to the last. When the scheduler takes the CPU away, sched_out() below puts the host's values
+ * back, and sched_in() comes here again, perhaps on another CPU. If another guest's vCPU was loaded here last, the
+ * branch predictors are made to forget it.
+ */
 static void vcpu_load(struct lg_vcpu *vcpu)
 {
 	u16 now[4];
@@ -262,6 +279,11 @@ static noinline void switcher_events(struct lg_switch *sw)
 	}
 }
 
+/*H:210
+ * The guest is out again and interrupts are still off. If it was an interrupt, an NMI or a machine check that brought
+ * it out, the processor has told nobody but the switcher yet. So the host's own handler is called here, much as the
+ * processor would have called it. The guest has no part in it: the next turn goes on where this one was interrupted.
+ */
 /*
  * What came for the host while the guest ran. Interrupts are off since. An interrupt's handler comes last: it may run
  * softirqs for milliseconds, and until somebody has looked at a machine check a second one would shut the processor down.
@@ -339,6 +361,12 @@ static void before_guest(void)
 	lg_clear_divider();
 }
 
+/*H:200
+ * Interrupts are off and the second layer begins: what must be the guest's, or nobody's, only while it really runs.
+ * lg_enter(), in the middle, is the crossing. Believe for now that it returns with trapnum saying why the guest came
+ * out; the next chapter is about nothing else. What else tells the cause (CR2, DR6) is read at once, before anything
+ * of the host's can overwrite it.
+ */
 static void enter(struct lg_vcpu *vcpu)
 {
 	struct lg_switch *sw = vcpu->sw;
@@ -400,6 +428,11 @@ static void run_once(struct lg_vcpu *vcpu)
 
 /* ---- Exits ---- */
 
+/*H:300
+ * The walk ended where the guest has no memory: at a device's registers, or nowhere. The module knows no devices and
+ * decodes no instruction. It hands the core the address and the bytes of the instruction, and LGUEST_RUN returns;
+ * core/decode.c is where this goes on.
+ */
 static void mmio_exit(struct lg_vcpu *vcpu, struct lguest_run *run, gpa_t gpa, u64 error)
 {
 	u64 rip = vcpu->sw->rip;
@@ -456,6 +489,12 @@ static bool refused_again(struct lg_vcpu *vcpu, u64 va, u64 error)
 	return true;
 }
 
+/*H:240
+ * Where does a page fault go? Here: the tables that the processor really walks, the shadow tables, have refused an
+ * access. Either they are behind the guest's own (they are filled, and it runs again), or the guest's own refuse as
+ * well (its kernel gets the fault), or no memory is there (the core gets the access), or a pin or a free table is
+ * missing (we see to it and ask again). lg_shadow_fault() says which, and we go there now.
+ */
 static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 {
 	u64 error = vcpu->sw->error, spurious = vcpu->stat[LG_STAT_SPURIOUS];
@@ -536,6 +575,11 @@ static bool split_lock(struct lg_vcpu *vcpu)
 	return true;
 }
 
+/*H:220
+ * Interrupts are on again, and here all roads out of the guest meet: trapnum says which one it was. We are going to
+ * follow the page fault (page_fault()), then what the guest is given (lg_deliver_event()) and what it asks for
+ * (lg_hypercall()). What is none of the host's business is an exception of the guest's own and goes to its kernel.
+ */
 static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
 	struct lg_switch *sw = vcpu->sw;
@@ -622,6 +666,12 @@ static bool host_work(struct lg_vcpu *vcpu, struct lguest_run *run)
 	return true;
 }
 
+/*H:190
+ * Now one turn. What may sleep or take long is done first: tables that the host wants back, HALT, an interrupt for
+ * the guest. Then interrupts go off, we say that we are in the guest, and only after that look once more whether we
+ * should be. Who has work for the vCPU leaves it first and looks at in_guest afterwards (lg_kick() does), so one of
+ * the two sees the other.
+ */
 /* One turn: into the guest and out, then what it came out for. Returns false when LGUEST_RUN is to return */
 static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
@@ -662,6 +712,11 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	return !vcpu->stop;
 }
 
+/*H:160
+ * The guest is furnished and the core calls LGUEST_RUN: its thread stays in this function until the core has to do
+ * something, a signal is due, or the guest is dead. Around the loop the vCPU is loaded, which we look at next. The
+ * loop itself is one line: a turn, and another, until one of them was the last.
+ */
 /**
  * lg_vcpu_run - LGUEST_RUN
  * @vcpu: not running; its mutex is held
@@ -709,6 +764,11 @@ static void free_vcpu(struct lg_vcpu *vcpu)
 	kfree(vcpu);
 }
 
+/*H:140
+ * With memory there, the guest gets its processor: this struct, room for the FPU's state, and a few pages of the
+ * Switcher's, which the next chapter explains. Its thread is whichever calls LGUEST_RUN. no_direct is set at first:
+ * until the guest has named the page that it shares, the switcher must not take system calls and returns itself.
+ */
 /**
  * lg_vcpu_create - make a vCPU
  * @lg: the guest; its lock is held
