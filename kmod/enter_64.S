@@ -63,6 +63,12 @@ SYM_FUNC_START(lg_enter)
 SYM_FUNC_END(lg_enter)
 STACK_FRAME_NON_STANDARD lg_enter
 
+/*S:240
+ * The round is complete: in, out, straight through, and what can come in between. One piece is left, which
+ * host_events() in vcpu.c calls after an exit: the host's handler gets the frame that it would have got from the
+ * processor. You have now seen the whole machine, and what is missing in it is yours: that is the last chapter,
+ * Mastery.
+ */
 /*
  * void lg_call_gate(u64 address, u64 flags): call an entry point of the host's IDT as the processor would have. The entry ends
  * in IRETQ, which takes the frame built here and the return address that CALL pushed. The flags are those of now and

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*S:160
+/*S:110
  * Where the Switcher lives: its text is copied once, when the module loads, and every guest gets a small page-table tree of
  * its own that maps the text and, for each vCPU, an IDT, the private page, the shared page and a stack. The tree
  * hangs in top-level slot 256, of the launcher's page table and of each shadow root: so the crossing from one to
@@ -77,6 +77,11 @@ static void check_layout(void)
 #undef LGD_AT
 }
 
+/*S:120
+ * The text is in the module as data only; this makes the copy that runs, one for all guests. Code that only some
+ * processors need is jumped over in it, and where this host's is one of them, choose_sites() makes the jump a NOP.
+ * The pages are filled with 0xcc (INT3) before, so that a stray jump traps.
+ */
 /**
  * lg_switcher_init - copy the switcher's text, and fit it to the processor
  *
@@ -139,6 +144,12 @@ static void free_tables(struct lguest *lg)
 	}
 }
 
+/*S:130
+ * CR3 changes under the feet of the code that changes it: so that code must be at one address on both sides. That is
+ * top-level slot 256, which Linux does not use. Here a guest's small tree of tables is entered into the launcher's
+ * page table; each shadow root gets the same entry when it is made (init_root() in shadow.c). No other process has
+ * it, and no other guest's is in this one.
+ */
 /**
  * lg_map_switcher - put the guest's slot 256 into its launcher's page table
  * @lg: the guest, which nobody knows yet
@@ -228,6 +239,11 @@ u64 lg_switcher_addr(struct lg_vcpu *vcpu, const void *label)
 	return vcpu->sw_va + (label - (const void *)lg_switcher_start);
 }
 
+/*S:140
+ * While the guest runs, this is where the processor looks for each interrupt and exception. Each gate leads into our
+ * text, none into the host's; NMI, #MC, #DB and #DF have stubs of their own, since they can come while the switcher
+ * itself runs. We now have all the parts, and cross.
+ */
 /*
  * The IDT. The gates that have an IST stack in the host's IDT have the same one here; only INT3 and INTO may be
  * raised by an INT instruction, all others are #GP for the guest.

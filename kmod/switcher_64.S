@@ -89,9 +89,10 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	movq	%rdi, SW(RDI)
 .endm
 
-/*S:110
+/*S:170
  * Anything that the IDT catches comes here with vector, error code and the processor's frame on the host's own
  * entry stack (TSS.sp0 or an IST stack: both in the host's cpu_entry_area, which the guest's page tables share).
+ * (Section 2 of docs/switcher.md.)
  */
 .Lexception:
 	cld
@@ -137,6 +138,11 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	xorl	%r13d, %r13d
 	xorl	%r14d, %r14d
 	xorl	%r15d, %r15d
+	/*S:180
+	 * Page table, stack and IDT are the host's again, and the general registers hold nothing of the guest's. What
+	 * it may have left behind is in the branch predictors: so there is no indirect jump and no RET from here to
+	 * the kernel's own remedies. That is why the way home ends in a far return, to .Lhost_return in lg_enter().
+	 */
 	/* The first branch that the guest could have trained is the one out of here: IBRS and RSB first */
 	UNLESS X86_FEATURE_KERNEL_IBRS, .Lno_ibrs
 	movl	$MSR_IA32_SPEC_CTRL, %ecx
@@ -170,6 +176,11 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	pushq	SW(HOST_RETURN)
 	lretq
 
+/*S:190
+ * .Lexception, two stations ago, found in the saved CS that it was not the guest which was interrupted. We look at
+ * this road before we go on to SYSCALL, because it is the one that should not exist: see which of its cases a guest
+ * can cause, and what becomes of the other.
+ */
 /*
  * A fault while the switcher itself ran. The one that a guest can cause is IRETQ refusing what it is given (an interrupt may come
  * when RIP is one past the last canonical address): that is the guest's #GP, and what it wanted to go on with is kept. Any other is a bug
@@ -203,11 +214,12 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	movq	40(%rsp), %rsp
 	jmp	.Lleave_frame
 
-/*S:120
+/*S:230
  * NMI. From the guest: leave, and C calls the host's NMI entry with NMIs still blocked (nothing on the way
  * out is an IRET). From inside the switcher: the host's state is half there, so only note it, and make sure that
  * the guest is not entered before the host has seen it. At most one word may be pushed here: the next one
  * is Linux's "NMI executing" variable, and a 1 left there would lose the host an NMI.
+ * (Section 5 of docs/switcher.md.)
  */
 .macro NOTE_AND_RETURN pending, count
 	pushq	%rax
@@ -287,9 +299,10 @@ SYM_INNER_LABEL(lg_df_stub, SYM_L_GLOBAL)
 	pushq	$8
 	jmp	.Lswitcher_fault
 
-/*S:130
+/*S:200
  * SYSCALL, from either of the guest's modes. The stack pointer is still the guest's: nothing may be pushed before it is
  * ours. A system call goes straight on to the guest kernel, a return straight back, and all else is for the host.
+ * (Section 3 of docs/switcher.md.)
  */
 SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	endbr64
@@ -332,6 +345,11 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	movq	$TRAP_SYSCALL, SW(TRAPNUM)
 	jmp	.Lsyscall_to_host
 
+/*S:210
+ * We have seen a system call go straight to the guest's kernel; this is its return, straight back (section 3 of
+ * docs/switcher.md). Nowhere do values that a guest chose come closer to the hardware: follow one of them from its
+ * one read to its check to its use. What is unusual goes to lg_return_to_user(), which chapter H has shown.
+ */
 /*
  * The page that the guest shares is its own to change at any time: each field is read once, and checked in the
  * register it will be used from. rcx, r11 and rsp are free; all others are the user's already. NO_DIRECT is the first look: before
@@ -368,6 +386,11 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	movq	%rsp, %cr3
 	movq	LGD(FRAME_RSP), %rsp
 
+/*S:220
+ * Both direct switches end here, or in the window below .Lfull_return. A pending NMI or machine check is looked for
+ * once, at the window's beginning; one that comes later finds RIP inside it, and its stub (the next station) sends us
+ * to the window's abort. So neither enters the guest unseen.
+ */
 /* All registers are final here: an NMI from here on aborts as if the guest had been entered and left at once */
 .Lsysret_window:
 	cmpl	$0, SW(NMI_PENDING)
@@ -427,9 +450,10 @@ SYM_INNER_LABEL(lg_cstar, SYM_L_GLOBAL)
 	movq	$TRAP_CSTAR, SW(TRAPNUM)
 	jmp	.Lleave
 
-/*S:140
+/*S:160
  * Into the guest. Callee-saved registers are on the host's stack already (lg_enter). From LIDT on an NMI is ours, and
  * until IRETQ has gone it sends us to .Labort, where nothing of the guest's state has changed yet.
+ * (Section 1 of docs/switcher.md: its table goes through these steps.)
  */
 SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
 	endbr64
