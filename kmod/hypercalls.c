@@ -137,6 +137,12 @@ static s64 print(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 	return 0;
 }
 
+/*M:120
+ * A context switch of the guest comes all the way to this function. When nothing was lost and the root is cached, it
+ * comes to little more than other values in two words of struct lg_switch, cr3[0] and cr3[1], and the switcher could
+ * do so itself if it had the values of a few roots. It would have to look at lost_count first: with a loss in the
+ * queue the way must still lead here.
+ */
 static s64 new_pgtable(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
 	lg_drain_lost(vcpu);

@@ -272,6 +272,12 @@ static bool may_be_guest_memory(struct page *page)
 	return may;
 }
 
+/*M:140
+ * That pages are pinned (FOLL_LONGTERM) makes all this simple, and has a price: guest memory that was touched is
+ * nobody else's until the guest ends. To do without, the host must be able to take a page back: a notifier that finds
+ * the shadow entries of a page, clears them and kicks the vCPU. A balloon would come after that. This was the last
+ * station; CONTRIBUTING.md says how to go on from here.
+ */
 /* Pages of the process for a run of the region into vcpu->pin_pages. Return: how many of the first ones, or an error */
 static int pin_run(struct lg_vcpu *vcpu, const struct lg_region *r, struct run run)
 {

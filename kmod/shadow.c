@@ -115,6 +115,11 @@ static struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, st
 	return sp;
 }
 
+/*M:110
+ * Several vCPUs would begin here. A table is used again at once, because the only vCPU that could have walked it is
+ * in the host; with a second one it must wait until each of them has left the guest, and the tables need locks. The
+ * ABI is ready for it: it numbers vCPUs.
+ */
 /*
  * A table that nothing points to any more goes back to the cache. It needs no TLB flush first: this is the only vCPU and it
  * is not in the guest; every PCID that may have seen the table is flushed when it is next loaded (tlb_gen). There it stays

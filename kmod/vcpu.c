@@ -456,6 +456,11 @@ static void mmio_exit(struct lg_vcpu *vcpu, struct lguest_run *run, gpa_t gpa, u
 	vcpu->stop = true;
 }
 
+/*M:130
+ * A fault that is the guest's own has come out, walked the guest's tables, and goes back in, only to be told to the
+ * guest. A walk in the switcher could save the crossing; but it would do in assembler, under the guest's page table,
+ * all that walk_guest() checks in C. Look at docs/performance.md first, and at what such a fault costs now.
+ */
 static void guest_page_fault(struct lg_vcpu *vcpu, u64 va, u64 error)
 {
 	lg_count(vcpu, GUEST_FAULTS);
