@@ -46,7 +46,7 @@ $(B)/%.o: %.c | $(VERSION_H)
 
 -include $(shell [ -d $(B) ] && find $(B) -name '*.d')
 
-.PHONY: all programs dist lint hooks help clean
+.PHONY: all programs dist journey lint hooks help clean
 all: programs ## build every program and the module
 programs: $(PROGRAMS)
 
@@ -55,6 +55,9 @@ clean: ## remove what was built (caches outside the tree stay)
 
 dist: ## build/lguest-VERSION.tar.xz from the last commit
 	@scripts/dist build
+
+journey: ## the story of the code in order (CHAPTER="Host Switcher" for parts, HTML=FILE for a page)
+	@scripts/journey $(if $(HTML),--html "$(HTML)") $(CHAPTER)
 
 lint: $(VERSION_H) ## clang-tidy, cppcheck, shellcheck, mandoc (sparse: make check-module)
 	@scripts/lint

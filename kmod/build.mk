@@ -6,7 +6,3 @@ KDIR ?= $(shell tests/host/headers.sh $(KVER))
 .PHONY: module
 module: ## build lg.ko against the test host's headers (KVER=6.1|6.12|7.3, or KDIR=...)
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod W=1 LGUEST_VERSION=$(shell cat VERSION) modules
-
-.PHONY: journey
-journey: ## the story of the code in order (CHAPTER="Host Switcher" for parts)
-	@scripts/journey $(CHAPTER)

@@ -6,7 +6,7 @@ CHECKS :=
 
 -include tests/*/build.mk devices/*/tests/build.mk
 
-# The code's stations (make journey): each number once, no source file without one.
+# The code's stations (make journey): each number once, no source file and no long exported function without one.
 CHECKS += journey
 .PHONY: $(R)/journey.tap
 $(R)/journey.tap:

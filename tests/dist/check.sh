@@ -20,6 +20,7 @@ mkdir "$work/tree" && tar -C "$work/tree" --strip-components=1 -xf "$tar" && cd 
 step "make" make -j2 all
 step "make check-unit-vq" make check-unit-vq
 step "make journey" sh -c 'make journey | grep -q "Mastery"'
+step "make journey HTML=" sh -c 'make journey HTML="$1" && grep -q "<h3 id=H100>" "$1"' sh "$work/journey.html"
 step "make journey --check" scripts/journey --check
 step "make install" make install DESTDIR="$work/root"
 step "every program was installed" sh -c 'for p in run core $(cd devices && ls -d */build.mk | sed s,/.*,,); do [ -x "$1/usr/local/bin/lguest-$p" ] || exit 1; done' sh "$work/root"
