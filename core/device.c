@@ -7,7 +7,7 @@
  * this process is on the path of set-up, configuration and recovery only.
  *
  * A back end may lie, hang or die at any point. Every call below then fails at once (the connection is dead) and the
- * register file goes on: what the driver set up meanwhile is said to the next back end by device_reconnect().
+ * register file goes on: what the driver set up meanwhile is said to the next back end by join().
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -57,7 +57,7 @@ struct role {
 	int group;		/* its control group, 0 = none yet, -1 = none */
 	uint32_t process;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
-	bool hangs;		/* the core asked, and it did not answer: did not answer in time: restart it, but do not count a strike (the host may be busy) */
+	bool hangs;		/* it did not answer the core in time: restart it, but do not count a strike (the host may be busy) */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */
 	bool undrained;		/* that takes so long that the user was told */
 	bool given_up;		/* until the user orders otherwise */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*L:230
  * make_exec.c: a function for GNU make, $(become PROGRAM,ARGUMENT): make's process becomes PROGRAM. Without it
- * `make run CMD='exit 7'` would exit with 2, which is what make makes of every failure. Loaded by core/build.mk;
+ * `make run CMD='exit 7'` would exit with 2, which is what make makes of every failure. Loaded by run/build.mk;
  * a make that cannot load it runs the same program as a child.
  */
 #include <stdio.h>
