@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*H:225
+ * A guest as a whole, for whoever has something to tell it: that it is over, or that a vCPU is to look. Callable from any context,
+ * interrupts and the notifiers of others included, so nothing here sleeps, and it calls nothing of ours.
+ */
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/wait.h>
+#include <trace/events/ipi.h>
+#include "compat.h"
+#include "lg.h"
+
+/*H:230
+ * Several of these roads can end here: at a guest that did what no guest may, or that cannot go on. Only the first
+ * sentence is kept; it reaches the person who started the guest as the text of LGUEST_EXIT_DEAD. The caller just
+ * carries on and the loop of lg_vcpu_run() ends, so nobody needs a way back out of the depth where it was noticed.
+ */
+/**
+ * kill_guest - the guest has done what it must not, or cannot go on
+ * @lg: the guest
+ * @fmt: one sentence that says what, for the person who started it
+ *
+ * Only the first reason is kept. It does return: the caller carries on until the next test of lg->dead. Callable from any
+ * context.
+ */
+void kill_guest(struct lguest *lg, const char *fmt, ...)
+{
+	unsigned long flags;
+	unsigned int i;
+	va_list ap;
+
+	spin_lock_irqsave(&lg->dead_lock, flags);
+	if (!lg->dead) {
+		va_start(ap, fmt);
+		vscnprintf(lg->reason, sizeof(lg->reason), fmt, ap);
+		va_end(ap);
+		smp_store_release(&lg->dead, true);
+	}
+	spin_unlock_irqrestore(&lg->dead_lock, flags);
+	for (i = 0; i < LGUEST_MAX_VCPUS; i++)
+		if (lg->vcpu[i])
+			lg_kick(lg->vcpu[i]);
+}
+
+/*H:420
+ * Events also come from outside: somebody raises an interrupt line (lg_raise() in events.c), perhaps on another CPU
+ * while the guest runs. Here the vCPU is made to look: by an IPI, which brings it out as any interrupt does, or by
+ * waking it from HALT. Compare the order with turn()'s: neither can miss the other. (A driver's kick of its device is
+ * another thing: notify() in hypercalls.c.)
+ */
+/**
+ * lg_kick - make a vCPU look at what has changed
+ * @vcpu: running in the guest: an IPI brings it out; asleep in HALT: it wakes; else it will look before it enters
+ */
+void lg_kick(struct lg_vcpu *vcpu)
+{
+	/* What the caller changed, then in_guest: turn() has the same two in the other order */
+	smp_mb();
+	if (READ_ONCE(vcpu->in_guest)) {
+		int cpu, me = get_cpu();	/* while this one can't be taken away, the other can't finish going offline */
+
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu != me && cpu_online(cpu))
+			smp_send_reschedule(cpu);
+		put_cpu();
+	} else if (wq_has_sleeper(&vcpu->wq)) {
+		wake_up(&vcpu->wq);
+	}
+}
