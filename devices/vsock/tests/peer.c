@@ -215,7 +215,7 @@ static int plain(const char *to)
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	strcpy(a.sun_path, to);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", to);
 	if (!connect(fd, (struct sockaddr *)&a, sizeof(a)))
 		return fd;
 	close(fd);
