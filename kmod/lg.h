@@ -268,7 +268,7 @@ struct page *lg_huge_page(struct lguest *lg, gfn_t gfn);
 void *lg_gpa(struct lguest *lg, gpa_t gpa);
 int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len);
 
-/* shadow.c */
+/* shadow_faults.c, shadow_pages.c, shadow_losses.c, shadow_roots.c */
 enum lg_fault { LG_FILLED, LG_GUEST_FAULT, LG_MMIO, LG_BAD_TABLE, LG_NEED_PIN, LG_NEED_TABLES };
 struct lg_walk {
 	gpa_t gpa;		/* MMIO, BAD_TABLE, NEED_PIN: where */

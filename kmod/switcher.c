@@ -147,7 +147,7 @@ static void free_tables(struct lguest *lg)
 /*S:130
  * CR3 changes under the feet of the code that changes it: so that code must be at one address on both sides. That is
  * top-level slot 256, which Linux does not use. Here a guest's small tree of tables is entered into the launcher's
- * page table; each shadow root gets the same entry when it is made (init_root() in shadow.c). No other process has
+ * page table; each shadow root gets the same entry when it is made (init_root() in shadow_roots.c). No other process has
  * it, and no other guest's is in this one.
  */
 /**

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*H:250
+ * The shadow tables: what the processor really walks while the guest runs. They are a cache of the guest's own tables, a
+ * TLB in memory. An entry is filled when the guest faults on it and is dropped when the guest says that its own
+ * lost something (the lost queue, docs/abi.md); in between it may be stale exactly as a TLB entry may, so
+ * nothing is write-protected and no store of the guest's traps.
+ *
+ * The tables form a tree: each page (struct lg_sp) has one parent entry. Below a root is the low half of one address space,
+ * which its two views share: the kernel view has NX in the top-level entries, so the guest kernel can't be made to run
+ * user pages. One more tree, lg->kernel, is the kernel half of all roots. Every leaf has U=1, since both of the guest's
+ * modes run at CPL 3: what keeps guest user mode out is that the user view has no kernel half.
+ *
+ * Whatever the guest puts in its tables, a leaf maps only pages that lg_page() knows: pinned guest memory. All of this
+ * belongs to the vCPU's thread. Nothing here takes long, whatever the guest's tables are: what is cut off from the tree is
+ * taken apart later, a few tables at a time ("doomed"), and a queue that costs too much to look up drops everything
+ * instead. Preemption is on throughout, and every loop that can be long has a cond_resched().
+ */
+#ifndef LG_SHADOW_H
+#define LG_SHADOW_H
+
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include "lg.h"
+
+#define ENTRIES		512
+#define ADDR_MASK	0x000ffffffffff000ULL
+
+/* A and D are set so that the processor never writes to shadow tables; no G, ever: see docs/switcher.md */
+#define S_TABLE		(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
+
+#define SWITCHER_SLOT	256
+#define CEA_SLOT	508
+
+static inline unsigned int index_of(u64 va, unsigned int level)
+{
+	return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (ENTRIES - 1);
+}
+
+static inline struct lg_sp *sp_of(u64 entry)
+{
+	return (struct lg_sp *)page_private(pfn_to_page((entry & ADDR_MASK) >> PAGE_SHIFT));
+}
+
+static inline struct hlist_head *bucket(struct lguest *lg, gfn_t gfn)
+{
+	return &lg->sp_hash[hash_64(gfn, lg->sp_hash_bits)];
+}
+
+static inline bool is_leaf(const struct lg_sp *sp, u64 entry)
+{
+	return sp->level == 1 || (entry & _PAGE_PSE);
+}
+
+static inline bool is_fixed(const struct lg_sp *sp, unsigned int i)
+{
+	return sp->level == 4 && (sp->root ? i >= ENTRIES / 2 : i == SWITCHER_SLOT || i == CEA_SLOT);
+}
+
+/* shadow_pages.c: the pages, and the entries in them */
+u64 *new_table(void);
+struct lg_sp *new_sp(void);
+void delete_sp(struct lg_sp *sp);
+struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, struct lg_root *root);
+void set_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i, u64 entry);
+void zap_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i);
+
+/* shadow_losses.c: what the guest takes away */
+void mark_stale(struct lg_vcpu *vcpu, struct lg_root *root);
+void zap_range(struct lguest *lg, struct lg_sp *sp, u64 start, u64 last);
+void flush_low(struct lg_vcpu *vcpu, struct lg_root *root);
+
+/* shadow_roots.c: address spaces */
+void release_root(struct lg_vcpu *vcpu, struct lg_root *root);
+
+#endif

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/*H:255
+ * A fault of the guest: its own tables are walked, and what they allow is entered into the shadow tables, with the neighbours. This
+ * is the only file that makes entries; it never sleeps, and says what it is short of.
+ */
+#include <linux/mm.h>
+#include <asm/trap_pf.h>
+#include "lg.h"
+#include "shadow.h"
+
+/* Guest bits that matter */
+#define G_P		_PAGE_PRESENT
+#define G_W		_PAGE_RW
+#define G_U		_PAGE_USER
+#define G_A		_PAGE_ACCESSED
+#define G_D		_PAGE_DIRTY
+#define G_PS		_PAGE_PSE
+#define G_NX		_PAGE_NX
+
+/* See S_TABLE */
+#define S_LEAF		(_PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
+
+/* Neighbours filled with one fault: of a guest page table, and of a large guest page that is split */
+#define AROUND		16
+#define AROUND_SPLIT	64
+
+struct guest_path {
+	u64 *pte[5];		/* the host's address of each level's entry */
+	gfn_t table[5];
+	u64 leaf;
+	unsigned int level;	/* of the leaf */
+	bool writable, user, nx;
+	bool up_writable, up_user, up_nx;	/* without the leaf's own bits */
+	gfn_t gfn;		/* of the 4 KiB page */
+	const struct lg_region *region;		/* looked in last, and first */
+};
+
+/* What a walk looks for is nearly always in one region */
+static struct page *path_page(struct lguest *lg, struct guest_path *p, gfn_t gfn)
+{
+	if (!p->region || gfn - p->region->gfn >= p->region->npages)
+		p->region = lg_find_region(lg, gfn);
+	return p->region ? lg_region_page(p->region, gfn) : NULL;
+}
+
+static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *walk)
+{
+	walk->gpa = gpa;
+	return lg_find_region(vcpu->lg, gpa >> PAGE_SHIFT) ? LG_NEED_PIN : LG_MMIO;
+}
+
+/*H:270
+ * lg_shadow_fault() has asked what the guest itself says of the address. This is the walk of every textbook, four
+ * levels down, with one difference: each table is where the guest's entry says, so each step goes through
+ * path_page(), which knows nothing but pinned guest memory. What is not pinned yet, or is no memory, ends the walk.
+ */
+/*
+ * Walk the guest's own tables. Each entry is read once; what the guest does to it meanwhile is like a store that
+ * a processor's walk just missed.
+ */
+static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct guest_path *p, struct lg_walk *walk)
+{
+	gfn_t gfn = vcpu->root->low->gfn;
+	u64 entry;
+
+	p->writable = p->user = true;
+	p->nx = false;
+	p->region = NULL;
+	for (p->level = 4; ; p->level--) {
+		struct page *table = path_page(vcpu->lg, p, gfn);
+
+		if (!table)
+			return missing(vcpu, gfn << PAGE_SHIFT, walk) == LG_NEED_PIN ? LG_NEED_PIN : LG_BAD_TABLE;
+		p->table[p->level] = gfn;
+		p->pte[p->level] = (u64 *)page_address(table) + index_of(va, p->level);
+		entry = READ_ONCE(*p->pte[p->level]);
+		if (!(entry & G_P)) {
+			walk->error = 0;
+			return LG_GUEST_FAULT;
+		}
+		p->up_writable = p->writable;
+		p->up_user = p->user;
+		p->up_nx = p->nx;
+		p->writable &= !!(entry & G_W);
+		p->user &= !!(entry & G_U);
+		p->nx |= !!(entry & G_NX);
+		gfn = (entry & ADDR_MASK) >> PAGE_SHIFT;
+		if (p->level == 1 || ((entry & G_PS) && p->level < 4))
+			break;
+	}
+	p->leaf = entry;
+	if (p->level > 1) {
+		u64 pages = 1ULL << (9 * (p->level - 1));
+
+		gfn = (gfn & ~(pages - 1)) | ((va >> PAGE_SHIFT) & (pages - 1));
+	}
+	p->gfn = gfn;
+	return LG_FILLED;
+}
+
+static bool allowed(struct lg_vcpu *vcpu, u64 va, u32 error, const struct guest_path *p)
+{
+	if ((error & X86_PF_WRITE) && !p->writable)
+		return false;
+	if (error & X86_PF_INSTR && p->nx)
+		return false;
+	if (vcpu->sw->mode)
+		return p->user;
+	/* SMEP: the kernel view has NX on the whole low half */
+	return !(error & X86_PF_INSTR) || va >> 47;
+}
+
+/* The processor would set A, and D for a write, with a locked access: do the same in the guest's entries */
+static void set_accessed_dirty(struct guest_path *p, bool write)
+{
+	unsigned int level;
+
+	for (level = 4; level >= p->level; level--) {
+		u64 bits = G_A | (write && level == p->level ? G_D : 0);
+		u64 old = READ_ONCE(*p->pte[level]);
+
+		/* Lost the race: the guest changed the entry, and its own bits are as good as ours */
+		if ((old & G_P) && (old & bits) != bits)
+			cmpxchg(p->pte[level], old, old | bits);
+		if (level == p->level && write)
+			p->leaf |= G_D;
+	}
+}
+
+static u64 leaf_entry(const struct guest_path *p, u64 guest_entry, const struct page *page)
+{
+	u64 entry = page_to_phys(page) | S_LEAF;
+
+	if (p->writable && (guest_entry & G_D))
+		entry |= _PAGE_RW;
+	if (p->nx)
+		entry |= _PAGE_NX;
+	return entry;
+}
+
+static struct lg_sp *child_sp(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, gfn_t gfn)
+{
+	struct lguest *lg = vcpu->lg;
+	u64 entry = sp->spt[i];
+	struct lg_sp *child;
+
+	if (entry && !is_leaf(sp, entry)) {
+		child = sp_of(entry);
+		if (child->gfn == gfn)
+			return child;
+	}
+	/* Another table, or a large page, was here and its loss is not flushed yet: the newer one wins */
+	if (entry) {
+		zap_entry(lg, sp, i);
+		mark_stale(vcpu, sp->root);
+	}
+	child = get_sp(lg, gfn, sp->level - 1, sp->root);
+	if (!child)
+		return NULL;
+	child->parent = sp;
+	child->parent_index = i;
+	set_entry(lg, sp, i, __pa(child->spt) | S_TABLE);
+	return child;
+}
+
+/* Fill what lies beside, of entries that the guest has marked accessed and in the same region: no fault for those later */
+static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
+{
+	const u64 *table = p->pte[1] - i;
+	unsigned int j, first = i & ~(AROUND - 1);
+	struct guest_path q;
+	struct page *page;
+
+	for (j = first; j < first + AROUND; j++) {
+		u64 entry = READ_ONCE(table[j]);
+
+		if (sp->spt[j] || (entry & (G_P | G_A)) != (G_P | G_A))
+			continue;
+		page = lg_region_page(p->region, (entry & ADDR_MASK) >> PAGE_SHIFT);
+		if (!page)
+			continue;
+		/* A supervisor page in the low half would make the root unfit for user mode: not unasked */
+		if (sp->root && !(p->up_user && (entry & G_U)))
+			continue;
+		q.writable = p->up_writable && (entry & G_W);
+		q.nx = p->up_nx || (entry & G_NX);
+		set_entry(vcpu->lg, sp, j, leaf_entry(&q, entry, page));
+		lg_count(vcpu, FILLS_AROUND);
+	}
+}
+
+static void fill_around_split(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
+{
+	unsigned int j, first = i & ~(AROUND_SPLIT - 1);
+	gfn_t base = p->gfn - i;
+	struct page *page;
+
+	for (j = first; j < first + AROUND_SPLIT; j++) {
+		if (sp->spt[j])
+			continue;
+		page = lg_region_page(p->region, base + j);
+		if (!page)
+			continue;
+		set_entry(vcpu->lg, sp, j, leaf_entry(p, p->leaf, page));
+		lg_count(vcpu, FILLS_AROUND);
+	}
+}
+
+static bool permits(u64 entry, u32 error)
+{
+	return entry && !((error & X86_PF_WRITE) && !(entry & _PAGE_RW)) &&
+		!((error & X86_PF_INSTR) && (entry & _PAGE_NX));
+}
+
+/* Where the guest's page is large and so is the host's below it, the entry can be: @last is then 2, and its first page is returned */
+static struct page *usable_huge_page(struct lg_vcpu *vcpu, const struct guest_path *p, struct page *page, unsigned int *last)
+{
+	struct page *huge = p->level > 1 ? lg_huge_page(vcpu->lg, p->gfn & ~(u64)(LG_HUGE_PAGES - 1)) : NULL;
+
+	*last = huge ? 2 : 1;
+	return huge ?: page;
+}
+
+/* The guest uses this address, and its neighbours in the same 2 MiB may be filled with it: is it one of the host's? */
+static void look_for_host(struct lg_vcpu *vcpu, u64 va, bool large)
+{
+	u64 first = va & PMD_MASK;
+
+	if (va >> 47 && !vcpu->flush_globals && lg_overlaps_host(first, first + PMD_SIZE - 1, large))
+		lg_flush_globals(vcpu);
+}
+
+/*H:280
+ * The guest's tables allow the access and its page is at hand: now the entry is made. The loop goes down the shadow
+ * tables and makes what is missing, each table noted with the guest table that it stands for, by which a loss will
+ * find it. Where the guest's entry is not dirty the leaf gets no write permission: so the first write faults, and
+ * sets the bit. Neighbours are filled along with it, to save their faults.
+ */
+static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_path *p, struct page *page)
+{
+	struct lg_sp *sp = va >> 47 ? vcpu->lg->kernel : vcpu->root->low;
+	unsigned int i, last;
+	u64 old, new;
+
+	page = usable_huge_page(vcpu, p, page, &last);
+	look_for_host(vcpu, va, last == 2);
+	while (sp->level > last) {
+		/* Below a large page of the guest the shadow tables have no guest table of their own */
+		gfn_t gfn = sp->level > p->level ? p->table[sp->level - 1] : LG_NO_GFN;
+
+		sp = child_sp(vcpu, sp, index_of(va, sp->level), gfn);
+		if (!sp)
+			return LG_NEED_TABLES;
+	}
+	i = index_of(va, last);
+	old = sp->spt[i];
+	new = leaf_entry(p, p->leaf, page);
+	if (last == 2) {
+		new |= _PAGE_PSE;
+		lg_count(vcpu, HUGE_FILLS);
+		/* Filled page by page before: one entry replaces the table */
+		if (old && !is_leaf(sp, old)) {
+			zap_entry(vcpu->lg, sp, i);
+			mark_stale(vcpu, sp->root);
+			old = 0;
+		}
+	}
+	if (old == new && permits(old, error)) {
+		/* A stale TLB entry: ours after a gain, or a global one of the host's at this address */
+		lg_count(vcpu, SPURIOUS);
+		vcpu->sw->invlpg = va | 1;	/* any address of the page, and never 0, which is none */
+		return LG_FILLED;
+	}
+	set_entry(vcpu->lg, sp, i, new);
+	/* A change of an entry that was there may be in the TLB as it was */
+	if (old) {
+		vcpu->sw->invlpg = va | 1;
+		if ((old ^ new) & ADDR_MASK || (old & ~new & _PAGE_RW))
+			mark_stale(vcpu, sp->root);
+	}
+	if (sp->root && !p->user) {
+		vcpu->root->kernel_only = true;
+		vcpu->sw->no_direct = 1;
+	}
+	if (p->level == 1)
+		fill_around(vcpu, sp, i, p);
+	else if (last == 1)
+		fill_around_split(vcpu, sp, i, p);
+	return LG_FILLED;
+}
+
+/*H:260
+ * Now that we know what the shadow tables are, the fault can be answered. The guest's tables are walked as its
+ * processor would walk them (walk_guest(), which is next), the access is held against what they allow in this mode,
+ * their accessed and dirty bits are set, and the entry is made (fill()). Nothing here sleeps: what would have to is
+ * given back to page_fault(), which does it and asks again.
+ */
+/**
+ * lg_shadow_fault - the guest faulted: fill, or say what else it is
+ * @vcpu: the vCPU
+ * @va: the address (CR2)
+ * @error: the processor's error code
+ * @walk: out: the address that is missing, or the guest's own error code
+ *
+ * Does not sleep. Return: LG_FILLED (run again), LG_GUEST_FAULT (the guest's own page fault), LG_MMIO (no memory there),
+ * LG_BAD_TABLE (a page table where there is no memory), LG_NEED_PIN, LG_NEED_TABLES (see to it and call again).
+ */
+enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk)
+{
+	struct guest_path p;
+	struct page *page;
+	enum lg_fault ret;
+
+	lg_count(vcpu, PAGE_FAULTS);
+	walk->error = 0;
+	if (!vcpu->root)
+		return LG_GUEST_FAULT;
+	if (!lg_canonical48(va) || index_of(va, 4) == SWITCHER_SLOT || index_of(va, 4) == CEA_SLOT)
+		ret = LG_GUEST_FAULT;
+	else
+		ret = walk_guest(vcpu, va, &p, walk);
+	if (ret == LG_FILLED && !allowed(vcpu, va, error, &p)) {
+		walk->error = X86_PF_PROT;
+		ret = LG_GUEST_FAULT;
+	}
+	/* User mode's fault on the kernel half is never filled: its view has none */
+	if (ret == LG_FILLED && vcpu->sw->mode && va >> 47) {
+		walk->error = X86_PF_PROT;
+		ret = LG_GUEST_FAULT;
+	}
+	if (ret == LG_GUEST_FAULT)
+		walk->error |= (error & (X86_PF_WRITE | X86_PF_INSTR)) | (vcpu->sw->mode ? X86_PF_USER : 0);
+	if (ret != LG_FILLED)
+		return ret;
+
+	set_accessed_dirty(&p, error & X86_PF_WRITE);
+	page = path_page(vcpu->lg, &p, p.gfn);
+	if (!page)
+		return missing(vcpu, p.gfn << PAGE_SHIFT | offset_in_page(va), walk);
+	lg_count(vcpu, FILLS);
+	return fill(vcpu, va, error, &p, page);
+}
+
+/**
+ * lg_walk_va - guest-physical address of a virtual one, as the guest's tables have it now
+ * @vcpu: the vCPU
+ * @va: the address
+ * @gpa: out
+ *
+ * Return: 0; -EFAULT when it is not mapped (or a table is not pinned, which does not happen for what just ran).
+ */
+int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa)
+{
+	struct guest_path p;
+	struct lg_walk walk;
+
+	if (!vcpu->root || !lg_canonical48(va) || walk_guest(vcpu, va, &p, &walk) != LG_FILLED)
+		return -EFAULT;
+	*gpa = p.gfn << PAGE_SHIFT | offset_in_page(va);
+	return 0;
+}
