@@ -5,17 +5,3 @@ R := build/results
 CHECKS :=
 
 -include tests/*/build.mk devices/*/tests/build.mk
-
-# The code's stations (make journey): each number once, no source file and no long exported function without one.
-CHECKS += journey
-.PHONY: $(R)/journey.tap
-$(R)/journey.tap:
-	@mkdir -p $(@D)
-	scripts/journey --check > $@ || [ -s $@ ]
-
-# What the linters say, one line for each
-CHECKS += lint
-.PHONY: $(R)/lint.tap
-$(R)/lint.tap: $(VERSION_H)
-	@mkdir -p $(@D)
-	scripts/lint > $@ || grep -q "^not ok" $@

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/bench/blkdrv.h"
+#include "tests/lib/blkdrv.h"
 
 #define MAX_DEPTH 64u
 #define ALL_FEATURES (~0ull)

@@ -1,12 +1,12 @@
 # The native block front end, its benchmark and its crash test.
 BLKFE := $(B)/tests/bench/blkfe
-$(BLKFE): $(addprefix $(B)/,tests/bench/blkfe.o tests/bench/blkdrv.o $(IPC_FRONTEND))
+$(BLKFE): $(addprefix $(B)/,tests/bench/blkfe.o tests/lib/blkdrv.o $(IPC_FRONTEND))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
 
 # lguest-net against a loop of read() or write() on the tap
 BENCH_NET := $(B)/tests/bench/bench-net
-$(BENCH_NET): $(addprefix $(B)/,tests/bench/net.o tests/frontend/driver.o $(IPC_FRONTEND))
+$(BENCH_NET): $(addprefix $(B)/,tests/bench/net.o tests/lib/driver.o $(IPC_FRONTEND))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -luring
 

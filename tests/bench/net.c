@@ -32,7 +32,7 @@
 
 #include <liburing.h>
 
-#include "tests/frontend/driver.h"
+#include "tests/lib/driver.h"
 
 #define HDR 12u
 #define RING 256u

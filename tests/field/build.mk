@@ -11,7 +11,7 @@ $(R)/field.tap: $(FIELD_FILES)
 	tests/field/run.py $(B) > $@ || grep -q '^not ok' $@
 
 # Windows of the least sizes and of odd ones, and disks of 4096-byte sectors, under a Linux guest.
-$(B)/loop4k: tests/field/loop4k.c
+$(B)/loop4k: tests/field/host/loop4k.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
 

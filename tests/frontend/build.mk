@@ -1,6 +1,6 @@
 # Console and net as whole programs under our own front end.
 ROLES := $(B)/tests/frontend/roles
-$(ROLES): $(addprefix $(B)/,tests/frontend/roles.o tests/frontend/driver.o $(IPC_FRONTEND))
+$(ROLES): $(addprefix $(B)/,tests/frontend/roles.o tests/lib/driver.o $(IPC_FRONTEND))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
 
@@ -27,3 +27,29 @@ CHECKS += epochs
 $(R)/epochs.tap: $(EPOCHS) $(B)/tests/frontend/held $(B)/tests/frontend/slowdisk.so $(B)/lguest-block $(B)/lguest-console
 	@mkdir -p $(@D)
 	$(EPOCHS) $(B) > $@ || grep -q "^not ok" $@
+
+# $(call role_tests,GROUP,PROGRAM): a Criterion program as a group of `make check`. These start the released programs, sandbox and
+# all, and so are not built with sanitizers, whose run time makes system calls of its own.
+define role_tests
+CHECKS += $(1)
+.PHONY: $(R)/$(1).tap
+$(R)/$(1).tap: $(B)/tests/$(2) $(B)/lguest-block $(B)/lguest-console
+	@mkdir -p $$(@D)
+	BLOCK_BIN=$(B)/lguest-block BIN_DIR=$(B) $$< --quiet --tap=$$@ || grep -q "^not ok" $$@
+endef
+
+$(B)/tests/frontend/block_requests: $(addprefix $(B)/,tests/frontend/block_requests.o tests/lib/blkdrv.o $(IPC_FRONTEND))
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion
+$(eval $(call role_tests,block-requests,frontend/block_requests))
+
+# kill -9 of the role under verified I/O, a hundred times: buffered, direct, and without io_uring.
+CHECKS += block-crash
+.PHONY: $(R)/block-crash.tap check-block-crash
+$(R)/block-crash.tap: $(B)/lguest-block $(BLKFE)
+	@mkdir -p $(@D); truncate -s 64M $(R)/crash.img
+	for o in --num-queues=1 --direct --no-io-uring; do \
+		if $(BLKFE) crash 100 $(B)/lguest-block $(R)/crash.img $$o > $@.log 2>&1; then echo "ok crash $$o"; \
+		else echo "not ok crash $$o"; fi; sed 's/^/# /' $@.log; done > $@
+	rm -f $(R)/crash.img
+check-block-crash: $(R)/block-crash.tap ## kill -9 lguest-block 300 times under verified I/O
+	@cat $<; ! grep -q '^not ok' $<

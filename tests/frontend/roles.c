@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/frontend/driver.h"
+#include "tests/lib/driver.h"
 
 #define WAIT_MS 5000
 #define FEATURES (~(1ull << 30))

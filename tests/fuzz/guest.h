@@ -7,7 +7,7 @@
 #ifndef LGUEST_FUZZ_GUEST_H
 #define LGUEST_FUZZ_GUEST_H
 
-#include "tests/fuzz/fake_loop.h"
+#include "tests/lib/fake_loop.h"
 
 /**
  * struct guest - what differs between devices

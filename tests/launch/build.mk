@@ -1,11 +1,11 @@
 # The launcher's own tests, in the test host: a probe kernel in place of Linux, and launch.sh.
 PROGRAMS += $(B)/probe
-$(B)/probe: tests/launch/probe.S tests/launch/probe.ld
+$(B)/probe: tests/launch/guest/probe.S tests/launch/guest/probe.ld
 	@mkdir -p $(@D)
 	$(CC) -D__ASSEMBLY__ -Ikmod/include/uapi -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments \
-		-Wl,-T,tests/launch/probe.ld -o $@ $<
+		-Wl,-T,tests/launch/guest/probe.ld -o $@ $<
 
-LAUNCH_FILES = $(B)/tests/peers/hijacked $(B)/probe tests/launch/launch.sh
+LAUNCH_FILES = $(B)/tests/peers/hijacked $(B)/probe tests/launch/host/launch.sh
 CHECKS += launch
 .PHONY: $(R)/launch.tap
 $(R)/launch.tap: $(B)/probe $(B)/tests/peers/hijacked launch-programs module
@@ -16,7 +16,7 @@ $(R)/launch.tap: $(B)/probe $(B)/tests/peers/hijacked launch-programs module
 
 # The mission's line with Debian in the guest: minutes, and an image that only root can make. The host's watchdogs wait longer than usual: the
 # emulator is slow where a killed guest's code was (see tests/host/README.md).
-MISSION_FILES = $(addprefix tests/launch/,mission.sh console.sh)
+MISSION_FILES = $(addprefix tests/launch/host/,mission.sh console.sh)
 .PHONY: mission
 mission: launch-programs module ## Debian from the mission's line: login, ping, HTTP, disks, a killed guest; as root and as a user
 	@mkdir -p $(R)
@@ -29,13 +29,13 @@ mission: launch-programs module ## Debian from the mission's line: login, ping, 
 
 # Device roles killed and stopped under verified I/O: 100 kills by command, a few in make check.
 PROGRAMS += $(B)/recover
-$(B)/recover: tests/launch/recover.c
+$(B)/recover: tests/launch/guest/recover.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $< -pthread
 
 # Processor time from exec to the guest's first instruction: a table of counts, not a test.
 PROGRAMS += $(B)/first
-$(B)/first: tests/launch/first.c
+$(B)/first: tests/launch/host/first.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
 

@@ -2,20 +2,16 @@
 LAUNCH_NEEDS := $(B)/probe $(B)/leave launch-programs module
 LAUNCH_RUN := tests/launch/run.sh
 PROGRAMS += $(B)/leave
-$(B)/leave: tests/launch/leave.c
+$(B)/leave: tests/launch/host/leave.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -static -o $@ $<
 
-CHECKS += faults install
-.PHONY: $(R)/faults.tap $(R)/install.tap launch-many launch-faults
+CHECKS += faults
+.PHONY: $(R)/faults.tap launch-many launch-faults
 $(R)/faults.tap: $(LAUNCH_NEEDS)
 	@mkdir -p $(@D)
 	$(LAUNCH_RUN) '--timeout 300 --smp 2' mistakes.sh 'faults.sh resources' 'faults.sh terminal' 'many.sh starts 5' > $@
 	$(LAUNCH_RUN) '--timeout 300 --append slub_debug=FZP' 'faults.sh slabs 1' >> $@
-
-$(R)/install.tap: launch-programs module
-	@mkdir -p $(@D)
-	tests/launch/install.sh > $@
 
 launch-many: $(LAUNCH_NEEDS) ## 20 Linux guests at once and 500 starts in a row, and what they leave
 	$(LAUNCH_RUN) '--timeout 2400 --silence 1200 --smp 2 --mem 3072' 'many.sh parallel $(or $(GUESTS),20)'

@@ -1,9 +1,9 @@
 # A Linux guest in the test host: does its user space work, what does it cost, what is left of it.
 PROGRAMS += $(B)/selftest $(B)/linux-bench
-$(B)/selftest: tests/linux/selftest.c
+$(B)/selftest: tests/linux/guest/selftest.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $< -pthread
-$(B)/linux-bench: tests/linux/bench.c
+$(B)/linux-bench: tests/linux/guest/bench.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
 

@@ -38,15 +38,15 @@ mkdir $work/known.d
 echo known >$work/known.d/known
 truncate -s 4M $work/disk.ext4 && mke2fs -q -t ext4 $work/disk.ext4
 mksquashfs $work/known.d $work/disk.squashfs -comp zstd -quiet -no-progress >&2
-guest/mkinitramfs.sh -o $work/features.raw -f tests/linux/features.sh:/features.sh -f $work/disk.ext4:/lguest/disk.ext4 \
+guest/mkinitramfs.sh -o $work/features.raw -f tests/linux/guest/features.sh:/features.sh -f $work/disk.ext4:/lguest/disk.ext4 \
 	-f $work/disk.squashfs:/lguest/disk.squashfs -c 'sh /features.sh'
 zstd -q -19 -o $work/features.cpio $work/features.raw
 nm "$vmlinux" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
 head -c 3000000 </dev/urandom >$work/known
 md5sum <$work/known >$work/known.md5
-guest/mkinitramfs.sh -o $work/userland.cpio -f tests/linux/userland.sh:/userland.sh -f $work/known:/lguest/known \
+guest/mkinitramfs.sh -o $work/userland.cpio -f tests/linux/guest/userland.sh:/userland.sh -f $work/known:/lguest/known \
 	-f $work/known.md5:/lguest/known.md5 -c 'sh /userland.sh'
 guest/mkinitramfs.sh -o $work/shell.cpio
-files=("$vmlinux" $work/{selftest,load,seven,nap,features,userland,shell}.cpio $work/range $module tests/linux/host.sh $B/selftest)
+files=("$vmlinux" $work/{selftest,load,seven,nap,features,userland,shell}.cpio $work/range $module tests/linux/host/host.sh $B/selftest)
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
 tests/host/run --lguest / --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"

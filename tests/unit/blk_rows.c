@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 
 #include "devices/block/block.h"
-#include "tests/fuzz/fake_loop.h"
+#include "tests/lib/fake_loop.h"
 
 #define BLOCK 4096u
 #define HEADER(n) (FAKE_DATA + 64u * (n))

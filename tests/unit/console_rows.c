@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 
 #include "devices/console/console.h"
-#include "tests/fuzz/fake_loop.h"
+#include "tests/lib/fake_loop.h"
 
 int lguest_console_main(int argc, char **argv);
 int terminal_keep(struct console *con) { (void)con; return 0; }

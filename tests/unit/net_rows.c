@@ -6,7 +6,7 @@
 #include <criterion/criterion.h>
 
 #include "devices/net/net.h"
-#include "tests/fuzz/fake_loop.h"
+#include "tests/lib/fake_loop.h"
 
 int lguest_net_main(int argc, char **argv);
 

@@ -25,7 +25,7 @@
 #include <unistd.h>
 #include <sched.h>
 
-#include "tests/hostile/acts.h"
+#include "tests/sandbox/acts.h"
 
 static long answer(long ret)
 {

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tests/hostile/acts.h"
+#include "tests/sandbox/acts.h"
 
 #define NUMBERS 512
 #define X32_BIT 0x40000000L

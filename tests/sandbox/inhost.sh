@@ -15,7 +15,7 @@ for r in $ROLES; do
 done
 c=$(echo $calls | wc -w)
 for r in $calls; do [ $(echo $half | wc -w) -ge $((c / 2)) ] || half="$half $r"; done
-exec tests/host/run --smp 2 --timeout 900 --file "$B/tests/hostile/hostile:/bin/hostile" --file "$B/lguest-block:/bin/lguest-block" \
+exec tests/host/run --smp 2 --timeout 900 --file "$B/tests/sandbox/hostile:/bin/hostile" --file "$B/lguest-block:/bin/lguest-block" \
 	--file "$B/tests/bench/blkfe:/bin/blkfe" -- '
 mkdir -p /tmp /var/tmp /etc
 : > /etc/passwd

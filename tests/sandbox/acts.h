@@ -5,7 +5,7 @@
 
 #include <stdarg.h>
 
-#include "tests/hostile/place.h"
+#include "tests/sandbox/place.h"
 
 /* In a list of roles: all that have a ring, whatever they are called. */
 #define HOSTILE_RING_ROLES "(ring)"

@@ -9,7 +9,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build/release}
 BLKFE=$B/tests/bench/blkfe
-AUDIT=$B/tests/unit/policy_audit
+AUDIT=$B/tests/sandbox/policy_audit
 ROLES=$B/tests/frontend/roles
 work=$(mktemp -d /var/tmp/lguest-mutants.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -43,7 +43,7 @@ run_roles() { # run_roles ROLE: what its own test of the whole program says
 
 any_net() { # a tap of a network namespace made for it
 	timeout 20 unshare -n sh -c 'ip tuntap add lgmut0 mode tap && exec "$0" "$1" --tap=lgmut0 --allow-unowned-tap --verbose' \
-		"$B/tests/hostile/anyrole" "$work/bin/lguest-net" > "$work/log" 2>&1
+		"$B/tests/sandbox/anyrole" "$work/bin/lguest-net" > "$work/log" 2>&1
 }
 
 # --verbose: a role says something while it sets itself up.
@@ -52,7 +52,7 @@ survives() { # survives ROLE: true when nothing notices
 	block)	    timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --verbose > "$work/log" 2>&1 ;;
 	block-sync) timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --no-io-uring --verbose > "$work/log" 2>&1 ;;
 	net)	    any_net && run_roles net ;;
-	console)    timeout 20 "$B/tests/hostile/anyrole" "$work/bin/lguest-console" --file="$work/image" --verbose > "$work/log" 2>&1 && run_roles console ;;
+	console)    timeout 20 "$B/tests/sandbox/anyrole" "$work/bin/lguest-console" --file="$work/image" --verbose > "$work/log" 2>&1 && run_roles console ;;
 	esac || return 1
 	BIN_DIR=$work/bin timeout 60 "$AUDIT" --filter "policy_audit/${1/-/_}" > "$work/log" 2>&1
 }

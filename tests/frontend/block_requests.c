@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/bench/blkdrv.h"
+#include "tests/lib/blkdrv.h"
 
 #define IMAGE_SIZE (1024u * 1024)
 #define LAST (IMAGE_SIZE / 512 - 1)

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/bench/blkdrv.h"
+#include "tests/lib/blkdrv.h"
 
 #define QUEUE_AREA 131072u
 #define F_INDIRECT (1ull << VIRTIO_RING_F_INDIRECT_DESC)

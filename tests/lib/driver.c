@@ -2,7 +2,7 @@
 /*
  * driver.c: see driver.h.
  */
-#include "tests/frontend/driver.h"
+#include "tests/lib/driver.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /*
  * fake_loop.c: see fake_loop.h.
  */
-#include "tests/fuzz/fake_loop.h"
+#include "tests/lib/fake_loop.h"
 
 #include <errno.h>
 #include <string.h>

@@ -37,7 +37,7 @@
 
 POLICY_DECLARE(net);
 POLICY_DECLARE(block);
-#include "tests/bench/blkdrv.h"
+#include "tests/lib/blkdrv.h"
 
 TestSuite(policy_audit, .timeout = 60);
 

@@ -1,0 +1,43 @@
+# The sandbox from inside and from outside: `make check-sandbox`, and the groups sandbox, policy-*, mutants of `make check`.
+# Manifests against expectations, and what the kernel says of running roles (role_tests: tests/frontend/build.mk)
+$(B)/tests/sandbox/policy_%: $(B)/tests/sandbox/policy_%.o $(addprefix $(B)/,tests/lib/blkdrv.o $(IPC_FRONTEND) $(POLICY_OBJS) $(POLICY_ALL_OBJS))
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion -lmd -luring $(POLICY_LIBS)
+$(eval $(call role_tests,policy-manifest,sandbox/policy_manifest))
+$(eval $(call role_tests,policy-audit,sandbox/policy_audit))
+
+HOSTILE := $(B)/tests/sandbox/hostile
+HOSTILE_ROLES := $(DEVICE_ROLES) core
+HOSTILE_OBJS := tests/sandbox/hostile.o tests/sandbox/acts.o tests/sandbox/place.o $(POLICY_OBJS) $(POLICY_ALL_OBJS)
+
+$(HOSTILE): $(addprefix $(B)/,$(HOSTILE_OBJS))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(POLICY_LIBS)
+
+.PHONY: check-sandbox check-mutants $(R)/sandbox.tap $(R)/mutants.tap
+check-sandbox: $(HOSTILE) ## hostile payloads in each sealed role's place: all must die or fail
+	@rc=0; for r in $(HOSTILE_ROLES); do for t in acts ring calls; do $(HOSTILE) $$t $$r || rc=1; done; done; exit $$rc
+
+ANYROLE := $(B)/tests/sandbox/anyrole
+$(ANYROLE): $(addprefix $(B)/,tests/sandbox/anyrole.o tests/lib/blkdrv.o $(IPC_FRONTEND))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
+
+MUTANT_NEEDS := $(B)/lguest-block $(B)/lguest-net $(B)/lguest-console $(BLKFE) $(ANYROLE) $(B)/tests/sandbox/policy_audit \
+	$(B)/tests/frontend/roles
+# The console's tests wait for readers that stall: minutes, so not part of `make check`.
+check-mutants: $(MUTANT_NEEDS) ## take each rule of a manifest away: a test must miss it
+	B=$(B) tests/sandbox/mutants.sh block block-sync net console
+
+CHECKS += sandbox mutants sandbox-host
+.PHONY: $(R)/sandbox-host.tap
+$(R)/sandbox-host.tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)
+	@mkdir -p $(@D)
+	B=$(B) ROLES="$(HOSTILE_ROLES)" tests/sandbox/inhost.sh > $@ || grep -q "^not ok" $@
+$(R)/sandbox.tap: $(HOSTILE)
+	@mkdir -p $(@D)
+	for r in $(HOSTILE_ROLES); do for t in acts ring calls; do \
+		if $(HOSTILE) $$t $$r > $@.log; then echo "ok hostile $$t $$r"; else echo "not ok hostile $$t $$r"; fi; \
+		sed 's/^/# /' $@.log; done; done > $@
+$(R)/mutants.tap: $(MUTANT_NEEDS)
+	@mkdir -p $(@D)
+	B=$(B) tests/sandbox/mutants.sh block block-sync net > $@ || grep -q "^not ok" $@

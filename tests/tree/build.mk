@@ -1,0 +1,34 @@
+# The tree itself, on the build machine: who includes whom, what the linters say, the code's stations, lg.ko on every kernel, what is installed and packed.
+CHECKS += layers module journey lint dist install
+.PHONY: layers $(addprefix $(R)/,$(addsuffix .tap,layers module journey lint dist install))
+
+layers: ## which folder may include which: red when one reaches up
+	@tests/tree/layers | grep -v '^ok' ; ! tests/tree/layers | grep -q '^not ok'
+$(R)/layers.tap:
+	@mkdir -p $(@D)
+	tests/tree/layers > $@
+
+# lg.ko without a warning on every kernel series that it is for
+$(R)/module.tap:
+	@mkdir -p $(@D)
+	tests/tree/module.sh 6.1 6.12 7.3 > $@
+
+# The code's stations (make journey): each number once, no source file and no long exported function without one
+$(R)/journey.tap:
+	@mkdir -p $(@D)
+	scripts/journey --check > $@ || [ -s $@ ]
+
+# What the linters say, one line for each
+$(R)/lint.tap: $(VERSION_H)
+	@mkdir -p $(@D)
+	scripts/lint > $@ || grep -q "^not ok" $@
+
+# What `make dist` packs, built where there is no git
+$(R)/dist.tap:
+	@mkdir -p $(@D)
+	tests/tree/dist.sh > $@
+
+# What `make install` and its like put into a folder
+$(R)/install.tap: launch-programs module
+	@mkdir -p $(@D)
+	tests/tree/install.sh > $@
