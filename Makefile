@@ -37,7 +37,7 @@ $(B)/$(1): $$(addprefix $(B)/,$(2))
 endef
 
 include policy/build.mk ipc/build.mk devices/build.mk core/build.mk run/build.mk policy/all.mk
-include kmod/build.mk guest/build.mk
+include kmod/build.mk guest/build.mk packaging/build.mk
 include tests/build.mk
 
 $(B)/%.o: %.c | $(VERSION_H)

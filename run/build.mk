@@ -26,6 +26,7 @@ run: ## a Linux guest on this machine's /dev/lguest or in the emulated host; CMD
 .PHONY: install uninstall module-install
 INSTALL_BIN = $(DESTDIR)$(prefix)/bin
 INSTALL_MAN = $(DESTDIR)$(prefix)/share/man/man1
+INSTALL_COMPLETION = $(DESTDIR)$(prefix)/share/bash-completion/completions
 INSTALL_JSON = $(DESTDIR)$(prefix)/share/qemu/vhost-user
 INSTALL_ETC = $(DESTDIR)$(if $(filter /usr/local,$(prefix)),/etc,/usr/lib)
 INSTALL_UDEV = $(INSTALL_ETC)/udev/rules.d/70-lguest.rules
@@ -42,11 +43,14 @@ $(B)/man/%.1: %.1 $(MAN_OPTIONS) VERSION run/build.mk
 man: $(MAN_PAGES) ## the manual pages as they are installed, in build/release/man
 JSON_FILES := $(wildcard devices/*/50-lguest-*.json)
 
-install: launch-programs man ## programs, manual pages, udev rule, limits, descriptions (prefix=/usr/local DESTDIR=)
+install: launch-programs man completion ## programs, manual pages, udev rule, limits, descriptions (prefix=/usr/local DESTDIR=)
 	install -d $(INSTALL_BIN) $(INSTALL_MAN) $(INSTALL_JSON)
 	install -m 755 $(LAUNCH_PROGRAMS) $(INSTALL_BIN)
 	install -m 644 $(MAN_PAGES) $(INSTALL_MAN)
 	for f in $(JSON_FILES); do sed 's,@bindir@,$(prefix)/bin,' $$f > $(INSTALL_JSON)/$${f##*/} && chmod 644 $(INSTALL_JSON)/$${f##*/} || exit 1; done
+	install -m 755 packaging/lguest-guest $(INSTALL_BIN)
+	install -d $(INSTALL_COMPLETION)
+	install -m 644 $(COMPLETIONS) $(INSTALL_COMPLETION)
 	install -D -m 644 run/install/70-lguest.rules $(INSTALL_UDEV)
 	install -D -m 644 run/install/lguest.conf $(INSTALL_LIMITS)
 	@[ -n "$(DESTDIR)" ] || getent group lguest >/dev/null || groupadd --system lguest
@@ -61,3 +65,4 @@ module-install: ## lg.ko for the kernel that it was built for (DESTDIR=)
 uninstall: ## remove what install put there; the group lguest and the module stay
 	rm -f $(addprefix $(INSTALL_BIN)/,$(notdir $(LAUNCH_PROGRAMS))) $(addprefix $(INSTALL_MAN)/,$(notdir $(MAN_PAGES)))
 	rm -f $(addprefix $(INSTALL_JSON)/,$(notdir $(JSON_FILES))) $(INSTALL_UDEV) $(INSTALL_LIMITS)
+	rm -f $(addprefix $(INSTALL_COMPLETION)/,$(notdir $(COMPLETIONS))) $(INSTALL_BIN)/lguest-guest

@@ -387,6 +387,32 @@ static void help(void)
 	     "says what went wrong: see lguest-run(1). --version prints the version.");
 }
 
+/* For completion of the shell (packaging/completion): an option, the kind of its argument, the words that may come in it. */
+static int words(const char *what)
+{
+	const struct kind_key *key;
+
+	if (strcmp(what, "words"))
+		return wrong("--help=%s: only --help=words prints something else", what);
+	for (unsigned int i = 0; i < PLAIN_OPTIONS; i++) {
+		const char *arg = plain_options[i].arg;
+
+		printf("--%s %s\n", plain_options[i].name, !arg ? "NONE" : !strcmp(arg, "FILE") || !strcmp(arg, "FOLDER") ? "FILE" : "WORD");
+	}
+	for (const struct device_kind *const *k = kinds(); *k; k++) {
+		if (!(*k)->help)
+			continue;
+		printf("--%s %s", (*k)->name, (*k)->object ? "FILE" : takes_value((*k)->name) ? "WORD" : "NONE");
+		for (key = (*k)->keys; key && key->name; key++)
+			printf(" %s%s", key->name, key->bare ? "" : "=");
+		for (unsigned int i = 0; i < COMMON_KEYS; i++)
+			printf(" %s=", common_keys[i].name);
+		puts("");
+	}
+	puts("--help NONE\n--version NONE");
+	return -1;
+}
+
 static bool has_kind(const struct launch *l, const struct device_kind *kind)
 {
 	for (unsigned int i = 0; i < l->roles; i++)
@@ -473,7 +499,7 @@ int options_parse(struct launch *l, int argc, char **argv)
 			return -1;
 		}
 		if (!strncmp(name, "--help=", 7))
-			return wrong("--help takes no value");
+			return words(name + 7);
 		if (strncmp(name, "--", 2) || !name[2])
 			return wrong("unexpected '%s': options begin with --", name);
 		name += 2;

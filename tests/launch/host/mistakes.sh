@@ -61,7 +61,7 @@ values() {
 	wrong 100 '--kernel needs a value: --kernel FILE' 'an option without its value' --kernel
 	wrong 100 'there is no option --kernal: did you mean --kernel?' 'a mistyped option' --kernal probe
 	wrong 100 "unexpected 'probe': options begin with --" 'a word that is no option' probe
-	wrong 100 '--help takes no value' 'help with a value' --help=me
+	wrong 100 '--help=me: only --help=words' 'help with a value' --help=me
 	printf 'memory 64M\nblok img\n' >config
 	lguest-run $K --config config 2>$err
 	[ $? = 100 ] && said 'no option --blok: did you mean --block' && said 'that was line 2 of config'

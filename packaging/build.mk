@@ -1,0 +1,23 @@
+# Packages, and what a distribution's administrator finds: lguest-guest, units, completion.
+COMPLETIONS := $(addprefix $(B)/completion/,lguest-run)
+.PHONY: completion deb check-deb
+completion: $(COMPLETIONS)
+$(B)/completion/%: $(B)/% packaging/completion
+	@mkdir -p $(@D)
+	packaging/completion $< > $@.tmp && mv $@.tmp $@
+
+man: $(B)/man/lguest-guest.8
+$(B)/man/lguest-guest.8: packaging/lguest-guest.8 VERSION
+	@mkdir -p $(@D)
+	sed "s,@VERSION@,$$(cat VERSION)," $< > $@
+
+deb: ## Debian packages of the last commit, in build/deb
+	@scripts/deb build/deb
+
+check-man: $(B)/man/lguest-guest.8
+$(B)/man/lguest-guest.8: packaging/lguest-guest.8 VERSION
+	@mkdir -p $(@D)
+	sed "s,@VERSION@,$$(cat VERSION)," $< > $@
+
+deb: ## the packages: lintian, built twice, installed and purged in a fresh Debian, the module for three kernels (root; 10 min)
+	@packaging/tests/deb.sh
