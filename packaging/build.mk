@@ -14,10 +14,5 @@ $(B)/man/lguest-guest.8: packaging/lguest-guest.8 VERSION
 deb: ## Debian packages of the last commit, in build/deb
 	@scripts/deb build/deb
 
-check-man: $(B)/man/lguest-guest.8
-$(B)/man/lguest-guest.8: packaging/lguest-guest.8 VERSION
-	@mkdir -p $(@D)
-	sed "s,@VERSION@,$$(cat VERSION)," $< > $@
-
-deb: ## the packages: lintian, built twice, installed and purged in a fresh Debian, the module for three kernels (root; 10 min)
+check-deb: ## the packages: lintian, built twice, installed and purged in a fresh Debian, the module for three kernels (root; 10 min)
 	@packaging/tests/deb.sh

@@ -62,8 +62,9 @@ step "what they depend on" in_root "apt-get -qy -o APT::Keep-Downloaded-Packages
 cp -n "$root"/var/cache/apt/archives/*.deb "$CACHE/deb/"
 listing() {
 	in_root 'find / -xdev \( -path /proc -o -path /tmp -o -path /debs -o -path /var/cache -o -path /var/log -o -path /root -o -path /var/lib/apt \) -prune -o -print | sort
-		cut -d: -f1 /etc/passwd /etc/group; systemctl list-unit-files --state=enabled --no-legend' | grep -v '^/var/lib/dpkg/\|^/etc/.*-$'
+		cut -d: -f1 /etc/passwd /etc/group; systemctl list-unit-files --state=enabled --no-legend' | grep -v '^/var/lib/dpkg/\|^/etc/.*-$\|^/run/adduser\|^/run/systemd'
 }
+in_root 'for k in /lib/modules/*; do depmod "${k##*/}"; done'	# as the kernel's own package does
 listing >"$work/before"
 step "apt install ./*.deb" in_root 'apt-get -qy install --no-install-recommends /debs/*.deb'
 step "every program says the version" in_root 'for p in /usr/bin/lguest-*; do case $p in *-guest) ;; *) [ "$($p --version)" = "${p##*/} '"$version"'" ] || exit 1 ;; esac; done'
