@@ -52,7 +52,7 @@ static const struct policy_call calls[] = {
 	CALL(mmap, POLICY_SETUP, "RAM, windows and in-flight records, the threads' stacks", ARG_WITHIN(2, PROT_READ | PROT_WRITE)),
 	CALL(munmap, POLICY_SETUP, "what alignment leaves over"),
 	CALL(mprotect, POLICY_SETUP, "the vCPU's stack", ARG_WITHIN(2, PROT_READ | PROT_WRITE)),
-	CALL(madvise, POLICY_SETUP, "huge pages"),
+	CALL(madvise, POLICY_SETUP, "huge pages; the start's code is given back"),
 	CALL(brk, POLICY_SETUP, "the thread's record"),
 	CALL(pread64, POLICY_SETUP, "kernel and initrd"),
 	CALL(newfstatat, POLICY_SETUP, "their sizes", ARG_IS(3, AT_EMPTY_PATH)),

@@ -105,7 +105,7 @@ void backend_withdraw(struct backend *be, struct backend_op *op);
  * The probe makes one of the same size and gives it back.
  */
 int backend_ring_open(struct backend *be);
-int backend_ring_probe(void);
+int backend_ring_probe(const struct backend *be);
 
 /* backend_listen.c: remove the socket files that are still ours; let signals that end this process do so first, or not any more */
 void backend_unlisten(void);

@@ -252,17 +252,17 @@ static int make_inflight(struct backend *be)
  * the role will be is: so such a one is asked, in a child, where there is a limit. What other rings of that user leave is known when the
  * ring is made.
  */
-static int probe_ring(void)
+static int probe_ring(const struct backend *be)
 {
 	struct rlimit limit;
-	int err = backend_ring_probe(), status;
+	int err = backend_ring_probe(be), status;
 	pid_t pid;
 
 	if (err || geteuid() || getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
 		return err;
 	pid = fork();
 	if (!pid)
-		_exit(setresuid(NOBODY, NOBODY, NOBODY) ? 0 : -backend_ring_probe());
+		_exit(setresuid(NOBODY, NOBODY, NOBODY) ? 0 : -backend_ring_probe(be));
 	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? -WEXITSTATUS(status) : 0;
 }
 
@@ -285,7 +285,7 @@ static const char *ring_error(int err)
  */
 static const struct policy_role *choose_engine(struct backend *be, const struct command *cmd)
 {
-	int err = cmd->no_ring ? -EPERM : probe_ring();
+	int err = cmd->no_ring ? -EPERM : probe_ring(be);
 
 	if (!err) {
 		be->engine = &backend_engine_ring;

@@ -24,22 +24,24 @@ bool backend_has_ring(const struct backend *be)
 	return be->has_ring;
 }
 
-static int make(struct io_uring *ring)
+static int make(const struct backend *be, struct io_uring *ring)
 {
+	const unsigned int completions = be->ops->completions ? be->ops->completions : COMPLETIONS;
+
 	/* One thread submits and wants completions when it waits, not as interrupts of its work (6.1 and later). */
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
 			 IORING_SETUP_DEFER_TASKRUN,
-		.cq_entries = COMPLETIONS,
+		.cq_entries = completions,
 	};
 
-	return io_uring_queue_init_params(ENTRIES, ring, &p);
+	return io_uring_queue_init_params(completions < 2 * ENTRIES ? completions / 2 : ENTRIES, ring, &p);
 }
 
-int backend_ring_probe(void)
+int backend_ring_probe(const struct backend *be)
 {
 	struct io_uring ring;
-	int err = make(&ring);
+	int err = make(be, &ring);
 
 	if (!err)
 		io_uring_queue_exit(&ring);
@@ -48,7 +50,7 @@ int backend_ring_probe(void)
 
 int backend_ring_open(struct backend *be)
 {
-	int err = make(&be->ring);
+	int err = make(be, &be->ring);
 
 	if (err)
 		return err;

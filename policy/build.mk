@@ -7,9 +7,8 @@ MANIFEST_attendant := policy/attendant
 manifest_of = $(or $(MANIFEST_$(1)),devices/$(1)/manifest)
 role_objs = $(call manifest_of,$(1)).o policy/filter-$(1).o
 
-POLICY_OBJS := policy/enter.o policy/layers.o policy/mind.o policy/seal.o policy/root.o policy/print.o $(call role_objs,minder) \
+POLICY_OBJS := policy/enter.o policy/layers.o policy/mind.o policy/seal.o policy/forget.o policy/root.o policy/print.o $(call role_objs,minder) \
 	$(call role_objs,attendant)
-POLICY_LIBS := -lcap-ng
 
 # The sanitizers' run time makes calls of its own: in that flavour the filter lets the rest through. Tests only.
 POLICY_ACTION_release := SCMP_ACT_KILL_PROCESS

@@ -6,7 +6,6 @@
  * Layers that the host lacks are left out and reported, and are an error for who requires them; these three are never optional: no
  * capabilities, no_new_privs, the filter.
  */
-#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -69,17 +68,9 @@ void policy_drop_bounding_set(bool *dropped)
 int policy_drop_capabilities(void)
 {
 	struct __user_cap_header_struct self = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct left[2];
+	struct __user_cap_data_struct none[2] = { { 0 } }, left[2];
 
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
-		return -errno;
-	/* libcap-ng remembers the process that first called it; 0 means whoever calls. */
-	capng_setpid(0);
-	capng_clear(CAPNG_SELECT_CAPS);
-	if (capng_apply(CAPNG_SELECT_CAPS))
-		return -EPERM;
-	/* Trust the kernel's answer, not the library's copy. */
-	if (syscall(SYS_capget, &self, left))
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) || syscall(SYS_capset, &self, none) || syscall(SYS_capget, &self, left))
 		return -errno;
 	for (unsigned int i = 0; i < 2; i++)
 		if (left[i].effective | left[i].permitted | left[i].inheritable)

@@ -34,7 +34,6 @@ struct policy_user {
 /* enter.c: become @u, inside a user namespace its only one. Return: 0, -EINVAL: this namespace has no such user, or -errno */
 int policy_change_user(const struct policy_user *u, bool userns);
 void policy_drop_bounding_set(bool *dropped);
-int policy_drop_capabilities(void);
 
 /* mind.c: the role's log becomes a pipe, unless it is one that somebody reads without waiting. 0 or -errno */
 int policy_make_pipes(const struct policy_options *opt);

@@ -243,7 +243,10 @@ int policy_confine_helper(const struct policy_role *role, const struct policy_us
 		err = -errno;
 	if (!err)
 		err = policy_set_limits(role->policy, POLICY_SETUP);
-	return err ? err : policy_load_filter(&role->sealed);
+	if (err)
+		return err;
+	policy_forget_start();
+	return policy_load_filter(&role->sealed);
 }
 
 /* One line on the role's end, and an end like it; a role that still is there dies with us. */

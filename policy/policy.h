@@ -237,6 +237,9 @@ int policy_parse_require(const char *text, unsigned int *layers);
  */
 int policy_confine_parent(const struct policy_role *role);
 
+/** policy_drop_capabilities() - all of the calling process's, for good, and looks whether they are gone. Return: 0 or -errno. */
+int policy_drop_capabilities(void);
+
 /** policy_share_user() - started by root, this process and its children become @user; 0: one that is chosen now, unless one was. */
 void policy_share_user(uid_t user);
 
@@ -257,6 +260,13 @@ void policy_report(const struct policy_role *role, unsigned int layers, FILE *ou
  * Return: 0, or -errno: the caller must exit.
  */
 int policy_seal(const struct policy_role *role);
+
+/**
+ * policy_forget_start() - give back the memory of code that was needed for the start alone
+ *
+ * policy_seal() and the minders do so; lguest-run, which is not sealed, when its guest is started. Cannot fail: at worst nothing is given back.
+ */
+void policy_forget_start(void);
 
 /**
  * policy_ring_restrict() - restrict a ring made with IORING_SETUP_R_DISABLED to the manifest's opcodes, and enable it.

@@ -57,6 +57,7 @@
 #define ROLE_CALLS_SETUP \
 	CALL(mmap, POLICY_SETUP, "buffers, the ring", ARG_WITHIN(2, PROT_READ | PROT_WRITE)), \
 	CALL(close_range, POLICY_SETUP, "seal: close what set-up left"), \
+	CALL(madvise, POLICY_SETUP, "seal: the start's code is given back", ARG_IS(2, MADV_DONTNEED)), \
 	CALL(prlimit64, POLICY_SETUP, "seal: limits of this process", ARG_IS(0, 0)), \
 	CALL(seccomp, POLICY_SETUP, "seal: the second filter", ARG_IS(0, SECCOMP_SET_MODE_FILTER), ARG_IS(1, 0))
 

@@ -110,7 +110,10 @@ int policy_seal(const struct policy_role *role)
 	/* Not before: a log line to a regular file would already be killed by it. */
 	if (!err && setrlimit(RLIMIT_FSIZE, &fsize) && errno != EPERM)
 		err = -errno;
-	return err ? err : policy_load_filter(&role->sealed);
+	if (err)
+		return err;
+	policy_forget_start();
+	return policy_load_filter(&role->sealed);
 }
 
 /*D:825

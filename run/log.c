@@ -27,13 +27,13 @@
 #define FILE_MAX	(16ll << 20)	/* then it is renamed to NAME.1: twice as much is the most that a guest can fill */
 
 static struct {
-	int fd;
+	int fd;			/* 0 until log_begin(): a value here, and all of this would be part of the program, and in memory */
 	bool begun, terminal;
 	const char *path;
 	char wait[65536];	/* taken, and not yet written */
 	size_t used;
 	uint64_t lost;		/* lines that had no room there */
-} out = { .fd = STDERR_FILENO };
+} out;
 
 static uint64_t now_ms(void)
 {
@@ -82,6 +82,8 @@ void log_begin(void)
 	if (out.begun)
 		return;
 	out.begun = true;
+	if (!out.fd)
+		out.fd = STDERR_FILENO;
 	out.terminal = isatty(out.fd);
 	if (out.fd != STDERR_FILENO || (!out.terminal && (fstat(STDERR_FILENO, &st) || !S_ISFIFO(st.st_mode))))
 		return;
@@ -204,6 +206,7 @@ static bool write_line(const char *name, const char *text, size_t len)
 	const char *end = out.terminal ? "\r\n" : "\n";	/* a guest's console has made it raw */
 	size_t n = stamp(line, sizeof(line));
 
+	log_begin();
 	n += (size_t)snprintf(line + n, 64, "%.60s: ", name);
 	n += escape(line + n, text, len < 8192 ? len : 8192);
 	n += (size_t)sprintf(line + n, "%s", end);

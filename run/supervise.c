@@ -23,11 +23,13 @@
 
 #include "core/control.h"
 #include "ipc/exit.h"
+#include "policy/policy.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
 
 #define UNDRAINED_MS	60000	/* for the last I/O of a dead process: then the user and the driver are told, and it is waited on */
+#define QUIET_MS	2000	/* without any event but the core's signs of life */
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
 #define REAP_MS		5000	/* for killed processes to be gone: the core gives back all of guest memory first */
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
@@ -43,6 +45,7 @@ struct watch {
 	int signals;
 	bool over;
 	bool running;
+	uint64_t busy_ms;	/* when something last happened, 0: what that needed was given back */
 	int status;
 	char text[sizeof(((struct control_msg *)0)->text)];
 };
@@ -535,6 +538,21 @@ static unsigned int poll_set(const struct watch *w, struct pollfd *p)
 	return AT_ROLES + ROLE_FDS * l->roles;
 }
 
+/* What a start, a restart or a burst of lines has needed is given back once all is quiet: a guest lives for days, and there may be many. */
+static void forget_when_quiet(struct watch *w, int events)
+{
+	uint64_t now = now_ms();
+
+	if (events) {
+		w->busy_ms = now;
+		return;
+	}
+	if (!w->busy_ms || now - w->busy_ms < QUIET_MS)
+		return;
+	w->busy_ms = 0;
+	policy_forget_start();
+}
+
 /*L:390
  * One turn: a single poll() over signals, the core's messages, a pidfd for each process, the logs, and the drain pipes
  * of dead roles. Its timeout is the nearest thing that falls due. What a process said is read before its end is told,
@@ -546,9 +564,11 @@ static void turn(struct watch *w)
 	struct pollfd p[AT_ROLES + ROLE_FDS * GUEST_DEVICES];
 	unsigned int n = poll_set(w, p);
 	int ms = sooner(sooner(end_hung(l), watch_core(w)), sooner(look_at_waiting(w, now_ms()), unfinished(l)));
+	int ready = poll(p, n, ms);
 
-	if (poll(p, n, ms) < 0)
+	if (ready < 0)
 		return;
+	forget_when_quiet(w, ready - (p[AT_CONTROL].revents != 0));
 	read_logs(l);	/* what a process said comes before what is said of its end */
 	if (p[AT_SIGNALS].revents)
 		signalled(w);

@@ -217,6 +217,7 @@ static const struct backend_ops console_ops = {
 	.queue_unit = 1,
 	.queue_size = CONSOLE_QUEUE_SIZE,
 	.config_size = sizeof(struct virtio_console_config),
+	.completions = 128,
 	.option = console_option,
 	.open = console_open,
 	.start = console_start,
@@ -227,7 +228,8 @@ static const struct backend_ops console_ops = {
 
 int main(int argc, char **argv)
 {
-	static struct console con = { .in_fd = -1, .out_fd = -1, .conn = -1 };
+	static struct console con;	/* without a value, or its 130 KiB would be part of the program, and in memory */
 
+	con.in_fd = con.out_fd = con.conn = -1;
 	return backend_main(argc, argv, &console_ops, &con);
 }

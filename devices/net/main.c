@@ -252,6 +252,7 @@ static const struct backend_ops net_ops = {
 	.queue_unit = 2,
 	.queue_size = NET_QUEUE_SIZE,
 	.config_size = NET_CONFIG_SIZE,
+	.completions = 1024,
 	.option = net_option,
 	.open = net_open,
 	.order = tap_order,

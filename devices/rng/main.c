@@ -73,6 +73,7 @@ static const struct backend_ops rng_ops = {
 	.queues = 1,
 	.queue_unit = 1,
 	.queue_size = RNG_QUEUE_SIZE,
+	.completions = 128,
 	.open = rng_open,
 	.queue_kick = rng_kick,
 };

@@ -6,7 +6,6 @@
  * NAME_port in one folder, and hand the connection over; behind its own filter (manifest-dial.c) it can do nothing else. It keeps its
  * user's identity, since that is whose sockets these are, without any capability. It ends when the sealed process does.
  */
-#include <cap-ng.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,9 +65,7 @@ static void __attribute__((noreturn)) helper(const struct vsock *v, int socket)
 	struct { uint32_t id, port; } question;
 	ssize_t n;
 
-	capng_setpid(0);
-	capng_clear(CAPNG_SELECT_CAPS);
-	if (fchdir(v->dir_fd) || policy_place_fd(socket, POLICY_FD_RESOURCE) < 0 || capng_apply(CAPNG_SELECT_CAPS) ||
+	if (fchdir(v->dir_fd) || policy_place_fd(socket, POLICY_FD_RESOURCE) < 0 || policy_drop_capabilities() ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || policy_seal(&policy_vsock_dial))
 		_exit(1);
 	for (;;) {

@@ -206,7 +206,9 @@ static const struct backend_ops vsock_ops = {
 
 int main(int argc, char **argv)
 {
-	static struct vsock v = { .cid = 3, .listen_fd = -1, .dir_fd = -1 };
+	static struct vsock v;
 
+	v.cid = 3;
+	v.listen_fd = v.dir_fd = -1;
 	return backend_main(argc, argv, &vsock_ops, &v);
 }

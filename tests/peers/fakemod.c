@@ -348,6 +348,14 @@ static void forge(void)
 	live();
 }
 
+/* A guest with nothing to do: what its processes keep in memory then is measured. Only what the core itself does is to count. */
+static void idle(void)
+{
+	print_bytes("[guest] idle\n", 13);
+	for (;;)
+		pause_ms(1000);
+}
+
 static void crash(void)
 {
 	struct lguest_run r = { .reason = LGUEST_EXIT_SHUTDOWN, .code = LGUEST_SHUTDOWN_CRASH };
@@ -357,7 +365,7 @@ static void crash(void)
 }
 
 static const struct { const char *name; void (*run)(void); } scripts[] = {
-	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash },
+	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle },
 };
 
 static void *guest(void *arg)
