@@ -5,4 +5,5 @@ KDIR ?= $(shell tests/host/headers.sh $(KVER))
 
 .PHONY: module
 module: ## build lg.ko against the test host's headers (KVER=6.1|6.12|7.3, or KDIR=...)
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod W=1 LGUEST_VERSION=$(shell cat VERSION) modules
+	@mkdir -p build	# one at a time here: the suite's lanes both ask for it
+	flock build/module.lock $(MAKE) -C $(KDIR) M=$(CURDIR)/kmod W=1 LGUEST_VERSION=$(shell cat VERSION) modules

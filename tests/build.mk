@@ -1,7 +1,11 @@
 # The tests. Each tests/DIR/build.mk builds what it needs and appends to CHECKS the names of its groups; the group NAME is run
 # by the recipe of a target $(R)/NAME.tap, which writes lines "ok WHAT" and "not ok WHAT" there, and ends with status 0
-# also when tests failed. `make check` runs all groups and adds them up (tests/host/suite).
+# also when tests failed. `make check` runs all groups and adds them up (tests/host/suite), in two lanes: CHECKS_BESIDE names those that may run
+# beside others, because they use one processor and no interface, port, mount or file that another group has; CHECKS_ALONE those that bear nothing
+# beside them, because they hold what they see against the clock or the machine's memory.
 R := build/results
 CHECKS :=
+CHECKS_BESIDE :=
+CHECKS_ALONE :=
 
 -include tests/*/build.mk devices/*/tests/build.mk

@@ -5,6 +5,7 @@ $(B)/field-errors.so: tests/field/errors.c
 	$(CC) -shared -fPIC -O2 $(WARN) -o $@ $<
 
 CHECKS += field
+CHECKS_ALONE += field
 .PHONY: $(R)/field.tap
 $(R)/field.tap: $(FIELD_FILES)
 	@mkdir -p $(@D)

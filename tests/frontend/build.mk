@@ -5,6 +5,7 @@ $(ROLES): $(addprefix $(B)/,tests/frontend/roles.o tests/lib/driver.o $(IPC_FRON
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
 
 CHECKS += roles
+CHECKS_ALONE += roles epochs block-requests block-crash
 .PHONY: $(R)/roles.tap
 $(R)/roles.tap: $(ROLES) $(B)/lguest-console $(B)/lguest-net
 	@mkdir -p $(@D)

@@ -48,6 +48,7 @@ $(B)/lgtest: $(LGTEST_OBJS)
 GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
 GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
 CHECKS += guests guests-hosts guests-nmi
+CHECKS_ALONE += guests guests-hosts guests-nmi
 .PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf))
 .PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
 

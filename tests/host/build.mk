@@ -12,6 +12,7 @@ build/host/pairs: tests/host/hello/pairs.c
 	$(CC) -std=gnu11 -O2 -g $(WARN) -static -o $@ $<
 
 CHECKS += host
+CHECKS_BESIDE += host
 .PHONY: $(R)/host.tap
 $(R)/host.tap: $(HELLO) build/host/pairs
 	@mkdir -p $(@D)
@@ -19,7 +20,7 @@ $(R)/host.tap: $(HELLO) build/host/pairs
 
 .PHONY: check check-deps host host-shell
 check: check-deps ## install what is needed, build everything, run every test in the test host
-	@exec tests/host/suite $(CHECKS)
+	@exec tests/host/suite --beside "$(CHECKS_BESIDE)" --alone "$(CHECKS_ALONE)" $(CHECKS)
 
 check-%: check-deps ## (check-NAME: one group only)
 	@exec tests/host/suite $*

@@ -229,7 +229,8 @@ def make_folder(results):
     old = sorted(d for d in os.listdir(results) if d.startswith("hang-"))
     for name in old[:-KEPT]:
         shutil.rmtree(os.path.join(results, name), ignore_errors=True)
-    path = os.path.join(results, time.strftime(f"hang-%Y%m%d-%H%M%S-{os.getpid()}"))
+    group = os.environ.get("LGUEST_GROUP")      # set by suite, which repeats the sentence
+    path = os.path.join(results, time.strftime(f"hang-%Y%m%d-%H%M%S-{os.getpid()}") + (f"-{group}" if group else ""))
     os.makedirs(path)
     return path
 

@@ -7,6 +7,7 @@ $(B)/probe: tests/launch/guest/probe.S tests/launch/guest/probe.ld
 
 LAUNCH_FILES = $(B)/tests/peers/hijacked $(B)/probe tests/launch/host/launch.sh
 CHECKS += launch
+CHECKS_ALONE += launch recovery faults
 .PHONY: $(R)/launch.tap
 $(R)/launch.tap: $(B)/probe $(B)/tests/peers/hijacked launch-programs module
 	@mkdir -p $(@D)

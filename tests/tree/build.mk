@@ -1,6 +1,8 @@
 # The tree itself, on the build machine: who includes whom, what the linters say, the code's stations, lg.ko on every kernel, what is installed and packed.
-CHECKS += layers module journey lint dist install
-.PHONY: layers $(addprefix $(R)/,$(addsuffix .tap,layers module journey lint dist install))
+TREE := layers module journey lint dist install suite
+CHECKS += $(TREE)
+CHECKS_BESIDE += $(TREE)
+.PHONY: layers $(TREE:%=$(R)/%.tap)
 
 layers: ## which folder may include which: red when one reaches up
 	@tests/tree/layers | grep -v '^ok' ; ! tests/tree/layers | grep -q '^not ok'
@@ -8,10 +10,10 @@ $(R)/layers.tap:
 	@mkdir -p $(@D)
 	tests/tree/layers > $@
 
-# lg.ko without a warning on every kernel series that it is for
-$(R)/module.tap:
+# lg.ko without a warning on every kernel series that it is for; what `make dist` packs, built where there is no git; what counts the results
+$(R)/module.tap $(R)/dist.tap $(R)/suite.tap: $(R)/%.tap: tests/tree/%.bats
 	@mkdir -p $(@D)
-	tests/tree/module.sh 6.1 6.12 7.3 > $@
+	bats -F tap $< > $@ || grep -q "^not ok" $@
 
 # The code's stations (make journey): each number once, no source file and no long exported function without one
 $(R)/journey.tap:
@@ -22,11 +24,6 @@ $(R)/journey.tap:
 $(R)/lint.tap: $(VERSION_H)
 	@mkdir -p $(@D)
 	scripts/lint > $@ || grep -q "^not ok" $@
-
-# What `make dist` packs, built where there is no git
-$(R)/dist.tap:
-	@mkdir -p $(@D)
-	tests/tree/dist.sh > $@
 
 # What `make install` and its like put into a folder
 $(R)/install.tap: launch-programs module

@@ -6,6 +6,7 @@ unit_run = LSAN_OPTIONS=exitcode=0 build/asan/unit-$(1) $(2) 2>$(R)/unit-$(1).er
 	[ $$$$s = 0 ]
 define unit
 CHECKS += unit-$(1)
+CHECKS_BESIDE += unit-$(1)
 .PHONY: unit-$(1)
 unit-$(1):
 	@$$(MAKE) -s V=asan build/asan/unit-$(1)

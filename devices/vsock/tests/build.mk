@@ -6,6 +6,7 @@ $(B)/vsock-peer: devices/vsock/tests/peer.c
 
 # The same program natively, with a guest that is played.
 CHECKS += vsock-rows vsock
+CHECKS_ALONE += vsock-rows
 .PHONY: $(R)/vsock-rows.tap
 $(R)/vsock-rows.tap: $(B)/lguest-vsock
 	@mkdir -p $(@D)

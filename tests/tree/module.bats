@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# lg.ko without a warning on each kernel series that it is for: built in a copy, with W=1 and sparse. It leaves kmod/ as it is.
+
+setup_file() { cd "$BATS_TEST_DIRNAME/../.." && scripts/deps.sh kmod >&2; }
+
+builds() { # builds SERIES
+	cd "$BATS_TEST_DIRNAME/../.."
+	find kmod -name '*.[chS]' ! -name '*.mod.c' -o -name Kbuild | sed 's,^kmod/,,' | (cd kmod && cpio --quiet -pdm "$BATS_TEST_TMPDIR")
+	run make -C "$(tests/host/headers.sh "$1")" M="$BATS_TEST_TMPDIR" W=1 C=2 modules
+	echo "$output" | tail -n 20
+	# That this machine has another pahole than the kernel was built with says nothing of our code.
+	[ "$status" = 0 ] && ! echo "$output" | grep -v 'warning: pahole version differs' | grep -iE 'warning|error'
+}
+
+@test "module: 6.1, W=1 and sparse" { builds 6.1; }
+@test "module: 6.12, W=1 and sparse" { builds 6.12; }
+@test "module: 7.3, W=1 and sparse" { builds 7.3; }

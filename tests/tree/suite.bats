@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# tests/host/suite on a makefile of its own: what counts as a failure, what runs beside what, and that a signal ends all.
+
+setup() {
+	suite=$BATS_TEST_DIRNAME/../host/suite
+	cd "$BATS_TEST_TMPDIR"
+	unset MAKEFLAGS MAKELEVEL MFLAGS
+	cat >Makefile <<'END'
+R := build/results
+.PHONY: all layers
+all layers:
+$(R)/%.tap:
+	./$* >$@
+$(R)/slow-a.tap $(R)/slow-b.tap: both
+both:
+	sleep 0.2; echo built >>$@
+END
+}
+
+# script NAME COMMANDS: what the group NAME runs
+script() { printf '#!/bin/sh\n%s\n' "$2" >"$1"; chmod +x "$1"; }
+
+# ends_with LINE: the last line that suite printed
+ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
+
+@test "suite: passed, failed and skipped are added up, and the status says so" {
+	script good 'echo ok one; echo "ok two # SKIP none here"'
+	script bad 'echo ok one; echo not ok two'
+	run "$suite" good
+	[ "$status" = 0 ] && ends_with "1 passed, 0 failed, 1 skipped"
+	run "$suite" good bad
+	[ "$status" = 1 ] && [[ $output == *"    not ok two"* ]] && ends_with "2 passed, 1 failed, 1 skipped"
+}
+
+@test "suite: an error, silence, a short plan and a late end are failures" {
+	script error 'echo ok one; exit 3'
+	script silent ''
+	script short 'echo 1..3; echo ok one; echo ok two'
+	script late 'echo ok one; sleep 100'
+	CHECK_LIMIT=1 run "$suite" error silent short late
+	[[ $output == *"not ok error: it ended with status 2"* ]]
+	[[ $output == *"not ok silent: it reported no test"* ]]
+	[[ $output == *"not ok short: it announced 3 tests and reported 2"* ]]
+	[[ $output == *"not ok late: it passed its time limit of 1 s"* ]]
+	[ "$status" = 1 ] && ends_with "3 passed, 4 failed"
+}
+
+@test "suite: what does not build fails, and nothing runs" {
+	sed -i 's/^all layers:/&\n\t@echo cannot; false/' Makefile
+	script good 'echo ok one; touch ran'
+	run "$suite" good
+	[ "$status" = 1 ] && [[ $output == *"not ok build"*cannot* ]] && [ ! -e ran ] && ends_with "0 passed, 1 failed"
+}
+
+@test "suite: a group that may runs beside another; its lines come whole; what both need is built once" {
+	script slow-a 'touch a; for i in 1 2 3 4 5 6 7 8 9; do [ -e b ] && echo ok a && exit; sleep 1; done; echo not ok a'
+	script slow-b 'touch b; for i in 1 2 3 4 5 6 7 8 9; do [ -e a ] && echo ok b && exit; sleep 1; done; echo not ok b'
+	run "$suite" --beside slow-b slow-a slow-b
+	ends_with "2 passed, 0 failed" && [ "$(cat both)" = built ]
+	for name in a b; do [[ $output == *"check: slow-$name ("?" of 2)"$'\n'"    1 passed, 0 failed in "* ]]; done
+}
+
+@test "suite: a group that must be alone has nothing beside it" {
+	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
+	script two 'touch two.runs; sleep 2; rm two.runs; echo ok two'
+	script alone 'ls *.runs 2>/dev/null && echo not ok alone || echo ok alone'
+	run "$suite" --beside two --alone alone alone one two
+	ends_with "3 passed, 0 failed"
+}
+
+@test "suite: evidence of a host that hung is told with the group that had it" {
+	script hung 'mkdir -p build/results/hang-1-2-3-$LGUEST_GROUP build/results/hang-1-2-3-other; echo it hung >build/results/hang-1-2-3-$LGUEST_GROUP/report; echo ok one'
+	run "$suite" hung
+	[[ $output == *"evidence of a host that hung, build/results/hang-1-2-3-hung: it hung"* ]] && [[ $output != *other* ]]
+}
+
+@test "suite: a signal ends all that runs, also what does not want to" {
+	script one 'trap "" TERM; echo $$ >one.pid; touch one.runs; while :; do sleep 1; done'
+	script two 'echo $$ >two.pid; touch two.runs; sleep 100'
+	"$suite" --beside two one two >out 2>&1 3>&- &
+	for i in $(seq 100); do [ -e one.runs ] && [ -e two.runs ] && break; sleep 0.1; done
+	kill -TERM $!
+	status=0; wait $! || status=$?
+	[ "$status" = 130 ] && grep -q interrupted out
+	! kill -0 "$(cat one.pid)" && ! kill -0 "$(cat two.pid)"
+}
