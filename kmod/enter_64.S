@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*S:150
  * The host's side of the crossing, in the module's own text: what a C function must preserve goes to the host's stack.
- * void lg_enter(u64 address, u64 *host_return): go to lg_switcher_enter at its address in the area; returns when the guest
- * has left, with interrupts off. The switcher comes back (by a far return) to what is put in *host_return, with this stack pointer, and
+ * void lg_enter(u64 address): go to lg_switcher_enter at its address in the area; returns when the guest
+ * has left, with interrupts off. The switcher comes back (by a far return) to lg_host_return, with this stack pointer, and
  * nothing else as it was. No RET may stand before UNTRAIN_RET and its like have run.
  */
 #include <linux/linkage.h>
@@ -47,10 +47,8 @@ SYM_FUNC_START(lg_enter)
 	movl	%edx, %eax
 	shrq	$32, %rdx
 	wrmsr
-1:	leaq	.Lhost_return(%rip), %rax
-	movq	%rax, (%rsi)
-	JMP_NOSPEC rdi
-.Lhost_return:
+1:	JMP_NOSPEC rdi
+SYM_INNER_LABEL(lg_host_return, SYM_L_GLOBAL)
 	ENDBR
 	LG_BARRIERS
 	popq	%r15

@@ -340,11 +340,9 @@ static void run_ring(struct lg_vcpu *vcpu)
 /**
  * lg_hypercall - the guest kernel executed SYSCALL
  * @vcpu: its registers are in vcpu->sw
- * @run: the answer to LGUEST_RUN, when the call ends it
- *
- * Return: true when LGUEST_RUN is to return.
+ * @run: the answer to LGUEST_RUN, when the call ends it by vcpu->stop
  */
-bool lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run)
+void lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
 	struct lg_switch *sw = vcpu->sw;
 	const struct hcall *h = find_hcall(sw->rax);
@@ -353,10 +351,9 @@ bool lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run)
 	lg_count(vcpu, HCALLS);
 	if (!vcpu->data && h && !(h->flags & BEFORE_INIT)) {
 		kill_guest(vcpu->lg, "hypercall %llu before LHCALL_LGUEST_INIT", sw->rax);
-		return false;
+		return;
 	}
-	if (vcpu->data)
+	if (vcpu->data && READ_ONCE(vcpu->data->hcall_status[vcpu->ring_next]) == LHCALL_RING_READY)
 		run_ring(vcpu);
 	sw->rax = h ? h->call(vcpu, arg, run) : -ENOSYS;
-	return vcpu->stop;
 }

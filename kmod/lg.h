@@ -125,7 +125,7 @@ enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_C
 
 /**
  * struct lg_vcpu - a virtual CPU
- * @sw: its private switcher page; @sw_va: where the switcher area is in slot 256
+ * @sw: its private switcher page; @sw_va: where the switcher area is in slot 256; @enter_va: where one enters it
  * @data: the host's address of the page that the guest shares, once INIT was called
  * @pending: interrupt lines raised and not delivered; any CPU sets bits
  * @in_guest: the guest runs, or is about to: whoever changes @pending must send an IPI
@@ -138,7 +138,7 @@ struct lg_vcpu {
 	struct mutex mutex;
 
 	struct lg_switch *sw;
-	u64 sw_va;
+	u64 sw_va, enter_va;
 	struct page *pages[3];		/* IDT, switch, stack */
 	struct lguest_data *data;
 	struct page *data_page;
@@ -251,7 +251,8 @@ int lg_vcpu_map(struct lg_vcpu *vcpu);
 void lg_vcpu_unmap(struct lg_vcpu *vcpu);
 void lg_map_data(struct lg_vcpu *vcpu, struct page *page);
 u64 lg_switcher_addr(struct lg_vcpu *vcpu, const void *label);
-void lg_enter(u64 address, u64 *host_return);
+void lg_enter(u64 address);
+extern const char lg_host_return[];
 extern const struct lg_site {
 	u32 offset, feature;
 } lg_switcher_sites[], lg_switcher_sites_end[];
@@ -346,7 +347,7 @@ static inline void lg_fpu_load(void)
 #endif
 
 /* hypercalls.c */
-bool lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run);
+void lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run);
 
 /* eventfds.c */
 int lg_ioeventfd(struct lguest *lg, const struct lguest_ioeventfd *args);
@@ -371,6 +372,12 @@ static inline struct page *lg_region_page(const struct lg_region *r, gfn_t gfn)
 		return NULL;
 	page = r->pages[array_index_nospec(i, r->npages)];
 	return page && likely(!PageHWPoison(page)) ? page : NULL;
+}
+
+/* Has lg_deliver_interrupt() anything to do? Two words that say no nearly always */
+static inline bool lg_interrupt_work(struct lg_vcpu *vcpu)
+{
+	return vcpu->data && (atomic64_read(&vcpu->pending) || READ_ONCE(vcpu->data->irq_pending));
 }
 
 static inline bool lg_canonical48(u64 va)

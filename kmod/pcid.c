@@ -55,6 +55,19 @@ static void take_asid(struct lg_vcpu *vcpu)
 	lg_count(vcpu, ASIDS);
 }
 
+/* An entry that drops TLB entries: how, as the switcher wants it */
+static noinline void flush_at_entry(struct lg_vcpu *vcpu)
+{
+	struct lg_switch *sw = vcpu->sw;
+
+	sw->cr4 = vcpu->flush_globals ? native_read_cr4() : 0;
+	sw->cr3_first = 0;
+	if (vcpu->flush_tlb) {
+		sw->cr3_first = sw->cr3[!sw->mode] & ~CR3_NOFLUSH;
+		sw->cr3_enter &= ~CR3_NOFLUSH;
+	}
+}
+
 /*H:380
  * Each turn passes here just before enter(). If nothing has changed since the last one, only the view of the guest's
  * mode is chosen. On another CPU or in another epoch the vCPU takes a new group of PCIDs; with another root CR3 gets
@@ -87,12 +100,10 @@ void lg_load_cr3(struct lg_vcpu *vcpu)
 		sw->no_direct = root->kernel_only || !vcpu->data;
 		vcpu->flush_tlb = lg_pcid && root->tlb_gen != vcpu->tlb_gen;
 	}
-	sw->cr3_first = 0;
 	sw->cr3_enter = sw->cr3[sw->mode];
-	if (vcpu->flush_tlb) {
-		sw->cr3_first = sw->cr3[!sw->mode] & ~CR3_NOFLUSH;
-		sw->cr3_enter &= ~CR3_NOFLUSH;
-	}
+	sw->flush = vcpu->flush_tlb || vcpu->flush_globals || sw->invlpg;
+	if (unlikely(sw->flush))
+		flush_at_entry(vcpu);
 }
 
 /**
@@ -108,7 +119,7 @@ void lg_flush_globals(struct lg_vcpu *vcpu)
 }
 
 /**
- * lg_cr3_loaded - the guest was entered: what had to be flushed has been
+ * lg_cr3_loaded - the guest was entered with a flush: what had to be flushed has been
  * @vcpu: just left the guest
  */
 void lg_cr3_loaded(struct lg_vcpu *vcpu)

@@ -83,6 +83,7 @@
 #define SW_FAULT_CR2	0x178
 #define SW_VERW		0x180
 #define SW_CR4		0x188
+#define SW_FLUSH	0x190
 
 #ifndef __ASSEMBLY__
 #include <linux/types.h>
@@ -99,8 +100,10 @@ struct lg_idtr {
  * vCPU is not in the guest; the switcher while it is.
  * @mode: 0 guest kernel, 1 guest user
  * @no_direct: not 0 while user mode must not be entered or left without the host
+ * @flush: this entry has TLB entries to drop: as the next three say, which are not looked at else (but @cr4 on an abort)
+ * @cr3_first: not 0: the other view's, loaded too, since both views need their TLB entries flushed
+ * @invlpg: not 0: an address
  * @cr4: the host's, when an entry has to drop the host's global TLB entries; else 0
- * @cr3_first: loaded before cr3_enter when both views need their TLB entries flushed
  */
 struct lg_switch {
 	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
@@ -117,6 +120,7 @@ struct lg_switch {
 	u64 fault_vec, fault_error, fault_rip, fault_cr2;
 	u64 verw_sel;
 	u64 cr4;
+	u32 flush;
 };
 #endif
 #endif

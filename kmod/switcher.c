@@ -64,13 +64,14 @@ static void check_layout(void)
 	SW_AT(guest_idtr, GUEST_IDTR); SW_AT(mode, MODE); SW_AT(no_direct, NO_DIRECT);
 	SW_AT(nmi_pending, NMI_PENDING); SW_AT(mce_pending, MCE_PENDING); SW_AT(nmis, NMIS); SW_AT(mces, MCES);
 	SW_AT(dbs, DBS); SW_AT(fault_vec, FAULT_VEC); SW_AT(fault_error, FAULT_ERROR); SW_AT(fault_rip, FAULT_RIP);
-	SW_AT(fault_cr2, FAULT_CR2); SW_AT(verw_sel, VERW); SW_AT(cr4, CR4);
+	SW_AT(fault_cr2, FAULT_CR2); SW_AT(verw_sel, VERW); SW_AT(cr4, CR4); SW_AT(flush, FLUSH);
 	LGD_AT(irq_enabled, IRQ_ENABLED); LGD_AT(irq_pending, IRQ_PENDING); LGD_AT(event_busy, EVENT_BUSY);
 	LGD_AT(lost_count, LOST_COUNT); LGD_AT(cr2, CR2); LGD_AT(sp0, SP0); LGD_AT(user_gsbase, USER_GSBASE);
 	LGD_AT(frame.rip, FRAME_RIP); LGD_AT(frame.rflags, FRAME_RFLAGS); LGD_AT(frame.rsp, FRAME_RSP);
 	LGD_AT(frame.rcx, FRAME_RCX); LGD_AT(frame.r11, FRAME_R11); LGD_AT(frame.error, FRAME_ERROR);
 	LGD_AT(frame.vector, FRAME_VECTOR); LGD_AT(frame.cs, FRAME_CS); LGD_AT(frame.ss, FRAME_SS);
 	LGD_AT(frame.flags, FRAME_FLAGS);
+	BUILD_BUG_ON(SW_MCE_PENDING != SW_NMI_PENDING + 4);	/* looked at as one */
 	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct lguest_data) > PAGE_SIZE);
 #undef SW_AT
@@ -304,6 +305,7 @@ int lg_vcpu_map(struct lg_vcpu *vcpu)
 	vcpu->sw->guest_idtr = (struct lg_idtr) { .size = 4095, .address = vcpu->sw_va + SW_IDT_OFF };
 	vcpu->sw->verw_sel = __KERNEL_DS;
 	vcpu->sw->return_to_user = SW_NO_RETURN;
+	vcpu->sw->host_return = (u64)lg_host_return;
 	for (i = 0; i < SW_TEXT_PAGES; i++)
 		map_page(vcpu, i * PAGE_SIZE, text_page[i], TEXT_FLAGS);
 	map_page(vcpu, SW_IDT_OFF, vcpu->pages[0], RO_FLAGS);

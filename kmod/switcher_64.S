@@ -141,7 +141,7 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 	/*S:180
 	 * Page table, stack and IDT are the host's again, and the general registers hold nothing of the guest's. What
 	 * it may have left behind is in the branch predictors: so there is no indirect jump and no RET from here to
-	 * the kernel's own remedies. That is why the way home ends in a far return, to .Lhost_return in lg_enter().
+	 * the kernel's own remedies. That is why the way home ends in a far return, to lg_host_return in lg_enter().
 	 */
 	/* The first branch that the guest could have trained is the one out of here: IBRS and RSB first */
 	UNLESS X86_FEATURE_KERNEL_IBRS, .Lno_ibrs
@@ -393,9 +393,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
  */
 /* All registers are final here: an NMI from here on aborts as if the guest had been entered and left at once */
 .Lsysret_window:
-	cmpl	$0, SW(NMI_PENDING)
-	jne	.Labort_sysret
-	cmpl	$0, SW(MCE_PENDING)
+	cmpq	$0, SW(NMI_PENDING)	/* and MCE_PENDING, which is the upper half */
 	jne	.Labort_sysret
 	UNLESS X86_FEATURE_CLEAR_CPU_BUF, .Lsysret
 	verw	SW(VERW)
@@ -418,9 +416,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	movq	LGD(FRAME_RCX), %rcx
 	movq	LGD(FRAME_R11), %r11
 .Luser_iret_window:
-	cmpl	$0, SW(NMI_PENDING)
-	jne	.Labort_user_iret
-	cmpl	$0, SW(MCE_PENDING)
+	cmpq	$0, SW(NMI_PENDING)	/* and MCE_PENDING, which is the upper half */
 	jne	.Labort_user_iret
 	UNLESS X86_FEATURE_CLEAR_CPU_BUF, .Luser_iret
 	verw	SW(VERW)
@@ -465,13 +461,17 @@ SYM_INNER_LABEL(lg_switcher_enter, SYM_L_GLOBAL)
 	leaq	(.Lstart + SW_STACK_TOP)(%rip), %rsp
 	movq	SW(GSBASE), %rax
 	wrgsbase %rax
-	movq	SW(CR3_FIRST), %rax
-	testq	%rax, %rax
+	movq	SW(CR3_ENTER), %rax
+	movq	%rax, %cr3
+	cmpl	$0, SW(FLUSH)
+	je	3f
+	/* What follows is for one entry in some: the other view's entries, one page's, all */
+	movq	SW(CR3_FIRST), %rcx
+	testq	%rcx, %rcx
 	jz	1f
+	movq	%rcx, %cr3
 	movq	%rax, %cr3
-1:	movq	SW(CR3_ENTER), %rax
-	movq	%rax, %cr3
-	movq	SW(INVLPG), %rax
+1:	movq	SW(INVLPG), %rax
 	testq	%rax, %rax
 	jz	2f
 	invlpg	(%rax)

@@ -40,7 +40,7 @@ static const u32 msr_index[LG_MSRS] = {
  * enter()'s two ends. Where KVM cannot run (a cloud instance), a write may be an exit to the hypervisor, and
  * they stay the guest's as long as the vCPU is loaded. EFER is not among them: nothing of it has to change.
  */
-static bool msrs_at_each_entry(void)
+static __always_inline bool msrs_at_each_entry(void)
 {
 	return cpu_feature_enabled(X86_FEATURE_VMX) || cpu_feature_enabled(X86_FEATURE_SVM);
 }
@@ -314,7 +314,6 @@ static void enter(struct lg_vcpu *vcpu)
 	u64 debugctl = stop_branch_tracing();
 	u32 pkru = 0;
 
-	sw->cr4 = vcpu->flush_globals ? native_read_cr4() : 0;
 	if (breakpoints)
 		set_debugreg(0, 7);
 	if (cpu_feature_enabled(X86_FEATURE_OSPKE)) {
@@ -334,7 +333,7 @@ static void enter(struct lg_vcpu *vcpu)
 	}
 	lg_context_enter();
 
-	lg_enter(lg_switcher_addr(vcpu, lg_switcher_enter), &sw->host_return);
+	lg_enter(vcpu->enter_va);
 
 	lg_context_exit();
 	if (msrs_at_each_entry())
@@ -343,7 +342,7 @@ static void enter(struct lg_vcpu *vcpu)
 		vcpu->cr2 = native_read_cr2();
 		/* The hypervisor below this host may have sent it: the host's next page fault must not be taken for that one */
 		vcpu->apf_flags = lg_apf_flags();
-	} else if (sw->trapnum < FIRST_EXTERNAL_VECTOR) {
+	} else if (sw->trapnum == X86_TRAP_DB || sw->trapnum == X86_TRAP_NM) {
 		read_cause(vcpu);
 	}
 	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && rdpkru() != pkru)
@@ -361,7 +360,7 @@ static void run_once(struct lg_vcpu *vcpu)
 	lg_load_cr3(vcpu);
 	enter(vcpu);
 	lg_count(vcpu, EXITS);
-	if (vcpu->sw->trapnum != TRAP_ABORT)
+	if (unlikely(vcpu->sw->flush) && vcpu->sw->trapnum != TRAP_ABORT)
 		lg_cr3_loaded(vcpu);
 	host_events(vcpu);
 }
@@ -529,13 +528,16 @@ static void handle_exit(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
 	struct lg_switch *sw = vcpu->sw;
 
-	switch (sw->trapnum) {
-	case X86_TRAP_PF:
+	/* The two that come most, before the table of all */
+	if (sw->trapnum == TRAP_HCALL) {
+		lg_hypercall(vcpu, run);
+		return;
+	}
+	if (sw->trapnum == X86_TRAP_PF) {
 		page_fault(vcpu, run, vcpu->cr2);
 		return;
-	case TRAP_HCALL:
-		vcpu->stop |= lg_hypercall(vcpu, run);
-		return;
+	}
+	switch (sw->trapnum) {
 	case TRAP_SYSCALL:
 		lg_slow_syscall(vcpu);
 		return;
@@ -592,7 +594,7 @@ static bool must_not_enter(struct lg_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->lg->dead) || (read_thread_flags() & (RETURN_WORK | LG_RESCHED | _TIF_IO_BITMAP)) ||
 		READ_ONCE(vcpu->lg->mm->context.ldt) ||
-		lg_interrupt_ready(vcpu);
+		(unlikely(atomic64_read(&vcpu->pending)) && lg_interrupt_ready(vcpu));
 }
 
 /* Why the guest was not entered. Returns false when LGUEST_RUN is to return */
@@ -627,7 +629,8 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 		if (vcpu->halted)
 			return host_work(vcpu, run);
 	}
-	lg_deliver_interrupt(vcpu);
+	if (unlikely(lg_interrupt_work(vcpu)))
+		lg_deliver_interrupt(vcpu);
 	/* Nothing below changes the mode or the root, and this may take long: not with interrupts off */
 	if (vcpu->sw->mode)
 		lg_prepare_user(vcpu);
@@ -747,6 +750,7 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 		return err;
 	}
 	init_guest_msrs(vcpu);
+	vcpu->enter_va = lg_switcher_addr(vcpu, lg_switcher_enter);
 	vcpu->sw->cs = LGUEST_USER_CS;
 	vcpu->sw->ss = LGUEST_USER_DS;
 	vcpu->sw->rflags = 0x202;

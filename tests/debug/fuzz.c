@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "fuzz.h"
 
-#define STUBBORN	60	/* seconds in which a killed process must be gone, on a slow host */
+#define STUBBORN	60	/* seconds in which a killed process must be gone; on a slow host and a busy machine five times that */
 #define PROGRESS	10
 
 struct shared *shared;
@@ -64,7 +64,7 @@ static bool wait_for(pid_t pid, double limit)
 			killed = true;
 			began = now();
 		}
-		if (killed && now() > began + STUBBORN)
+		if (killed && now() > began + STUBBORN * (pace > 1 ? 5 : 1))
 			return false;
 		usleep(500);
 	}
