@@ -95,8 +95,8 @@ static int bench(char **arg)
 	}
 	secs = blkdrv_now() - start;
 	printf("%.0f %.1f kicks %.3f waits %.3f requests %lu\n", (double)count / secs,
-	       (double)count * l.block / secs / 1048576, (double)d.q[0].kicks / (double)count,
-	       (double)d.q[0].waits / (double)count, count);
+	       (double)count * l.block / secs / 1048576, (double)d.q[0].ring->kicks / (double)count,
+	       (double)d.q[0].ring->calls / (double)count, count);
 	blkdrv_close(&d);
 	return 0;
 }
@@ -230,7 +230,7 @@ static void verify_drain(struct verify *v, unsigned int depth)
 	int r;
 
 	blkdrv_kick(&v->d, 0);
-	while (v->d.q[0].free_n != BLKDRV_NUM) {
+	while (v->d.q[0].ring->free_n != BLKDRV_NUM) {
 		r = blkdrv_wait(&v->d, 0, 10000);
 		if (!r)
 			r = blkdrv_poll(&v->d, 0, &done);
@@ -252,7 +252,7 @@ static int crash(int argc, char **arg)
 {
 	const unsigned int depth = 32;
 	const char *argv[24] = { arg[1] };
-	struct blkdrv_backend be = { .quiet = false };
+	struct drv_child be = { .drained = true };
 	static struct verify v;
 	char image[512];
 	double gap, worst = 0, sum = 0;
@@ -262,7 +262,7 @@ static int crash(int argc, char **arg)
 	argv[n++] = image;
 	for (int i = 3; i < argc && n < 20; i++)
 		argv[n++] = arg[i];
-	fd = blkdrv_spawn(&be, argv);
+	fd = drv_spawn(&be, argv);
 	if (fd < 0)
 		fail("starting the back end", fd);
 	verify_open(&v, fd, depth, 4096);
@@ -276,7 +276,7 @@ static int crash(int argc, char **arg)
 		killed = blkdrv_now();
 		blkdrv_kill(&be);
 		be.quiet = true;
-		fd = blkdrv_spawn(&be, argv);
+		fd = drv_spawn(&be, argv);
 		if (fd < 0)
 			fail("starting the back end again", fd);
 		r = blkdrv_reconnect(&v.d, fd);
@@ -320,13 +320,13 @@ static void want(bool good, const char *what)
 
 static void in_pieces(struct blkdrv *d, uint32_t type)
 {
-	struct blkdrv_queue *q = &d->q[0];
-	uint16_t slot = q->free[q->free_n - 1], w = type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0;
-	struct vring_desc chain[4] = {
+	uint16_t w = type == VIRTIO_BLK_T_IN ? VQ_DESC_WRITE : 0;
+	uint8_t *status = blkdrv_next_status(d);
+	struct vq_desc chain[4] = {
 		{ blkdrv_gpa(d, d->data), 16, 0, 0 },
 		{ blkdrv_gpa(d, d->data + 4096), 4096, w, 0 },
 		{ blkdrv_gpa(d, d->data + 12288), 4096, w, 0 },
-		{ blkdrv_gpa(d, &q->status[slot]), 1, VRING_DESC_F_WRITE, 0 },
+		{ blkdrv_gpa(d, status), 1, VQ_DESC_WRITE, 0 },
 	};
 	struct virtio_blk_outhdr h = { .type = type };
 	struct blkdrv_done done;
@@ -341,7 +341,7 @@ static int scenario(int argc, char **arg)
 	const char *argv[24] = { arg[0] };
 	struct vu_fe_region extra = { .gpa = 0x900000000ull, .size = 65536, .uaddr = 0x8000000000ull };
 	struct virtio_blk_discard_write_zeroes range = { 8, 8, 0 };
-	struct blkdrv_backend be = { .quiet = true };
+	struct drv_child be = { .drained = true, .quiet = true };
 	static struct blkdrv d;
 	struct vu_fe_vring v;
 	char image[512];
@@ -352,7 +352,7 @@ static int scenario(int argc, char **arg)
 	argv[n++] = image;
 	for (int i = 2; i < argc && n < 20; i++)
 		argv[n++] = arg[i];
-	fd = blkdrv_spawn(&be, argv);
+	fd = drv_spawn(&be, argv);
 	want(fd >= 0 && !blkdrv_open(&d, fd, 1, 1 << 16, ALL_FEATURES), "set-up");
 	want(!blkdrv_io(&d, VIRTIO_BLK_T_OUT, 0, d.data, 4096), "write");
 	want(!blkdrv_io(&d, VIRTIO_BLK_T_IN, 0, d.data, 4096), "read");
@@ -363,12 +363,12 @@ static int scenario(int argc, char **arg)
 	want(!blkdrv_io(&d, VIRTIO_BLK_T_DISCARD, 0, d.data, sizeof(range)), "discard");
 	want(!blkdrv_io(&d, VIRTIO_BLK_T_WRITE_ZEROES, 0, d.data, sizeof(range)), "write zeroes");
 	extra.fd = memfd_create("extra", MFD_CLOEXEC);
-	want(!ftruncate(extra.fd, 65536) && !vu_fe_add_region(&d.fe, &extra), "a second window");
-	want(!vu_fe_remove_region(&d.fe, extra.gpa), "and its end");
-	want(!vu_fe_vring_stop(&d.fe, 0, &base), "queue stopped");
-	v = d.fe.vring[0];
+	want(!ftruncate(extra.fd, 65536) && !vu_fe_add_region(&d.drv.fe, &extra), "a second window");
+	want(!vu_fe_remove_region(&d.drv.fe, extra.gpa), "and its end");
+	want(!vu_fe_vring_stop(&d.drv.fe, 0, &base), "queue stopped");
+	v = d.drv.fe.vring[0];
 	v.base = base;
-	want(!vu_fe_vring_start(&d.fe, 0, &v), "queue started again");
+	want(!vu_fe_vring_start(&d.drv.fe, 0, &v), "queue started again");
 	want(!blkdrv_io(&d, VIRTIO_BLK_T_IN, 0, d.data, 4096), "read after the restart");
 	blkdrv_close(&d);
 	want(waitpid(be.pid, &status, 0) == be.pid && !status, "the role's own end");

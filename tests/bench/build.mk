@@ -1,6 +1,6 @@
 # The native block front end, its benchmark and its crash test.
 BLKFE := $(B)/tests/bench/blkfe
-$(BLKFE): $(addprefix $(B)/,tests/bench/blkfe.o tests/lib/blkdrv.o $(IPC_FRONTEND))
+$(BLKFE): $(addprefix $(B)/,tests/bench/blkfe.o tests/lib/blkdrv.o tests/lib/driver.o $(IPC_FRONTEND))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
 

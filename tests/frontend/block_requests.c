@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/virtio_ring.h>
+
 #include "tests/lib/blkdrv.h"
 
 #define IMAGE_SIZE (1024u * 1024)
@@ -27,7 +29,7 @@ TestSuite(block, .timeout = 60);
 
 struct rig {
 	struct blkdrv d;
-	struct blkdrv_backend be;
+	struct drv_child be;
 	char path[64];
 	char image_opt[96];
 	const char *argv[12];
@@ -68,8 +70,8 @@ static void start_features(struct rig *r, unsigned int engine, const char *opt, 
 		r->argv[n++] = opt;
 	if (opt2)
 		r->argv[n++] = opt2;
-	r->be.quiet = true;
-	fd = blkdrv_spawn(&r->be, r->argv);
+	r->be.drained = r->be.quiet = true;
+	fd = drv_spawn(&r->be, r->argv);
 	cr_assert(fd >= 0);
 	cr_assert_eq(blkdrv_open(&r->d, fd, 1, 1 << 20, features), 0, "engine %u", engine);
 }
@@ -261,8 +263,8 @@ Test(block, b3_read_only)
 	ON_EACH_ENGINE(&r, "--read-only", NULL) {
 		uint8_t before = file_byte(&r, 0);
 
-		cr_expect(r.d.fe.features & (1ull << VIRTIO_BLK_F_RO));
-		cr_expect_not(r.d.fe.features & (1ull << VIRTIO_BLK_F_DISCARD));
+		cr_expect(r.d.drv.fe.features & (1ull << VIRTIO_BLK_F_RO));
+		cr_expect_not(r.d.drv.fe.features & (1ull << VIRTIO_BLK_F_DISCARD));
 		memset(r.d.data, 0xab, 512);
 		cr_expect_eq(blkdrv_io(&r.d, T_OUT, 0, r.d.data, 512), VIRTIO_BLK_S_IOERR);
 		cr_expect_eq(range(&r, VIRTIO_BLK_T_DISCARD, 0, 8, 0), VIRTIO_BLK_S_IOERR);
@@ -279,7 +281,7 @@ Test(block, no_discard)
 	static struct rig r;
 
 	ON_EACH_ENGINE(&r, "--no-discard", NULL) {
-		cr_expect_not(r.d.fe.features & (1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES));
+		cr_expect_not(r.d.drv.fe.features & (1ull << VIRTIO_BLK_F_DISCARD | 1ull << VIRTIO_BLK_F_WRITE_ZEROES));
 		cr_expect_eq(range(&r, VIRTIO_BLK_T_DISCARD, 0, 8, 0), VIRTIO_BLK_S_UNSUPP);
 		cr_expect_eq(range(&r, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0), VIRTIO_BLK_S_UNSUPP);
 		memset(r.d.data, 0xab, 4096);
@@ -324,12 +326,11 @@ Test(block, header_too_short)
 	static struct rig r;
 
 	ON_EACH_ENGINE(&r, NULL, NULL) {
-		struct blkdrv_queue *q = &r.d.q[0];
 		struct blkdrv_done done;
-		uint16_t slot = q->free[q->free_n - 1];
-		struct vring_desc chain[2] = {
+		uint8_t *status = blkdrv_next_status(&r.d);
+		struct vq_desc chain[2] = {
 			{ blkdrv_gpa(&r.d, r.d.data), 15, 0, 0 },
-			{ blkdrv_gpa(&r.d, &q->status[slot]), 1, VRING_DESC_F_WRITE, 0 },
+			{ blkdrv_gpa(&r.d, status), 1, VQ_DESC_WRITE, 0 },
 		};
 
 		blkdrv_raw(&r.d, chain, 2, 1);
@@ -344,24 +345,23 @@ Test(block, header_and_data_in_any_pieces)
 	static struct rig r;
 
 	ON_EACH_ENGINE(&r, NULL, NULL) {
-		struct blkdrv_queue *q = &r.d.q[0];
 		struct blkdrv_done done;
-		uint16_t slot = q->free[q->free_n - 1];
+		uint8_t *status = blkdrv_next_status(&r.d);
 		uint8_t *p = r.d.data;
 		struct virtio_blk_outhdr h = { .type = T_OUT, .sector = 2 };
 		/* header split in two, the second piece with data behind it, then more data */
-		struct vring_desc chain[4] = {
+		struct vq_desc chain[4] = {
 			{ blkdrv_gpa(&r.d, p), 5, 0, 0 },
 			{ blkdrv_gpa(&r.d, p + 100), 11 + 200, 0, 0 },
 			{ blkdrv_gpa(&r.d, p + 1000), 312, 0, 0 },
-			{ blkdrv_gpa(&r.d, &q->status[slot]), 1, VRING_DESC_F_WRITE, 0 },
+			{ blkdrv_gpa(&r.d, status), 1, VQ_DESC_WRITE, 0 },
 		};
 
 		memcpy(p, &h, 5);
 		memcpy(p + 100, (uint8_t *)&h + 5, 11);
 		memset(p + 111, 0x11, 200);
 		memset(p + 1000, 0x22, 312);
-		q->status[slot] = 0xff;
+		*status = 0xff;
 		blkdrv_raw(&r.d, chain, 4, 1);
 		cr_assert_eq(blkdrv_wait(&r.d, 0, 5000), 0);
 		cr_assert_eq(blkdrv_poll(&r.d, 0, &done), 1);
@@ -376,16 +376,16 @@ Test(block, no_status_byte_breaks_the_queue_only)
 	static struct rig r;
 
 	ON_EACH_ENGINE(&r, NULL, NULL) {
-		struct vring_desc chain = { blkdrv_gpa(&r.d, r.d.data), 16, 0, 0 };
+		struct vq_desc chain = { blkdrv_gpa(&r.d, r.d.data), 16, 0, 0 };
 		uint8_t config[60];
 
 		blkdrv_raw(&r.d, &chain, 1, 1);
 		cr_assert_eq(blkdrv_wait(&r.d, 0, 5000), 0);
-		cr_expect_eq(r.d.q[0].used->ring[0].len, 0);
-		r.d.q[0].last_used++;
+		cr_expect_eq(((const struct vq_used_elem *)(r.d.q[0].ring->used + 2))->len, 0);
+		r.d.q[0].ring->last_used++;
 		cr_expect_eq(blkdrv_io(&r.d, T_IN, 0, r.d.data, 512), -ETIMEDOUT, "a broken queue served on");
 		/* the role lives on and answers its front end */
-		cr_expect_eq(vu_fe_get_config(&r.d.fe, 0, config, sizeof(config)), 0);
+		cr_expect_eq(vu_fe_get_config(&r.d.drv.fe, 0, config, sizeof(config)), 0);
 	}
 }
 
@@ -441,15 +441,15 @@ Test(block, config_space)
 		cr_expect_eq(r.d.config.capacity, IMAGE_SIZE / 512);
 		cr_expect_eq(r.d.config.blk_size, 512);
 		cr_expect_eq(r.d.config.num_queues, 3);
-		cr_expect_eq(r.d.fe.queues, 3);
+		cr_expect_eq(r.d.drv.fe.queues, 3);
 		cr_expect_eq(r.d.config.wce, 1);
-		cr_expect_eq(vu_fe_set_config(&r.d.fe, 32, &byte, 1), 0);
-		cr_expect_eq(vu_fe_get_config(&r.d.fe, 0, &r.d.config, 60), 0);
+		cr_expect_eq(vu_fe_set_config(&r.d.drv.fe, 32, &byte, 1), 0);
+		cr_expect_eq(vu_fe_get_config(&r.d.drv.fe, 0, &r.d.config, 60), 0);
 		cr_expect_eq(r.d.config.wce, 0);
 		memset(r.d.data, 0xab, 512);
 		cr_expect_eq(blkdrv_io(&r.d, T_OUT, 8, r.d.data, 512), VIRTIO_BLK_S_OK);
 		/* nothing else can be written */
-		cr_expect_neq(vu_fe_set_config(&r.d.fe, 0, &byte, 1), 0);
+		cr_expect_neq(vu_fe_set_config(&r.d.drv.fe, 0, &byte, 1), 0);
 	}
 }
 
@@ -459,7 +459,7 @@ Test(block, driver_without_flush_gets_write_through)
 
 	make_image(&r);
 	start_features(&r, 0, NULL, NULL, ~(1ull << VIRTIO_BLK_F_FLUSH));
-	cr_expect_eq(vu_fe_get_config(&r.d.fe, 0, &r.d.config, 60), 0);
+	cr_expect_eq(vu_fe_get_config(&r.d.drv.fe, 0, &r.d.config, 60), 0);
 	cr_expect_eq(r.d.config.wce, 0);
 	stop(&r);
 	unlink(r.path);
@@ -552,11 +552,11 @@ Test(block, restart_of_the_queue)
 			uint16_t base = 0;
 
 			cr_assert_eq(blkdrv_io(&r.d, T_IN, 0, r.d.data, 4096), VIRTIO_BLK_S_OK);
-			cr_assert_eq(vu_fe_vring_stop(&r.d.fe, 0, &base), 0);
-			cr_expect_eq(base, r.d.q[0].avail_idx);
-			r.d.fe.vring[0].base = base;
-			struct vu_fe_vring v = r.d.fe.vring[0];
-			cr_assert_eq(vu_fe_vring_start(&r.d.fe, 0, &v), 0);
+			cr_assert_eq(vu_fe_vring_stop(&r.d.drv.fe, 0, &base), 0);
+			cr_expect_eq(base, r.d.q[0].ring->avail_idx);
+			r.d.drv.fe.vring[0].base = base;
+			struct vu_fe_vring v = r.d.drv.fe.vring[0];
+			cr_assert_eq(vu_fe_vring_start(&r.d.drv.fe, 0, &v), 0);
 		}
 		cr_assert_eq(blkdrv_io(&r.d, T_IN, 0, r.d.data, 4096), VIRTIO_BLK_S_OK);
 	}

@@ -39,7 +39,7 @@ $(R)/$(1).tap: $(B)/tests/$(2) $(B)/lguest-block $(B)/lguest-console
 	BLOCK_BIN=$(B)/lguest-block BIN_DIR=$(B) $$< --quiet --tap=$$@ || grep -q "^not ok" $$@
 endef
 
-$(B)/tests/frontend/block_requests: $(addprefix $(B)/,tests/frontend/block_requests.o tests/lib/blkdrv.o $(IPC_FRONTEND))
+$(B)/tests/frontend/block_requests: $(addprefix $(B)/,tests/frontend/block_requests.o tests/lib/blkdrv.o tests/lib/driver.o $(IPC_FRONTEND))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion
 $(eval $(call role_tests,block-requests,frontend/block_requests))
 

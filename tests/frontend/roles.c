@@ -315,10 +315,10 @@ static void console_stall(void)
 	/* More than the role's buffer: what it does when nobody reads has run once, and its code is in memory. */
 	for (int i = 0; i < 8 && good; i++)
 		good = print(block, sizeof(block), WAIT_MS);
-	before = rss_kib(role_of(d.pid));
+	before = rss_kib(role_of(d.child.pid));
 	for (int i = 0; i < 128 && good; i++)
 		good = print(block, sizeof(block), 3000);
-	after = rss_kib(role_of(d.pid));
+	after = rss_kib(role_of(d.child.pid));
 	ok(good, "console: a reader that stalls holds the guest up for a moment only");
 	ok(before > 0 && after > 0 && after - before < 128, "console: and costs no memory (%ld KiB, then %ld KiB)", before, after);
 	drv_stop(&d);
@@ -419,12 +419,12 @@ static void in_terminal(const char *how)
 			report("resized\n");
 	}
 	if (!strcmp(how, "role-killed"))
-		kill(role_of(d.pid), SIGKILL);
+		kill(role_of(d.child.pid), SIGKILL);
 	if (!strcmp(how, "terminated"))
-		kill(d.pid, SIGTERM);
+		kill(d.child.pid, SIGTERM);
 	if (!strcmp(how, "hang-up") || !strcmp(how, "resize"))
 		vu_fe_close(&d.fe);
-	waitpid(d.pid, &status, 0);
+	waitpid(d.child.pid, &status, 0);
 	dprintf(report_fd, "status %d\n", exit_status(status));
 	sleep(60); /* the terminal must live until it was looked at */
 	_exit(0);

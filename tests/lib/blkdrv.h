@@ -1,59 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * blkdrv.h: a virtio-blk driver without a guest: the native front end of the block tests and benchmarks.
- *
- * It drives any vhost-user-blk back end, ours or a foreign one, at full speed: memory, rings, requests, completions,
- * and going on with a new process after the old one was killed. Test code.
+ * blkdrv.h: a virtio-blk driver without a guest, on our front end (driver.h): headers, status bytes, indirect descriptors. It drives
+ * any vhost-user-blk back end, ours or a foreign one, at full speed, and goes on with a new process after the old one was killed. Test code.
  */
 #ifndef LGUEST_BLKDRV_H
 #define LGUEST_BLKDRV_H
 
 #include <linux/virtio_blk.h>
-#include <linux/virtio_ring.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
 
-#include "ipc/vhost_user_frontend.h"
+#include "tests/lib/driver.h"
 
 #define BLKDRV_QUEUES 4u
 #define BLKDRV_NUM 128u		/* ring entries; indirect descriptors, so as many requests */
-#define BLKDRV_SEGS 16u
-#define BLKDRV_GPA 0x100000000ull
-#define BLKDRV_UADDR 0x7000000000ull
 
-/* A request as the driver keeps it. */
-struct blkdrv_slot {
-	bool busy;
-	uint64_t tag;
-};
-
+/* What a request has beside its descriptors, by the number of the first of these. */
 struct blkdrv_queue {
-	unsigned int index;
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
-	struct vring_desc *indirect;	/* BLKDRV_SEGS + 2 per slot */
-	struct virtio_blk_outhdr *hdr;	/* one per slot */
-	uint8_t *status;		/* one per slot */
-	uint16_t avail_idx, kicked_idx, last_used, free_n;
-	uint16_t free[BLKDRV_NUM];
-	struct blkdrv_slot slot[BLKDRV_NUM];
-	int kick, call;
-	uint64_t kicks, waits;
+	struct drv_queue *ring;
+	struct vq_desc *indirect;	/* three for each request */
+	struct virtio_blk_outhdr *hdr;
+	uint8_t *status;
+	uint64_t tag[BLKDRV_NUM];
 };
 
 struct blkdrv {
-	struct vu_fe fe;
+	struct drv drv;
 	struct virtio_blk_config config;
-	uint64_t features;
-	bool indirect, event_idx;
-	int memfd;
-	uint8_t *mem;
-	size_t mem_size;
+	bool indirect;
 	uint8_t *data;		/* buffer space behind the rings */
 	size_t data_size;
-	unsigned int queues;
 	struct blkdrv_queue q[BLKDRV_QUEUES];
 };
 
@@ -102,32 +76,18 @@ int blkdrv_io(struct blkdrv *d, uint32_t type, uint64_t sector, void *buf, uint3
 
 /**
  * blkdrv_raw() - put a chain of any shape in queue 0 and kick
- * @desc: its descriptors; next and the NEXT flag are filled in, @n: 1 to 8 of them. Only on an idle queue.
+ * @desc: its descriptors; next and the NEXT flag are filled in, @n: 1 to 8 of them
  *
- * blkdrv_poll() reports its completion under tag @tag, with the status byte that blkdrv_submit() would have used.
+ * blkdrv_poll() reports its completion under tag @tag, with the status byte that blkdrv_submit() would have used: *blkdrv_next_status().
  */
-void blkdrv_raw(struct blkdrv *d, const struct vring_desc *desc, uint16_t n, uint64_t tag);
+void blkdrv_raw(struct blkdrv *d, const struct vq_desc *desc, uint16_t n, uint64_t tag);
+uint8_t *blkdrv_next_status(struct blkdrv *d);
 
 /** blkdrv_gpa() - guest-physical address of a pointer into d->mem. */
 uint64_t blkdrv_gpa(const struct blkdrv *d, const void *p);
 
-/* A back end that the test starts itself, on a socket pair. */
-struct blkdrv_backend {
-	pid_t pid;
-	int drain;	/* read end of its drain pipe */
-	bool quiet;	/* its messages go nowhere */
-};
-
-/**
- * blkdrv_spawn() - start a program with one end of a socket pair as --fd and a drain pipe as --drain-fd
- * @argv: program and options; two free entries before the NULL are filled in
- *
- * Return: our end of the pair, or -errno.
- */
-int blkdrv_spawn(struct blkdrv_backend *be, const char *const *argv);
-
 /** blkdrv_kill() - kill -9, reap, and wait until its last I/O is over. Return: milliseconds from kill to drained. */
-double blkdrv_kill(struct blkdrv_backend *be);
+double blkdrv_kill(struct drv_child *c);
 
 int blkdrv_connect(const char *path);
 double blkdrv_now(void);

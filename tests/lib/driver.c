@@ -26,37 +26,42 @@ static void __attribute__((noreturn)) fatal(const char *what, int err)
 	exit(99);
 }
 
-static void exec_child(char *const *argv, int fd)
+static void exec_child(const struct drv_child *c, const char **args, int fd, int drain)
 {
-	char *args[MAX_ARGS + 2], opt[24];
-	int n = 0;
-
-	while (argv[n] && n < MAX_ARGS) {
-		args[n] = argv[n];
-		n++;
-	}
-	snprintf(opt, sizeof(opt), "--fd=%d", fd);
-	args[n++] = opt;
-	args[n] = NULL;
 	fcntl(fd, F_SETFD, 0);
+	if (c->drained)
+		fcntl(drain, F_SETFD, 0);
+	if (c->quiet)
+		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	execv(args[0], args);
+	execv(args[0], (char *const *)(uintptr_t)args);
 	fprintf(stderr, "driver: %s: %s\n", args[0], strerror(errno));
 	_exit(98);
 }
 
-/* Start the program; answer our end of the socket pair. */
-static int spawn(struct drv *d)
+int drv_spawn(struct drv_child *c, const char *const *argv)
 {
-	int pair[2];
+	const char *args[MAX_ARGS + 3] = { 0 };
+	char fd_opt[24], drain_opt[32];
+	int pair[2], drain[2] = { -1, -1 }, n = 0;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) || (c->drained && pipe2(drain, O_CLOEXEC)))
 		return -errno;
-	d->pid = fork();
-	if (!d->pid)
-		exec_child(d->argv, pair[1]);
+	for (; argv[n] && n < MAX_ARGS; n++)
+		args[n] = argv[n];
+	snprintf(fd_opt, sizeof(fd_opt), "--fd=%d", pair[1]);
+	snprintf(drain_opt, sizeof(drain_opt), "--drain-fd=%d", drain[1]);
+	args[n++] = fd_opt;
+	if (c->drained)
+		args[n++] = drain_opt;
+	c->pid = fork();
+	if (!c->pid)
+		exec_child(c, args, pair[1], drain[1]);
 	close(pair[1]);
-	return pair[0];
+	if (c->drained)
+		close(drain[1]);
+	c->drain = drain[0];
+	return c->pid < 0 ? -errno : pair[0];
 }
 
 static int make_window(struct drv *d, size_t size)
@@ -70,35 +75,35 @@ static int make_window(struct drv *d, size_t size)
 	return d->mem == MAP_FAILED ? -errno : 0;
 }
 
-int drv_start(struct drv *d, char *const *argv, size_t size)
+int drv_open(struct drv *d, int fd, size_t size, unsigned int timeout_ms)
 {
 	struct vu_fe_region r;
-	int fd, err;
+	int err = make_window(d, size);
 
-	memset(d, 0, sizeof(*d));
-	d->argv = argv;
-	err = make_window(d, size);
-	if (err)
-		return err;
-	fd = spawn(d);
-	if (fd < 0)
-		return fd;
-	err = vu_fe_open(&d->fe, fd, ~0ull, TIMEOUT_MS);
+	if (!err)
+		err = vu_fe_open(&d->fe, fd, ~0ull, timeout_ms);
 	r = (struct vu_fe_region){ .gpa = DRV_GPA, .size = size, .uaddr = DRV_UADDR, .fd = d->memfd };
 	if (!err)
 		err = vu_fe_add_region(&d->fe, &r);
 	if (err)
-		fprintf(stderr, "driver: cannot start %s: %s (%s)\n", argv[0], strerror(-err),
-			d->fe.error ? d->fe.error : "");
+		fprintf(stderr, "driver: cannot start: %s (%s)\n", strerror(-err), d->fe.error ? d->fe.error : "no reason");
 	return err;
 }
 
-int drv_restart(struct drv *d)
+int drv_start(struct drv *d, char *const *argv, size_t size)
 {
-	int fd = spawn(d), err;
+	int fd;
 
-	if (fd < 0)
-		return fd;
+	memset(d, 0, sizeof(*d));
+	d->argv = (const char *const *)argv;
+	fd = drv_spawn(&d->child, d->argv);
+	return fd < 0 ? fd : drv_open(d, fd, size, TIMEOUT_MS);
+}
+
+int drv_reconnect(struct drv *d, int fd)
+{
+	int err;
+
 	for (unsigned int i = 0; i < DRV_QUEUES; i++)
 		if (d->q[i].num)
 			vu_fe_vring_base(&d->fe, i, __atomic_load_n(&d->q[i].used[1], __ATOMIC_ACQUIRE));
@@ -108,12 +113,16 @@ int drv_restart(struct drv *d)
 	return err;
 }
 
-int drv_stop(struct drv *d)
+int drv_restart(struct drv *d)
 {
-	int status = 0;
+	int fd = drv_spawn(&d->child, d->argv);
 
+	return fd < 0 ? fd : drv_reconnect(d, fd);
+}
+
+void drv_close(struct drv *d)
+{
 	vu_fe_close(&d->fe);
-	waitpid(d->pid, &status, 0);
 	munmap(d->mem, d->size);
 	close(d->memfd);
 	for (unsigned int i = 0; i < DRV_QUEUES; i++) {
@@ -123,13 +132,22 @@ int drv_stop(struct drv *d)
 		close(d->q[i].call);
 		close(d->q[i].err);
 	}
+}
+
+int drv_stop(struct drv *d)
+{
+	int status = 0;
+
+	vu_fe_close(&d->fe);
+	waitpid(d->child.pid, &status, 0);
+	drv_close(d);
 	return status;
 }
 
 void drv_kill(struct drv *d)
 {
-	kill(d->pid, SIGKILL);
-	waitpid(d->pid, NULL, 0);
+	kill(d->child.pid, SIGKILL);
+	waitpid(d->child.pid, NULL, 0);
 }
 
 uint64_t drv_features(struct drv *d, uint64_t want)
@@ -172,14 +190,13 @@ static void make_ring(struct drv *d, struct drv_queue *q)
 	q->free_n = q->num;
 	q->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	q->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	q->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	q->err = d->without_err ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
-struct drv_queue *drv_queue(struct drv *d, uint16_t index, uint16_t num)
+int drv_queue_start(struct drv *d, uint16_t index, uint16_t num)
 {
 	struct drv_queue *q = &d->q[index];
 	struct vu_fe_vring v = { .num = num, .enabled = true };
-	int err;
 
 	*q = (struct drv_queue){ .d = d, .index = index, .num = num, .event_idx = d->fe.acked >> 29 & 1 };
 	make_ring(d, q);
@@ -189,27 +206,32 @@ struct drv_queue *drv_queue(struct drv *d, uint16_t index, uint16_t num)
 	v.kick = q->kick;
 	v.call = q->call;
 	v.err = q->err;
-	err = vu_fe_vring_start(&d->fe, index, &v);
-	if (err)
-		fatal("start queue", err);
-	return q;
+	return vu_fe_vring_start(&d->fe, index, &v);
 }
 
-int drv_add(struct drv_queue *q, const struct iovec *seg, unsigned int out, unsigned int in)
+struct drv_queue *drv_queue(struct drv *d, uint16_t index, uint16_t num)
+{
+	int err = drv_queue_start(d, index, num);
+
+	if (err)
+		fatal("start queue", err);
+	return &d->q[index];
+}
+
+int drv_chain(struct drv_queue *q, const struct vq_desc *desc, unsigned int n)
 {
 	uint16_t head = q->free_head, i = head, last = head;
-	unsigned int n = out + in;
 
 	if (!n || n > q->free_n)
 		return -1;
 	for (unsigned int k = 0; k < n; k++) {
-		struct vq_desc *d = &q->desc[i];
+		uint16_t next = q->desc[i].next;
 
-		d->addr = drv_gpa(q->d, seg[k].iov_base);
-		d->len = (uint32_t)seg[k].iov_len;
-		d->flags = (uint16_t)((k >= out ? VQ_DESC_WRITE : 0) | (k + 1 < n ? VQ_DESC_NEXT : 0));
+		q->desc[i] = desc[k];
+		q->desc[i].flags |= (uint16_t)(k + 1 < n ? VQ_DESC_NEXT : 0);
+		q->desc[i].next = next;
 		last = i;
-		i = d->next;
+		i = next;
 	}
 	q->free_head = q->desc[last].next;
 	q->free_n = (uint16_t)(q->free_n - n);
@@ -217,6 +239,18 @@ int drv_add(struct drv_queue *q, const struct iovec *seg, unsigned int out, unsi
 	q->avail[2 + (q->avail_idx & (q->num - 1))] = head;
 	q->avail_idx++;
 	return head;
+}
+
+int drv_add(struct drv_queue *q, const struct iovec *seg, unsigned int out, unsigned int in)
+{
+	struct vq_desc desc[DRV_QUEUE_MAX];
+
+	if (out + in > q->free_n)
+		return -1;
+	for (unsigned int k = 0; k < out + in; k++)
+		desc[k] = (struct vq_desc){ .addr = drv_gpa(q->d, seg[k].iov_base), .len = (uint32_t)seg[k].iov_len,
+					    .flags = k >= out ? VQ_DESC_WRITE : 0 };
+	return drv_chain(q, desc, out + in);
 }
 
 static bool wants_kick(const struct drv_queue *q)
@@ -229,11 +263,16 @@ static bool wants_kick(const struct drv_queue *q)
 	return (uint16_t)(q->avail_idx - event - 1) < (uint16_t)(q->avail_idx - q->kicked_idx);
 }
 
+void drv_publish(struct drv_queue *q)
+{
+	__atomic_store_n(&q->avail[1], q->avail_idx, __ATOMIC_RELEASE);
+}
+
 void drv_kick(struct drv_queue *q)
 {
 	static const uint64_t one = 1;
 
-	__atomic_store_n(&q->avail[1], q->avail_idx, __ATOMIC_RELEASE);
+	drv_publish(q);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (wants_kick(q)) {
 		q->kicks++;
@@ -243,19 +282,19 @@ void drv_kick(struct drv_queue *q)
 	q->kicked_idx = q->avail_idx;
 }
 
-int drv_used(struct drv_queue *q, uint32_t *len)
+int drv_poll(struct drv_queue *q, uint32_t *len)
 {
 	const struct vq_used_elem *ring = (const struct vq_used_elem *)(q->used + 2);
 	struct vq_used_elem e;
 	uint16_t last;
 
 	if (__atomic_load_n(&q->used[1], __ATOMIC_ACQUIRE) == q->last_used)
-		return -1;
+		return -EAGAIN;
 	e = ring[q->last_used & (q->num - 1)];
 	q->last_used++;
 	if (e.id >= q->num || !q->chain_len[e.id]) {
 		fprintf(stderr, "driver: the device completed head %u, which was not in flight\n", e.id);
-		exit(97);
+		return -EPROTO;
 	}
 	last = (uint16_t)e.id;
 	for (uint16_t i = 1; i < q->chain_len[e.id]; i++)
@@ -267,6 +306,15 @@ int drv_used(struct drv_queue *q, uint32_t *len)
 	if (len)
 		*len = e.len;
 	return (int)e.id;
+}
+
+int drv_used(struct drv_queue *q, uint32_t *len)
+{
+	int head = drv_poll(q, len);
+
+	if (head == -EPROTO)
+		exit(97);
+	return head < 0 ? -1 : head;
 }
 
 bool drv_wait(struct drv_queue *q, int timeout_ms)

@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	struct vu_fe_region extra = { .gpa = 0x900000000ull, .size = SIZE, .uaddr = 0x8000000000ull, .fd = window() };
 	struct vu_fe_vring v = { .num = 16, .desc = r.uaddr, .avail = r.uaddr + 4096, .used = r.uaddr + 8192,
 				 .enabled = true };
-	struct blkdrv_backend be = { .quiet = true };
+	struct drv_child be = { .drained = true, .quiet = true };
 	const char *args[16] = { 0 };
 	static struct vu_fe fe;
 	uint16_t *avail;
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc && i < 12; i++)
 		args[i - 1] = argv[i];
-	fd = blkdrv_spawn(&be, args);
+	fd = drv_spawn(&be, args);
 	want(fd >= 0 && !vu_fe_open(&fe, fd, ~0ull, 10000), "no handshake");
 	want(!vu_fe_set_features(&fe, fe.features & (1ull << 32)), "features");
 	want(!vu_fe_add_region(&fe, &r), "a window");

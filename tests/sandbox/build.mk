@@ -1,6 +1,6 @@
 # The sandbox from inside and from outside: `make check-sandbox`, and the groups sandbox, policy-*, mutants of `make check`.
 # Manifests against expectations, and what the kernel says of running roles (role_tests: tests/frontend/build.mk)
-$(B)/tests/sandbox/policy_%: $(B)/tests/sandbox/policy_%.o $(addprefix $(B)/,tests/lib/blkdrv.o $(IPC_FRONTEND) $(POLICY_OBJS) $(POLICY_ALL_OBJS))
+$(B)/tests/sandbox/policy_%: $(B)/tests/sandbox/policy_%.o $(addprefix $(B)/,tests/lib/blkdrv.o tests/lib/driver.o $(IPC_FRONTEND) $(POLICY_OBJS) $(POLICY_ALL_OBJS))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion -lmd -luring $(POLICY_LIBS)
 $(eval $(call role_tests,policy-manifest,sandbox/policy_manifest))
 $(eval $(call role_tests,policy-audit,sandbox/policy_audit))
@@ -18,7 +18,7 @@ check-sandbox: $(HOSTILE) ## hostile payloads in each sealed role's place: all m
 	@rc=0; for r in $(HOSTILE_ROLES); do for t in acts ring calls; do $(HOSTILE) $$t $$r || rc=1; done; done; exit $$rc
 
 ANYROLE := $(B)/tests/sandbox/anyrole
-$(ANYROLE): $(addprefix $(B)/,tests/sandbox/anyrole.o tests/lib/blkdrv.o $(IPC_FRONTEND))
+$(ANYROLE): $(addprefix $(B)/,tests/sandbox/anyrole.o tests/lib/blkdrv.o tests/lib/driver.o $(IPC_FRONTEND))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
 

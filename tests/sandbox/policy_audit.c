@@ -279,7 +279,7 @@ static void audit_block(const char *engine, const struct want_fd *want, unsigned
 {
 	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
 	const char *argv[8] = { program, opt, engine };
-	struct blkdrv_backend be = { .quiet = true };
+	struct drv_child be = { .drained = true, .quiet = true };
 	static struct blkdrv d;
 	pid_t role;
 	int fd;
@@ -287,7 +287,7 @@ static void audit_block(const char *engine, const struct want_fd *want, unsigned
 	make_image(path);
 	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
 	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
-	fd = blkdrv_spawn(&be, argv);
+	fd = drv_spawn(&be, argv);
 	cr_assert(fd >= 0);
 	cr_assert_eq(blkdrv_open(&d, fd, 1, 1 << 16, ~0ull), 0);
 	cr_assert_eq(blkdrv_io(&d, VIRTIO_BLK_T_OUT, 0, d.data, 4096), VIRTIO_BLK_S_OK);
@@ -338,13 +338,13 @@ static void audit_idle(const char *name, const char *opt, const char *opt2, cons
 {
 	char program[128];
 	const char *argv[8] = { program, opt, opt2 };
-	struct blkdrv_backend be = { .quiet = true };
+	struct drv_child be = { .drained = true, .quiet = true };
 	static struct vu_fe fe;
 	pid_t role;
 	int fd;
 
 	snprintf(program, sizeof(program), "%s/%s", bin_dir(), name);
-	fd = blkdrv_spawn(&be, argv);
+	fd = drv_spawn(&be, argv);
 	cr_assert(fd >= 0);
 	cr_assert_eq(vu_fe_open(&fe, fd, ~0ull, 3000), 0);
 	role = child_of(be.pid);
@@ -400,7 +400,7 @@ Test(policy_audit, ordinary_user)
 {
 	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
 	const char *argv[12] = { "/usr/bin/setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", program, opt };
-	struct blkdrv_backend be = { .quiet = true };
+	struct drv_child be = { .drained = true, .quiet = true };
 	static struct blkdrv d;
 	char *status;
 	int fd;
@@ -409,7 +409,7 @@ Test(policy_audit, ordinary_user)
 	cr_assert_eq(chown(path, 1000, 1000), 0);
 	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
 	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
-	fd = blkdrv_spawn(&be, argv);
+	fd = drv_spawn(&be, argv);
 	cr_assert(fd >= 0);
 	cr_assert_eq(blkdrv_open(&d, fd, 1, 1 << 16, ~0ull), 0);
 	cr_expect_eq(blkdrv_io(&d, VIRTIO_BLK_T_OUT, 0, d.data, 4096), VIRTIO_BLK_S_OK);
@@ -429,7 +429,7 @@ Test(policy_audit, role_dies_with_its_minder)
 {
 	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
 	const char *argv[8] = { program, opt };
-	struct blkdrv_backend be = { .quiet = true };
+	struct drv_child be = { .drained = true, .quiet = true };
 	static struct vu_fe fe;
 	pid_t role;
 	int fd;
@@ -437,7 +437,7 @@ Test(policy_audit, role_dies_with_its_minder)
 	make_image(path);
 	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
 	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
-	fd = blkdrv_spawn(&be, argv);
+	fd = drv_spawn(&be, argv);
 	cr_assert_eq(vu_fe_open(&fe, fd, ~0ull, 3000), 0);
 	role = child_of(be.pid);
 	blkdrv_kill(&be);
@@ -458,8 +458,8 @@ Test(policy_audit, no_orphan_at_any_instant)
 	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (unsigned int i = 0; i < 300; i++) {
-		struct blkdrv_backend be = { .quiet = true };
-		int fd = blkdrv_spawn(&be, argv), left = 500;
+		struct drv_child be = { .drained = true, .quiet = true };
+		int fd = drv_spawn(&be, argv), left = 500;
 		pid_t pid;
 
 		usleep(i * 40);
