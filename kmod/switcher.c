@@ -305,7 +305,6 @@ int lg_vcpu_map(struct lg_vcpu *vcpu)
 	vcpu->sw->guest_idtr = (struct lg_idtr) { .size = 4095, .address = vcpu->sw_va + SW_IDT_OFF };
 	vcpu->sw->verw_sel = __KERNEL_DS;
 	vcpu->sw->return_to_user = SW_NO_RETURN;
-	vcpu->sw->host_return = (u64)lg_host_return;
 	for (i = 0; i < SW_TEXT_PAGES; i++)
 		map_page(vcpu, i * PAGE_SIZE, text_page[i], TEXT_FLAGS);
 	map_page(vcpu, SW_IDT_OFF, vcpu->pages[0], RO_FLAGS);

@@ -751,6 +751,7 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	}
 	init_guest_msrs(vcpu);
 	vcpu->enter_va = lg_switcher_addr(vcpu, lg_switcher_enter);
+	vcpu->sw->host_return = (u64)lg_host_return;
 	vcpu->sw->cs = LGUEST_USER_CS;
 	vcpu->sw->ss = LGUEST_USER_DS;
 	vcpu->sw->rflags = 0x202;
