@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*D:250
- * vhost_user_frontend.c: the front end's half. See vhost_user_frontend.h for what it may do.
+ * vhost_user_frontend.c: the front end's half, the connection: what is asked and what comes back, and how long it may take. What the device's driver
+ * wants of a back end, and is said again to the next one, is in vhost_user_wanted.c. See vhost_user_frontend.h for what both may do.
  *
- * Questions and what comes back for them are two things here. say() sends and notes what must come back, in a line (struct
+ * Questions and what comes back for them are two things here. fe_say() sends and notes what must come back, in a line (struct
  * vu_fe_owed); take() receives one message and holds it against the head of the line. Whoever needs an answer waits with
- * settle(), which is the only place that waits, and never longer than to the end of the operation.
+ * fe_settle(), which is the only place that waits, and never longer than to the end of the operation.
  */
-#include "ipc/vhost_user_frontend.h"
+#include "ipc/vhost_user_frontend_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define OURS (VU_P_MQ | VU_P_REPLY_ACK | VU_P_BACKEND_REQ | VU_P_CONFIG | VU_P_INFLIGHT_SHMFD | VU_P_RESET_DEVICE | \
 	      VU_P_CONFIGURE_MEM_SLOTS | VU_P_STATUS)
-
-/* Stopping a ring waits for its requests in flight; a disk may need more than the usual deadline. */
-#define STOP_FACTOR 10u
 
 static int64_t now_ms(void)
 {
@@ -30,7 +26,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int die(struct vu_fe *fe, int err, const char *why)
+int fe_die(struct vu_fe *fe, int err, const char *why)
 {
 	fe->dead = true;
 	fe->joining = false;
@@ -42,7 +38,7 @@ static int die(struct vu_fe *fe, int err, const char *why)
 }
 
 /* A public function begins: its time runs from here, unless the caller's own budget (vu_fe_budget()) runs already. */
-static void begin(struct vu_fe *fe, unsigned int factor)
+void fe_begin(struct vu_fe *fe, unsigned int factor)
 {
 	if (!fe->budget)
 		fe->until = now_ms() + (int64_t)factor * fe->timeout_ms;
@@ -69,8 +65,8 @@ static int send_msg(struct vu_fe *fe, struct vu_msg *m)
 		return -EPIPE;
 	err = vu_send(&fe->chan, m);
 	if (err == -EAGAIN)
-		return die(fe, -ETIMEDOUT, "the back end does not read its socket");
-	return err ? die(fe, err, "the back end closed its socket") : 0;
+		return fe_die(fe, -ETIMEDOUT, "the back end does not read its socket");
+	return err ? fe_die(fe, err, "the back end closed its socket") : 0;
 }
 
 static void config_came(struct vu_fe *fe, const struct vu_msg *m)
@@ -80,7 +76,7 @@ static void config_came(struct vu_fe *fe, const struct vu_msg *m)
 	if (m->size < 12 || !m->u.config.size)
 		return;
 	if (m->u.config.size != fe->config_want || m->size != 12 + fe->config_want) {
-		die(fe, -EPROTO, "the back end answered with another part of config space");
+		fe_die(fe, -EPROTO, "the back end answered with another part of config space");
 		return;
 	}
 	fe->config_size = m->u.config.size;
@@ -91,7 +87,7 @@ static void config_came(struct vu_fe *fe, const struct vu_msg *m)
 static void base_came(struct vu_fe *fe, const struct vu_fe_owed *o, const struct vu_msg *m)
 {
 	if (m->u.state.index != o->index || m->u.state.num > UINT16_MAX)
-		die(fe, -EPROTO, "the back end stopped another ring than asked");
+		fe_die(fe, -EPROTO, "the back end stopped another ring than asked");
 	else
 		fe->vring[o->index].base = (uint16_t)m->u.state.num;
 }
@@ -104,7 +100,7 @@ static int pay(struct vu_fe *fe, struct vu_msg *m)
 	if (!fe->owed_n || m->request != o.request || !(m->flags & VU_REPLY) || m->size < o.size_min || m->size > o.size_max ||
 	    m->nfds != o.fds) {
 		vu_close_fds(&fe->chan, m);
-		return die(fe, -EPROTO, fe->owed_n ? "the back end gave an answer that does not fit the question" :
+		return fe_die(fe, -EPROTO, fe->owed_n ? "the back end gave an answer that does not fit the question" :
 						     "the back end answered what nobody asked");
 	}
 	fe->owed_first = (fe->owed_first + 1) % VU_FE_OWED_MAX;
@@ -129,9 +125,9 @@ static int take(struct vu_fe *fe)
 		return -EPIPE;
 	r = vu_recv(&fe->chan, &m);
 	if (r == -EPROTO)
-		return die(fe, r, "the back end broke the framing");
+		return fe_die(fe, r, "the back end broke the framing");
 	if (r < 0)
-		return die(fe, r, "the back end hung up");
+		return fe_die(fe, r, "the back end hung up");
 	if (r > 0)
 		r = pay(fe, &m);
 	else
@@ -146,7 +142,7 @@ static int take(struct vu_fe *fe)
  * then on and can make nobody wait a second time.
  */
 /* Wait until no more than @left answers are owed. */
-static int settle(struct vu_fe *fe, unsigned int left)
+int fe_settle(struct vu_fe *fe, unsigned int left)
 {
 	struct pollfd p = { .fd = fe->chan.fd, .events = POLLIN };
 	int64_t from = now_ms(), now = from;
@@ -160,11 +156,11 @@ static int settle(struct vu_fe *fe, unsigned int left)
 			continue;
 		now = now_ms();
 		if (now >= fe->until) {
-			r = die(fe, -ETIMEDOUT, "the back end did not answer in time");
+			r = fe_die(fe, -ETIMEDOUT, "the back end did not answer in time");
 			break;
 		}
 		if (poll(&p, 1, (int)(fe->until - now)) < 0 && errno != EINTR) {
-			r = die(fe, -errno, "poll failed");
+			r = fe_die(fe, -errno, "poll failed");
 			break;
 		}
 	}
@@ -173,9 +169,9 @@ static int settle(struct vu_fe *fe, unsigned int left)
 }
 
 /* Send, and note what must come back. A line that is full makes its caller wait for one answer. */
-static int say(struct vu_fe *fe, struct vu_msg *m, struct vu_fe_owed o)
+int fe_say(struct vu_fe *fe, struct vu_msg *m, struct vu_fe_owed o)
 {
-	int err = fe->owed_n == VU_FE_OWED_MAX ? settle(fe, VU_FE_OWED_MAX - 1) : 0;
+	int err = fe->owed_n == VU_FE_OWED_MAX ? fe_settle(fe, VU_FE_OWED_MAX - 1) : 0;
 
 	if (!err)
 		err = send_msg(fe, m);
@@ -189,39 +185,39 @@ static int say(struct vu_fe *fe, struct vu_msg *m, struct vu_fe_owed o)
 /* Ask and wait; the answer replaces the question. */
 static int exchange(struct vu_fe *fe, struct vu_msg *m, uint32_t size_min, uint32_t size_max, unsigned int fds)
 {
-	int err = say(fe, m, (struct vu_fe_owed){ .what = VU_FE_ANSWER, .size_min = (uint16_t)size_min, .size_max = (uint16_t)size_max,
+	int err = fe_say(fe, m, (struct vu_fe_owed){ .what = VU_FE_ANSWER, .size_min = (uint16_t)size_min, .size_max = (uint16_t)size_max,
 						  .fds = (uint8_t)fds });
 
 	if (!err)
-		err = settle(fe, 0);
+		err = fe_settle(fe, 0);
 	if (!err)
 		*m = fe->answer;
 	return err;
 }
 
-static int ask(struct vu_fe *fe, struct vu_msg *m)
+int fe_ask(struct vu_fe *fe, struct vu_msg *m)
 {
 	const struct vu_rule *rule = vu_rule(m->request);
 
 	return exchange(fe, m, rule->reply, rule->reply, rule->reply_fds);
 }
 
-/* Without waiting for the acknowledgement, where the back end gives one: done() looks at all of them at once. */
-static int tell(struct vu_fe *fe, struct vu_msg *m)
+/* Without waiting for the acknowledgement, where the back end gives one: fe_done() looks at all of them at once. */
+int fe_tell(struct vu_fe *fe, struct vu_msg *m)
 {
 	if (!(fe->protocol & VU_P_REPLY_ACK))
 		return send_msg(fe, m);
 	m->flags |= VU_NEED_REPLY;
-	return say(fe, m, (struct vu_fe_owed){ .what = VU_FE_ACK, .size_min = 8, .size_max = 8 });
+	return fe_say(fe, m, (struct vu_fe_owed){ .what = VU_FE_ACK, .size_min = 8, .size_max = 8 });
 }
 
 /* What the back end says to all that was told: @err so far. */
-static int verdict(struct vu_fe *fe, int err)
+int fe_verdict(struct vu_fe *fe, int err)
 {
 	bool refused;
 
 	if (!err)
-		err = settle(fe, 0);
+		err = fe_settle(fe, 0);
 	refused = fe->refused;
 	fe->refused = false;
 	if (err || !refused)
@@ -231,10 +227,10 @@ static int verdict(struct vu_fe *fe, int err)
 }
 
 /* The end of an operation that was told. */
-static int done(struct vu_fe *fe, int err)
+int fe_done(struct vu_fe *fe, int err)
 {
 	if (!fe->deferred)
-		return verdict(fe, err);
+		return fe_verdict(fe, err);
 	fe->told = true;
 	return err;
 }
@@ -249,35 +245,35 @@ int vu_fe_settle(struct vu_fe *fe)
 	bool told = fe->told;
 
 	fe->told = false;
-	begin(fe, 1);
-	return fe->dead ? -EPIPE : told ? verdict(fe, 0) : 0;
+	fe_begin(fe, 1);
+	return fe->dead ? -EPIPE : told ? fe_verdict(fe, 0) : 0;
 }
 
-static int tell_u64(struct vu_fe *fe, uint32_t request, uint64_t value)
+int fe_tell_u64(struct vu_fe *fe, uint32_t request, uint64_t value)
 {
 	struct vu_msg m = { .request = request, .size = 8, .u.u64 = value };
 
-	return tell(fe, &m);
+	return fe_tell(fe, &m);
 }
 
-static int tell_empty(struct vu_fe *fe, uint32_t request)
+int fe_tell_empty(struct vu_fe *fe, uint32_t request)
 {
 	struct vu_msg m = { .request = request };
 
-	return tell(fe, &m);
+	return fe_tell(fe, &m);
 }
 
-static int tell_state(struct vu_fe *fe, uint32_t request, uint32_t index, uint32_t num)
+int fe_tell_state(struct vu_fe *fe, uint32_t request, uint32_t index, uint32_t num)
 {
 	struct vu_msg m = { .request = request, .size = sizeof(m.u.state), .u.state = { index, num } };
 
-	return tell(fe, &m);
+	return fe_tell(fe, &m);
 }
 
-static int ask_u64(struct vu_fe *fe, uint32_t request, uint64_t *value)
+int fe_ask_u64(struct vu_fe *fe, uint32_t request, uint64_t *value)
 {
 	struct vu_msg m = { .request = request };
-	int err = ask(fe, &m);
+	int err = fe_ask(fe, &m);
 
 	*value = m.u.u64;
 	return err;
@@ -299,7 +295,7 @@ int vu_fe_beat(struct vu_fe *fe)
 	int err = 0;
 
 	if (!fe->dead && !fe->beat_ms && fe->owed_n < VU_FE_OWED_MAX)
-		err = say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_BEAT, .size_min = 8, .size_max = 8 });
+		err = fe_say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_BEAT, .size_min = 8, .size_max = 8 });
 	if (!err && !fe->dead && !fe->beat_ms)
 		fe->beat_ms = now_ms();
 	return err;
@@ -328,7 +324,7 @@ int vu_fe_ask_config(struct vu_fe *fe, uint32_t len)
 	if (fe->config_owed || fe->owed_n == VU_FE_OWED_MAX)
 		return -EBUSY;
 	fe->config_want = len;
-	err = say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_CONFIG, .size_max = (uint16_t)(12 + len) });
+	err = fe_say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_CONFIG, .size_max = (uint16_t)(12 + len) });
 	fe->config_owed = !err;
 	return err;
 }
@@ -336,7 +332,7 @@ int vu_fe_ask_config(struct vu_fe *fe, uint32_t len)
 void vu_fe_give_up(struct vu_fe *fe, const char *why)
 {
 	if (!fe->dead || fe->joining)
-		die(fe, -EPIPE, why);
+		fe_die(fe, -EPIPE, why);
 }
 
 /* --- opening --- */
@@ -352,7 +348,7 @@ static int give_event_socket(struct vu_fe *fe)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	m.fd[0] = pair[1];
-	err = done(fe, tell(fe, &m));
+	err = fe_done(fe, fe_tell(fe, &m));
 	close(pair[1]);
 	if (err) {
 		close(pair[0]);
@@ -371,24 +367,30 @@ static int negotiate(struct vu_fe *fe)
 	int err = 0;
 
 	if (fe->features & VU_F_PROTOCOL_FEATURES) {
-		err = ask_u64(fe, VU_GET_PROTOCOL_FEATURES, &n);
+		err = fe_ask_u64(fe, VU_GET_PROTOCOL_FEATURES, &n);
 		n &= OURS & fe->protocol_want;
 		if (!err)
-			err = tell_u64(fe, VU_SET_PROTOCOL_FEATURES, n);
+			err = fe_tell_u64(fe, VU_SET_PROTOCOL_FEATURES, n);
 		fe->protocol = n;
 	}
 	if (!err)
-		err = tell_empty(fe, VU_SET_OWNER);
+		err = fe_tell_empty(fe, VU_SET_OWNER);
 	if (!err && fe->protocol & VU_P_MQ) {
-		err = ask_u64(fe, VU_GET_QUEUE_NUM, &n);
+		err = fe_ask_u64(fe, VU_GET_QUEUE_NUM, &n);
 		fe->queues = n < VU_FE_MAX_QUEUES ? (uint32_t)n : VU_FE_MAX_QUEUES;
 	}
 	if (!err && fe->protocol & VU_P_CONFIGURE_MEM_SLOTS) {
-		err = ask_u64(fe, VU_GET_MAX_MEM_SLOTS, &n);
+		err = fe_ask_u64(fe, VU_GET_MAX_MEM_SLOTS, &n);
 		fe->slots = n < VU_FE_MAX_REGIONS ? (uint32_t)n : VU_FE_MAX_REGIONS;
 	}
-	err = done(fe, err);
+	err = fe_done(fe, err);
 	return err ? err : give_event_socket(fe);
+}
+
+int fe_greeted(struct vu_fe *fe)
+{
+	fe->features = fe->answer.u.u64;
+	return negotiate(fe);
 }
 
 /* A new connection: the first question is sent, and nothing waits for its answer. */
@@ -404,7 +406,7 @@ static int greet(struct vu_fe *fe, int fd)
 	fe->protocol = 0;
 	fe->queues = VU_FE_MAX_QUEUES;
 	fe->slots = VU_MEM_TABLE_MAX;
-	return say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_ANSWER, .size_min = 8, .size_max = 8 });
+	return fe_say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_ANSWER, .size_min = 8, .size_max = 8 });
 }
 
 int vu_fe_open_fds(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms, enum vu_fds fds)
@@ -418,15 +420,14 @@ int vu_fe_open_fds(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int tim
 	fe->protocol_want = protocol;
 	fe->timeout_ms = timeout_ms;
 	fe->fds = fds;
-	begin(fe, 1);
+	fe_begin(fe, 1);
 	err = greet(fe, fd);
 	if (!err)
-		err = settle(fe, 0);
+		err = fe_settle(fe, 0);
 	if (err)
 		return err;
-	fe->features = fe->answer.u.u64;
-	begin(fe, 1);	/* it may have had to start first */
-	return negotiate(fe);
+	fe_begin(fe, 1);	/* it may have had to start first */
+	return fe_greeted(fe);
 }
 
 int vu_fe_open(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms)
@@ -436,7 +437,7 @@ int vu_fe_open(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout
 
 void vu_fe_hang_up(struct vu_fe *fe)
 {
-	die(fe, -EPIPE, fe->error);
+	fe_die(fe, -EPIPE, fe->error);
 	if (fe->fds == VU_FDS_LEAVE)
 		return;	/* what lies in its sockets may take its time to be dropped */
 	vu_close_fds(&fe->chan, &fe->chan.in);
@@ -446,96 +447,6 @@ void vu_fe_hang_up(struct vu_fe *fe)
 	if (fe->event_fd >= 0)
 		close(fe->event_fd);
 	fe->chan.fd = fe->event_fd = -1;
-}
-
-/* The record that the back end made, if it is one of those. */
-static void forget_record(struct vu_fe *fe)
-{
-	if (fe->inflight_fd >= 0 && !fe->inflight_kept)
-		close(fe->inflight_fd);
-	fe->inflight_fd = -1;
-}
-
-void vu_fe_close(struct vu_fe *fe)
-{
-	vu_fe_hang_up(fe);
-	forget_record(fe);
-}
-
-int vu_fe_set_features(struct vu_fe *fe, uint64_t features)
-{
-	int err;
-
-	if (features & ~fe->features)
-		return -EINVAL;
-	fe->acked = features | (fe->features & VU_F_PROTOCOL_FEATURES);
-	fe->features_set = true;
-	begin(fe, 1);
-	err = done(fe, tell_u64(fe, VU_SET_FEATURES, fe->acked));
-	if (err == -EREMOTEIO)
-		fe->features_set = false;
-	return err;
-}
-
-/* --- memory --- */
-
-static void fill_region(struct vu_region *to, const struct vu_fe_region *r)
-{
-	*to = (struct vu_region){ r->gpa, r->size, r->uaddr, r->offset };
-}
-
-static int send_table(struct vu_fe *fe)
-{
-	struct vu_msg m = { .request = VU_SET_MEM_TABLE, .nfds = fe->regions,
-			    .size = 8 + fe->regions * (uint32_t)sizeof(struct vu_region) };
-
-	if (!fe->regions) /* an empty table cannot be said; the back end keeps the last one */
-		return 0;
-	m.u.table.n = fe->regions;
-	for (unsigned int i = 0; i < fe->regions; i++) {
-		fill_region(&m.u.table.r[i], &fe->region[i]);
-		m.fd[i] = fe->region[i].fd;
-	}
-	return tell(fe, &m);
-}
-
-static int send_region(struct vu_fe *fe, const struct vu_fe_region *r, bool add)
-{
-	struct vu_msg m = { .request = add ? VU_ADD_MEM_REG : VU_REM_MEM_REG, .size = sizeof(m.u.reg), .nfds = add };
-
-	fill_region(&m.u.reg.r, r);
-	m.fd[0] = r->fd;
-	return tell(fe, &m);
-}
-
-int vu_fe_add_region(struct vu_fe *fe, const struct vu_fe_region *r)
-{
-	int err;
-
-	if (fe->regions >= fe->slots || fe->regions == VU_FE_MAX_REGIONS)
-		return -ENOSPC;
-	fe->region[fe->regions++] = *r;
-	begin(fe, 1);
-	err = fe->protocol & VU_P_CONFIGURE_MEM_SLOTS ? send_region(fe, r, true) : send_table(fe);
-	err = done(fe, err);
-	if (err)
-		fe->regions--;
-	return err;
-}
-
-int vu_fe_remove_region(struct vu_fe *fe, uint64_t gpa)
-{
-	struct vu_fe_region gone;
-
-	for (unsigned int i = 0; i < fe->regions; i++) {
-		if (fe->region[i].gpa != gpa)
-			continue;
-		gone = fe->region[i];
-		fe->region[i] = fe->region[--fe->regions];
-		begin(fe, 1);
-		return done(fe, fe->protocol & VU_P_CONFIGURE_MEM_SLOTS ? send_region(fe, &gone, false) : send_table(fe));
-	}
-	return -ENOENT;
 }
 
 /* --- config space --- */
@@ -556,14 +467,14 @@ int vu_fe_get_config(struct vu_fe *fe, uint32_t off, void *buf, uint32_t len)
 	m.u.config.offset = off;
 	m.u.config.size = len;
 	/* A refusal has no payload (libvhost-user, and so qemu-storage-daemon) or a header that says 0 bytes. */
-	begin(fe, 1);
+	fe_begin(fe, 1);
 	err = exchange(fe, &m, 0, 12 + len, 0);
 	if (err)
 		return err;
 	if (!m.size || (m.size >= 12 && !m.u.config.size))
 		return -ENXIO;
 	if (m.u.config.size != len || m.size != 12 + len)
-		return die(fe, -EPROTO, "the back end answered with another part of config space");
+		return fe_die(fe, -EPROTO, "the back end answered with another part of config space");
 	memcpy(buf, m.u.config.data, len);
 	return 0;
 }
@@ -579,228 +490,8 @@ int vu_fe_set_config(struct vu_fe *fe, uint32_t off, const void *buf, uint32_t l
 	m.u.config.offset = off;
 	m.u.config.size = len;
 	memcpy(m.u.config.data, buf, len);
-	begin(fe, 1);
-	return done(fe, tell(fe, &m));
-}
-
-/* --- in-flight record --- */
-
-static int send_inflight(struct vu_fe *fe)
-{
-	struct vu_msg m = { .request = VU_SET_INFLIGHT_FD, .size = sizeof(m.u.inflight), .nfds = 1 };
-
-	m.u.inflight = fe->inflight;
-	m.fd[0] = fe->inflight_fd;
-	return tell(fe, &m);
-}
-
-int vu_fe_record(struct vu_fe *fe, int fd, uint16_t queues, uint16_t queue_size, uint64_t size)
-{
-	forget_record(fe);
-	if (!(fe->protocol & VU_P_INFLIGHT_SHMFD) && !fe->dead)
-		return 0;
-	fe->inflight_fd = fd;
-	fe->inflight_kept = true;
-	fe->inflight = (struct vu_inflight){ .size = size, .queues = queues, .queue_size = queue_size };
-	begin(fe, 1);
-	return done(fe, send_inflight(fe));
-}
-
-/*D:270
- * The record of requests in flight, which we know from the ring, must outlive the back end, so the front end holds it.
- * Other front ends have it made by the back end, as here, and hand it back at once; lguest-core makes its own
- * (vu_fe_record() above) and takes no descriptor from any back end. Look at what is asked of the file first: it must be
- * as long, and have the shape, that was agreed on.
- */
-int vu_fe_inflight(struct vu_fe *fe, uint16_t queues, uint16_t queue_size)
-{
-	struct vu_msg m = { .request = VU_GET_INFLIGHT_FD, .size = sizeof(m.u.inflight) };
-	struct stat st;
-	uint64_t end;
-	int err;
-
-	if (!(fe->protocol & VU_P_INFLIGHT_SHMFD))
-		return 0;
-	m.u.inflight.queues = queues;
-	m.u.inflight.queue_size = queue_size;
-	begin(fe, 1);
-	err = ask(fe, &m);
-	if (err)
-		return err;
-	fcntl(m.fd[0], F_SETFD, FD_CLOEXEC);
-	forget_record(fe);
-	fe->inflight_fd = m.fd[0];
-	fe->inflight_kept = false;
-	fe->inflight = m.u.inflight;
-	if (__builtin_add_overflow(fe->inflight.size, fe->inflight.offset, &end) || fstat(fe->inflight_fd, &st) ||
-	    st.st_size < 0 || end > (uint64_t)st.st_size || fe->inflight.queues != queues ||
-	    fe->inflight.queue_size != queue_size)
-		err = die(fe, -EPROTO, "the back end gave an in-flight record of a wrong shape");
-	else
-		err = done(fe, send_inflight(fe));
-	if (err)
-		forget_record(fe);	/* one that was refused is no record for a successor either */
-	return err;
-}
-
-/* --- rings --- */
-
-static int send_eventfd(struct vu_fe *fe, uint32_t request, uint32_t index, int fd)
-{
-	struct vu_msg m = { .request = request, .size = 8, .nfds = fd >= 0 };
-
-	m.u.u64 = index | (fd < 0 ? VU_RING_NOFD : 0);
-	m.fd[0] = fd;
-	return tell(fe, &m);
-}
-
-static int send_addr(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring *v)
-{
-	struct vu_msg m = { .request = VU_SET_VRING_ADDR, .size = sizeof(m.u.addr) };
-
-	m.u.addr = (struct vu_vring_addr){ .index = index, .desc = v->desc, .used = v->used, .avail = v->avail };
-	return tell(fe, &m);
-}
-
-/* The kick comes last: it starts the ring, and everything else of it must be there. */
-static int send_vring(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring *v)
-{
-	int err = tell_state(fe, VU_SET_VRING_NUM, index, v->num);
-
-	if (!err)
-		err = tell_state(fe, VU_SET_VRING_BASE, index, v->base);
-	if (!err)
-		err = send_addr(fe, index, v);
-	if (!err)
-		err = send_eventfd(fe, VU_SET_VRING_CALL, index, v->call);
-	if (!err && v->err >= 0)
-		err = send_eventfd(fe, VU_SET_VRING_ERR, index, v->err);
-	if (!err)
-		err = send_eventfd(fe, VU_SET_VRING_KICK, index, v->kick);
-	if (!err && fe->acked & VU_F_PROTOCOL_FEATURES)
-		err = tell_state(fe, VU_SET_VRING_ENABLE, index, v->enabled);
-	return err;
-}
-
-int vu_fe_vring_start(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring *v)
-{
-	int err;
-
-	if (index >= VU_FE_MAX_QUEUES || v->kick < 0)
-		return -EINVAL;
-	/* Before the first word of it: a back end that dies over it may have begun, and the next one must know that it was to run. */
-	fe->vring[index] = *v;
-	fe->vring[index].started = true;
-	begin(fe, 1);
-	err = done(fe, send_vring(fe, index, v));
-	if (err == -EREMOTEIO)
-		fe->vring[index].started = false;
-	return err;
-}
-
-static int ask_stop(struct vu_fe *fe, uint32_t index)
-{
-	struct vu_msg m = { .request = VU_GET_VRING_BASE, .size = sizeof(m.u.state), .u.state = { index, 0 } };
-
-	return say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_BASE, .index = (uint8_t)index, .size_min = sizeof(m.u.state),
-						.size_max = sizeof(m.u.state) });
-}
-
-int vu_fe_vring_stop(struct vu_fe *fe, uint32_t index, uint16_t *base)
-{
-	int err;
-
-	if (index >= VU_FE_MAX_QUEUES)
-		return -EINVAL;
-	fe->vring[index].started = false;	/* whatever comes back: its driver is done with it */
-	begin(fe, STOP_FACTOR);
-	err = ask_stop(fe, index);
-	if (!err)
-		err = settle(fe, 0);
-	if (!err && base)
-		*base = fe->vring[index].base;
-	return err;
-}
-
-int vu_fe_vring_enable(struct vu_fe *fe, uint32_t index, bool on)
-{
-	if (index >= VU_FE_MAX_QUEUES)
-		return -EINVAL;
-	fe->vring[index].enabled = on;
-	begin(fe, 1);
-	return fe->acked & VU_F_PROTOCOL_FEATURES ? done(fe, tell_state(fe, VU_SET_VRING_ENABLE, index, on)) : 0;
-}
-
-int vu_fe_set_call(struct vu_fe *fe, uint32_t index, int fd)
-{
-	if (index >= VU_FE_MAX_QUEUES)
-		return -EINVAL;
-	fe->vring[index].call = fd;
-	begin(fe, 1);
-	return done(fe, send_eventfd(fe, VU_SET_VRING_CALL, index, fd));
-}
-
-void vu_fe_vring_base(struct vu_fe *fe, uint32_t index, uint16_t base)
-{
-	if (index < VU_FE_MAX_QUEUES)
-		fe->vring[index].base = base;
-}
-
-/* --- the device --- */
-
-int vu_fe_set_status(struct vu_fe *fe, uint8_t status)
-{
-	fe->status = status;
-	begin(fe, 1);
-	return fe->protocol & VU_P_STATUS ? done(fe, tell_u64(fe, VU_SET_STATUS, status)) : 0;
-}
-
-int vu_fe_get_status(struct vu_fe *fe, uint8_t *status)
-{
-	uint64_t v = fe->status;
-	int err;
-
-	begin(fe, 1);
-	err = fe->protocol & VU_P_STATUS ? ask_u64(fe, VU_GET_STATUS, &v) : 0;
-	if (!err && v > UINT8_MAX)
-		return die(fe, -EPROTO, "the back end has a status of more than 8 bits");
-	*status = (uint8_t)v;
-	return err;
-}
-
-/*D:280
- * The guest's driver has reset its device. All that it had set up is forgotten first and the back end is asked
- * afterwards, so that nothing which a back end answers, or fails to answer, can bring an old queue back.
- */
-/*
- * The driver's epoch is over, whatever the back end says to that: nothing of it is ever said again. A back end that fails here is dead, and
- * what it still does is over with its process.
- */
-int vu_fe_reset(struct vu_fe *fe)
-{
-	bool started[VU_FE_MAX_QUEUES];
-	int err = 0;
-
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES; i++) {
-		started[i] = fe->vring[i].started;
-		fe->vring[i].started = false;
-	}
-	forget_record(fe);
-	fe->features_set = false;
-	fe->acked = 0;
-	fe->status = 0;
-	begin(fe, STOP_FACTOR);
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES && !err; i++)
-		if (started[i])
-			err = ask_stop(fe, i);
-	if (!err && fe->protocol & VU_P_STATUS)
-		err = tell_u64(fe, VU_SET_STATUS, 0);
-	else if (!err && fe->protocol & VU_P_RESET_DEVICE)
-		err = tell_empty(fe, VU_RESET_DEVICE);
-	err = verdict(fe, err);
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES; i++)
-		fe->vring[i].base = 0;
-	return err;
+	fe_begin(fe, 1);
+	return fe_done(fe, fe_tell(fe, &m));
 }
 
 int vu_fe_event(struct vu_fe *fe)
@@ -826,17 +517,6 @@ int vu_fe_event(struct vu_fe *fe)
 	return r < 0 ? r : -EPROTO;
 }
 
-static int restore_regions(struct vu_fe *fe)
-{
-	int err = 0;
-
-	if (!(fe->protocol & VU_P_CONFIGURE_MEM_SLOTS))
-		return send_table(fe);
-	for (unsigned int i = 0; i < fe->regions && !err; i++)
-		err = send_region(fe, &fe->region[i], true);
-	return err;
-}
-
 /* Dead for everybody else until it has joined: what they want meanwhile is noted. */
 int vu_fe_connect(struct vu_fe *fe, int fd)
 {
@@ -847,59 +527,4 @@ int vu_fe_connect(struct vu_fe *fe, int fd)
 	fe->dead = true;
 	fe->joining = !err;
 	return err;
-}
-
-/*D:290
- * The device's process has died and lguest-run has started another. It is told everything again: features, memory and
- * record here, queues in vu_fe_resume() below, and on its side vq_start() finds what was in flight. One that offers
- * less than the driver was promised is given up. This was the wire; now we enter the program at its other end.
- */
-int vu_fe_join(struct vu_fe *fe)
-{
-	int err;
-
-	if (!fe->joining)
-		return -EPIPE;
-	fe->joining = fe->dead = false;
-	begin(fe, 1);
-	err = settle(fe, 0);
-	if (err)
-		return err;
-	fe->features = fe->answer.u.u64;
-	err = negotiate(fe);
-	if (err)
-		return err;
-	if ((fe->features_set && fe->acked & ~fe->features) || fe->regions > fe->slots)
-		return die(fe, -EPROTO, "the new back end offers less than the old one");
-	if (fe->features_set)
-		err = tell_u64(fe, VU_SET_FEATURES, fe->acked);
-	if (!err)
-		err = restore_regions(fe);
-	if (!err && fe->inflight_fd >= 0 && fe->protocol & VU_P_INFLIGHT_SHMFD)
-		err = send_inflight(fe);
-	return done(fe, err);
-}
-
-int vu_fe_resume(struct vu_fe *fe)
-{
-	int err = 0;
-
-	begin(fe, 1);
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES && !err; i++)
-		if (fe->vring[i].started)
-			err = send_vring(fe, i, &fe->vring[i]);
-	if (!err && fe->status && fe->protocol & VU_P_STATUS)
-		err = tell_u64(fe, VU_SET_STATUS, fe->status);
-	return done(fe, err);
-}
-
-int vu_fe_reconnect(struct vu_fe *fe, int fd)
-{
-	int err;
-
-	begin(fe, 1);
-	err = vu_fe_connect(fe, fd);
-	if (!err)
-		err = vu_fe_join(fe);
-	return err ? err : vu_fe_resume(fe);
 }

@@ -4,22 +4,20 @@
 # mutants.sh ROLE...: is every rule of a manifest needed? Takes one rule away at a time (a system call of a stage, a ring
 # opcode, a descriptor, a limit, a namespace), links the role with what is left, and runs it once through everything that
 # it can do and past the audit of running roles. One of the two must fail. A rule that nothing uses is found here: taking it
-# away changes nothing. Prints TAP lines. B is the build folder; roles: block block-sync net console.
+# away changes nothing. Roles are tried side by side. Prints TAP lines. B is the build folder; roles: block block-sync net console.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build/release}
 BLKFE=$B/tests/bench/blkfe
 AUDIT=$B/tests/sandbox/policy_audit
 ROLES=$B/tests/frontend/roles
-work=$(mktemp -d /var/tmp/lguest-mutants.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-fails=0
-mkdir "$work/bin"
-truncate -s 1M "$work/image"
+all=$(mktemp -d /var/tmp/lguest-mutants.XXXXXX)
+trap 'rm -rf "$all"' EXIT
 
 CFLAGS='-std=gnu11 -O1 -D_GNU_SOURCE -Ikmod/include/uapi -I.'
 
 manifest_of() { case $1 in block-sync) echo devices/block/manifest-sync ;; *) echo "devices/$1/manifest" ;; esac; }
+texts_of() { ls "$(manifest_of "$1").c" policy/rows.h "devices/${1%-sync}"/manifest*.h 2>/dev/null; }
 program_of() { case $1 in block*) echo lguest-block ;; *) echo "lguest-$1" ;; esac; }
 
 # The link command of a role's program, with the role's two objects taken from $work where they exist.
@@ -60,7 +58,6 @@ survives() { # survives ROLE: true when nothing notices
 verdict() { # verdict ROLE NAME
 	if survives "$1"; then
 		echo "not ok $1 without $2: nobody misses it"
-		fails=$((fails + 1))
 	else
 		echo "ok $1 without $2"
 	fi
@@ -74,19 +71,21 @@ drop_call() { # drop_call ROLE STAGE ROW NAME
 }
 
 drop_text() { # drop_text ROLE NAME SED-EXPRESSION: on the manifest and on what it includes
-	mkdir -p "$work/policy"
-	cp policy/*.h "$work/policy/"
-	sed -E "$3" policy/rows.h > "$work/policy/rows.h"
-	sed -E "$3" "$(manifest_of "$1").c" > "$work/role.c"
-	if cmp -s policy/rows.h "$work/policy/rows.h" && cmp -s "$(manifest_of "$1").c" "$work/role.c"; then
+	local text same=1 to
+	for text in $(texts_of "$1"); do
+		to=$work/$text
+		[ "${text##*.}" != c ] || to=$work/role.c
+		mkdir -p "${to%/*}"
+		sed -E "$3" "$text" > "$to"
+		cmp -s "$text" "$to" || same=0
+	done
+	if [ $same = 1 ]; then
 		echo "not ok $1 without $2: not found in the manifest"
-		fails=$((fails + 1))
 		return
 	fi
 	# Another rule takes the place of the one that goes: lists keep their shape.
 	if ! gcc -I"$work" $CFLAGS -c -o "$work/role.o" "$work/role.c"; then
 		echo "not ok $1 without $2: does not compile"
-		fails=$((fails + 1))
 		return
 	fi
 	link_role "$1"
@@ -94,13 +93,16 @@ drop_text() { # drop_text ROLE NAME SED-EXPRESSION: on the manifest and on what 
 	rm -f "$work/role.o"
 }
 
-for role; do
+try_role() { # try_role ROLE
+	local role=$1 work=$all/$1 opt row stage name op other fd limit ns
+	mkdir -p "$work/bin"
+	truncate -s 1M "$work/image"
 	# roles.c runs both of its programs: the other one as it is
 	rm -f "$work"/bin/*
 	ln -sf "$PWD/$B/lguest-console" "$PWD/$B/lguest-net" "$work/bin/"
 	rm -f "$work/bin/$(program_of "$role")"
 	link_role "$role"
-	if survives "$role"; then echo "ok $role: all rules in place"; else echo "not ok $role: all rules in place"; sed "s,^,# ," "$work/log"; exit 1; fi
+	if survives "$role"; then echo "ok $role: all rules in place"; else echo "not ok $role: all rules in place"; sed "s,^,# ," "$work/log"; return; fi
 	opt=
 	[ "$role" != block-sync ] || opt=--no-io-uring
 	"$B/$(program_of "$role")" $opt --print-policy > "$work/policy.txt"
@@ -116,7 +118,7 @@ for role; do
 		drop_text "$role" "ring opcode $op" "s/\{ IORING_OP_$op, [^}]*\}/{ IORING_OP_$other, \"$other\", \"\" }/"
 	done
 	for fd in LOG CONTROL DRAIN RING ORDER INFLIGHT RESOURCE RESOURCE_OUT RESIZE LISTEN TAP; do
-		grep -q "POLICY_FD_$fd, " "$(manifest_of "$role").c" policy/rows.h || continue
+		grep -q "POLICY_FD_$fd, " $(texts_of "$role") || continue
 		[ "$fd" = RING ] && [ "$role" = block-sync ] && continue
 		other=LOG
 		[ "$fd" != LOG ] || other=CONTROL
@@ -130,5 +132,11 @@ for role; do
 	for ns in USER PID NS NET IPC UTS; do
 		drop_text "$role" "namespace $ns" "s/CLONE_NEW$ns\>/0/"
 	done
+}
+
+for role; do
+	try_role "$role" > "$all/$role.tap" 2>&1 &
 done
-exit $((fails != 0))
+wait
+for role; do cat "$all/$role.tap"; done
+! cat "$all"/*.tap | grep -q '^not ok'

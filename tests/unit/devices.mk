@@ -1,7 +1,7 @@
 # Unit tests of the virtqueue library, ipc/ and the net and console devices.
 $(eval $(call unit,vq,$(VIRTQUEUE),-pthread))
 $(eval $(call unit,ipc,$(VIRTQUEUE) $(IPC_BACKEND)))
-$(eval $(call unit,frontend,$(VIRTQUEUE) $(IPC_BACKEND) ipc/vhost_user_frontend.o,-pthread))
+$(eval $(call unit,frontend,$(VIRTQUEUE) $(IPC_BACKEND) $(filter-out $(IPC_WIRE),$(IPC_FRONTEND)),-pthread))
 
 # A device's own code on the fake loop of the fuzz targets; its main() goes by another name.
 $(B)/tests/unit/%-main.o: devices/%/main.c
