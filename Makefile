@@ -36,7 +36,7 @@ $(B)/$(1): $$(addprefix $(B)/,$(2))
 	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $(3)
 endef
 
-include policy/build.mk ipc/build.mk devices/build.mk core/build.mk run/build.mk policy/all.mk
+include policy/build.mk ipc/build.mk devices/build.mk core/build.mk control/build.mk run/build.mk policy/all.mk
 include kmod/build.mk guest/build.mk packaging/build.mk
 include tests/build.mk
 

@@ -22,8 +22,13 @@ enum control_type {
 	CONTROL_END,		/* (device, code, text) the last word: the guest's status, or why not */
 	CONTROL_ASK,		/* does the main thread still take its messages? */
 	CONTROL_ALIVE,		/* the answer to CONTROL_ASK, from the same loop that serves devices */
+	CONTROL_EVENT,		/* (code) an event for the guest, enum control_event: a line is raised that its kernel may listen to */
+	CONTROL_STATS,		/* asked by lguest-run; the answer has lg.ko's counters in place of text */
 	CONTROL_TYPES,
 };
+
+/* Lines of a guest that are no device's (docs/abi.md). */
+enum control_event { CONTROL_POWERDOWN = 63, CONTROL_RESET = 62, CONTROL_RESUMED = 61 };
 
 /* When: until the core has said CONTROL_RUNNING, and from then on. */
 enum control_state { CONTROL_BEFORE = 1, CONTROL_RUNS = 2 };
@@ -42,8 +47,12 @@ struct control_msg {
 	uint32_t device;
 	uint32_t code;
 	uint32_t process;
-	char text[LGUEST_TEXT_SIZE + 64];
+	union {
+		char text[LGUEST_TEXT_SIZE + 64];
+		uint64_t stats[(LGUEST_TEXT_SIZE + 64) / 8];	/* enum lguest_stat */
+	};
 };
+_Static_assert(LG_STAT_NR <= (LGUEST_TEXT_SIZE + 64) / 8, "the counters fit");
 
 /**
  * struct control_rule - a row of the table
@@ -58,7 +67,7 @@ struct control_rule {
 };
 
 /*P:150
- * Roles and lguest-core speak vhost-user, which chapter Drivers tells. lguest-run and lguest-core speak these eight
+ * Roles and lguest-core speak vhost-user, which chapter Drivers tells. lguest-run and lguest-core speak these ten
  * messages, and each end takes the other one for hijacked: whatever is not in this table is dropped. lguest-run sends
  * no message to a role: it starts it, may signal it, and reads what it prints.
  */
@@ -67,6 +76,8 @@ static const struct control_rule control_rules[CONTROL_TYPES] = {
 	[CONTROL_CONNECT]	= { true,	CONTROL_RUNS,			true,		true },
 	[CONTROL_GIVE_UP]	= { true,	CONTROL_RUNS,			true,		false },
 	[CONTROL_ASK]		= { true,	CONTROL_RUNS,			false,		false },
+	[CONTROL_EVENT]		= { true,	CONTROL_RUNS,			false,		false },
+	[CONTROL_STATS]		= { true,	CONTROL_RUNS,			false,		false },
 	[CONTROL_RUNNING]	= { false,	CONTROL_BEFORE,			false,		false },
 	[CONTROL_LOST]		= { false,	CONTROL_RUNS,			true,		false },
 	[CONTROL_RECOVERED]	= { false,	CONTROL_RUNS,			true,		false },
@@ -89,7 +100,7 @@ static inline bool control_allowed(const struct control_msg *m, size_t size, boo
 	if (size != sizeof(*m) || !m->type || m->type >= CONTROL_TYPES)
 		return false;
 	r = &control_rules[m->type];
-	return r->to_core == to_core && r->states & state && r->fd == fd && (m->device < devices || (!r->device && !m->device));
+	return (r->to_core == to_core || m->type == CONTROL_STATS) && r->states & state && r->fd == fd && (m->device < devices || (!r->device && !m->device));
 }
 
 #endif

@@ -312,6 +312,25 @@ static int received_fd(struct msghdr *m)
 	return fd;
 }
 
+/* What is about no device. */
+static void answer(const struct control_msg *msg)
+{
+	struct control_msg reply = { .type = CONTROL_STATS };
+	struct lguest_stats stats;
+	struct iovec iov = { &reply, sizeof(reply) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (msg->type == CONTROL_ASK) {
+		say(CONTROL_ALIVE, 0, 0, "");
+	} else if (msg->type == CONTROL_EVENT) {
+		if (msg->code >= CONTROL_RESUMED && msg->code <= CONTROL_POWERDOWN)
+			ioctl(CORE_FD_LGUEST, LGUEST_INTERRUPT, (unsigned long)msg->code);
+	} else if (!ioctl(CORE_FD_LGUEST, LGUEST_GET_STATS, &stats)) {
+		memcpy(reply.stats, stats.value, LG_STAT_NR * sizeof(reply.stats[0]));
+		sendmsg(CORE_FD_CONTROL, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+}
+
 static void control_message(void)
 {
 	char space[CMSG_SPACE(sizeof(int))];
@@ -332,8 +351,8 @@ static void control_message(void)
 			close(fd);
 		return;
 	}
-	if (msg.type == CONTROL_ASK) {
-		say(CONTROL_ALIVE, 0, 0, "");
+	if (!control_rules[msg.type].device) {
+		answer(&msg);
 		return;
 	}
 	d = &machine.device[msg.device];

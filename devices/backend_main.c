@@ -24,7 +24,7 @@
 #include "policy/policy.h"
 #include "version.h"
 
-enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_REQUIRE, OPT_USER, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
+enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_REQUIRE, OPT_USER, OPT_VERBOSE, OPT_HELP, OPT_VERSION, OPT_INTERFACE };
 
 #define MAX_OPTIONS 32u
 #define PAGE 4096u
@@ -43,6 +43,7 @@ static const struct option common_options[] = {
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "role-interface", no_argument, NULL, OPT_INTERFACE },
 };
 #define COMMON (sizeof(common_options) / sizeof(common_options[0]))
 
@@ -175,6 +176,9 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		return 1;
 	case OPT_VERSION:
 		printf("%s " LGUEST_VERSION "\n", be->ops->name);
+		return 1;
+	case OPT_INTERFACE:
+		printf("%s " LGUEST_VERSION " %u\n", be->ops->name, ROLE_INTERFACE);
 		return 1;
 	case '?':
 		fprintf(stderr, "Try '%s --help'.\n", be->ops->name);

@@ -19,10 +19,17 @@ enum lguest_exit_status {
 	EXIT_GUEST_RESTART = 111,	/* the guest asked for a restart */
 	EXIT_GUEST_KILLED = 112,	/* lg.ko or the core killed the guest */
 	EXIT_LEFT = 113,		/* the user left with three times ctrl-C */
+	EXIT_STOPPED = 114,		/* ended by an operator, or not powered down in time */
 	EXIT_CORE = 115,		/* lguest-core died */
 	EXIT_CORE_POLICY = 116,		/* lguest-core was killed by its system-call filter */
 	EXIT_ROLE = 120,		/* from here to 127: a device's role could not be started; which is its kind's (run/kind.h) */
 };
+
+/*
+ * What lguest-run and a role's program must agree on: names of options, numbers of descriptors, what one process hands on to the next (in-flight
+ * record, console's carry). A program of another number cannot take over from a running one.
+ */
+#define ROLE_INTERFACE	1u
 
 /* Of a role, to lguest-run or to whoever started it alone. */
 enum role_exit_status {

@@ -1,5 +1,5 @@
 # Packages, and what a distribution's administrator finds: lguest-guest, units, completion.
-COMPLETIONS := $(addprefix $(B)/completion/,lguest-run)
+COMPLETIONS := $(addprefix $(B)/completion/,lguest-run lguestctl)
 .PHONY: completion deb check-deb
 completion: $(COMPLETIONS)
 $(B)/completion/%: $(B)/% packaging/completion

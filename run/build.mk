@@ -1,12 +1,12 @@
 # lguest-run starts and watches everything; `make run` and installing. OPTIONS_OBJS is what reads the command line, which tests
 # link too; a device adds its kind (data) and its launch half (what lguest-run does for it).
 OPTIONS_OBJS := $(addprefix run/,options.o config.o say.o kind.o text.o cmdline.o foreign.o child.o cgroup.o) $(DEVICE_RUN_OBJS)
-RUN_OBJS := $(OPTIONS_OBJS) $(addprefix run/,explain.o resources.o sandbox.o log.o restart.o spawn.o life.o supervise.o terminal.o)
+RUN_OBJS := $(OPTIONS_OBJS) $(addprefix run/,explain.o resources.o sandbox.o log.o restart.o spawn.o life.o supervise.o terminal.o control.o program.o notify.o)
 
 $(eval $(call program,lguest-run,run/run.o $(RUN_OBJS) $(POLICY_OBJS),$(POLICY_LIBS)))
 
 # The commands for people. CMD='...' runs that in the guest and exits with its status.
-LAUNCH_PROGRAMS := $(addprefix $(B)/lguest-,run core $(DEVICES))
+LAUNCH_PROGRAMS := $(addprefix $(B)/lguest-,run core control $(DEVICES)) $(B)/lguestctl
 .PHONY: run launch-programs
 launch-programs: $(LAUNCH_PROGRAMS)
 
@@ -36,6 +36,7 @@ MAN_OPTIONS := $(wildcard devices/*/option.1)
 
 # A manual page stands in docs/man, or with its device; lguest-run(1) gets the device's option from devices/NAME/option.1.
 vpath lguest-%.1 docs/man $(wildcard devices/*)
+vpath lguestctl.1 docs/man
 $(B)/man/%.1: %.1 $(MAN_OPTIONS) VERSION run/build.mk
 	@mkdir -p $(@D)
 	sed -e "s,@VERSION@,$$(cat VERSION)," $(foreach o,$(MAN_OPTIONS),-e '/^\.\\" @devices@$$/r $(o)') $< > $@

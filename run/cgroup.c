@@ -153,7 +153,13 @@ static int hand_out(void)
 		if (!err)
 			err = write_at(parent, "cgroup.subtree_control", "+memory +pids");
 	}
-	return err ? err : write_at(guest, "cgroup.subtree_control", "+memory +pids");
+	if (!err)
+		err = write_at(guest, "cgroup.subtree_control", "+memory +pids");
+	/* Bills and weights, where they were handed to us too. */
+	for (unsigned int i = 0; i < 2 && !err; i++)
+		if (!write_at(parent, "cgroup.subtree_control", i ? "+io" : "+cpu"))
+			write_at(guest, "cgroup.subtree_control", i ? "+io" : "+cpu");
+	return err;
 }
 
 static int make_guest(void)
@@ -241,14 +247,76 @@ int cgroup_enter(int group)
 	return group < 0 || write(group, "0", 1) == 1 ? 0 : -errno;
 }
 
+/* The sum of the numbers that stand behind a word in a small file of the group; without a word, the number that it begins with. */
+static uint64_t number_in(const char *name, const char *file, const char *word)
+{
+	char path[96], text[4096];
+	uint64_t sum = 0;
+	const char *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%.32s/%s", name, file);
+	fd = openat(guest, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	if (!*word)
+		return strtoull(text, NULL, 10);
+	for (at = text; (at = strstr(at, word)); at += strlen(word))
+		sum += strtoull(at + strlen(word), NULL, 10);
+	return sum;
+}
+
+bool cgroup_bill(const char *name, struct cgroup_bill *bill)
+{
+	if (guest < 0 || faccessat(guest, name, F_OK, 0))
+		return false;
+	*bill = (struct cgroup_bill){
+		.usec = number_in(name, "cpu.stat", "usage_usec "), .memory = number_in(name, "memory.current", ""),
+		.read = number_in(name, "io.stat", "rbytes="), .written = number_in(name, "io.stat", "wbytes="),
+	};
+	return true;
+}
+
+/* One line for the log: who used how much. A process that used next to nothing is left out. */
+static void say_used(void)
+{
+	int fd = openat(guest, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	char line[1024] = "";
+	struct cgroup_bill b;
+	struct dirent *e;
+	size_t n = 0;
+
+	while (d && (e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.' || !cgroup_bill(e->d_name, &b) || b.usec < 1000 || n >= sizeof(line))
+			continue;
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s %llu.%03llu s CPU", n ? ", " : "", e->d_name, (unsigned long long)b.usec / 1000000,
+				      (unsigned long long)b.usec / 1000 % 1000);
+		if (b.read + b.written && n < sizeof(line))
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " (%llu KiB read, %llu KiB written)", (unsigned long long)b.read >> 10,
+					      (unsigned long long)b.written >> 10);
+	}
+	if (d)
+		closedir(d);
+	if (n)
+		complain("used: %s", line);
+}
+
 void cgroup_end(void)
 {
 	if (parent < 0)
 		return;
+	if (guest >= 0)
+		say_used();
 	/* Back to where we came from, which may have no processes while it hands something out: unless another guest is there, too. */
 	if (moved) {
-		write_at(guest, "cgroup.subtree_control", "-memory -pids");
-		write_at(parent, "cgroup.subtree_control", "-memory -pids");
+		write_at(guest, "cgroup.subtree_control", "-memory -pids -cpu -io");
+		write_at(parent, "cgroup.subtree_control", "-memory -pids -cpu -io");
 		write_at(parent, "cgroup.procs", "0");
 	}
 	fd_close(&guest);

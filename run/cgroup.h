@@ -36,4 +36,14 @@ int cgroup_enter(int group);
 /** cgroup_end() - remove the groups; their processes are gone. */
 void cgroup_end(void);
 
+/**
+ * struct cgroup_bill - what the processes of a group have used, those that are dead included
+ */
+struct cgroup_bill {
+	uint64_t usec, memory, read, written;
+};
+
+/** cgroup_bill() - of the group @name of the guest. Return: is there one? */
+bool cgroup_bill(const char *name, struct cgroup_bill *bill);
+
 #endif

@@ -114,7 +114,10 @@ static void __attribute__((noreturn)) become(const struct launch *l, const struc
 	for (unsigned int i = 0; i < c->fds; i++)
 		if (dup2(c->fd[i].from, c->fd[i].to) < 0)
 			_exit(EXIT_HOST);
-	execveat(l->program_dir, c->program, (char *const *)c->argv, no_environment, 0);
+	if (c->fixed > 0)
+		execveat(c->fixed, "", (char *const *)c->argv, no_environment, AT_EMPTY_PATH);
+	else
+		execveat(l->program_dir, c->program, (char *const *)c->argv, no_environment, 0);
 	dprintf(STDERR_FILENO, "lguest-run: cannot start %s from the folder of lguest-run: %m\n", c->program);
 	_exit(EXIT_HOST);
 }

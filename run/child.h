@@ -26,6 +26,7 @@ struct launch;
  * @text: @used bytes of arguments that child_option() made
  * @fd: @fds descriptors, ours and the number at which it finds it
  * @group: its control group (cgroup.h), -1 or 0 = none
+ * @fixed: the program itself, O_PATH, whatever has its name by now; 0 = by name
  * @huge: may use huge pages: the one that maps guest RAM; for a role's few KiB they are waste
  */
 struct child {
@@ -37,6 +38,7 @@ struct child {
 	struct { int from, to; } fd[CHILD_FDS_MAX];
 	unsigned int fds;
 	int group;
+	int fixed;
 	bool huge;
 };
 

@@ -61,6 +61,8 @@ struct role {
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */
 	bool undrained;		/* that takes so long that the user was told */
 	bool given_up;		/* until the user orders otherwise */
+	int program;		/* that serves it, O_PATH, kept for a failed upgrade; 0 = by its name (control.c) */
+	char version[24];	/* of that, when it is not ours */
 };
 
 /**
@@ -89,6 +91,12 @@ struct launch {
 	pid_t core_pid;
 	int core_pidfd;
 	struct log_source core_log, guest_log;	/* the core's own words, and its guest's before it has a console */
+	const char *control_dir;
+	unsigned int stop_timeout;	/* seconds for a guest to power down */
+	int asks;		/* to lguest-control; 0 = there is none */
+	pid_t control_pid;
+	int control_pidfd;
+	struct log_source control_log;
 	uint64_t asked_ms, alive_ms;	/* life.c: when the core was last asked, and when it last answered or was not yet to be asked */
 };
 

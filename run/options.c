@@ -238,6 +238,16 @@ static int set_check(struct launch *l, const char *value)
 	return 0;
 }
 
+static int set_stop_timeout(struct launch *l, const char *value)
+{
+	uint64_t n;
+
+	if (!text_number(value, 86400, &n) || !n)
+		return wrong("--stop-timeout %s is not a number of seconds from 1 to 86400", value);
+	l->stop_timeout = (unsigned int)n;
+	return 0;
+}
+
 static int set_verbose(struct launch *l, const char *value)
 {
 	(void)value;
@@ -300,6 +310,8 @@ static const struct plain_option plain_options[] = {
 	{ "user", "NAME", set_user, 0, "started by root: its processes run as this user, not each as one of its own" },
 	{ "require", "WHAT", set_require, 0, "all, namespaces or none: layers of the sandbox without which it does not start" },
 	{ "cgroup", "FOLDER", TEXT(cgroup), "a control group to bound its processes in, or none; its own, if it was delegated" },
+	{ "control", "FOLDER", TEXT(control_dir), "make sockets there for lguestctl" },
+	{ "stop-timeout", "S", set_stop_timeout, 0, "seconds that a guest has to power down on SIGPWR, 90 if not said" },
 	{ "verbose", NULL, set_verbose, 0, "say which layers of the sandbox each process has" },
 	{ "check", NULL, set_check, 0, "check all of this, open every file, start nothing" },
 	{ "explain", NULL, set_explain, 0, "print which process would hold what, start nothing" },
@@ -486,6 +498,7 @@ int options_parse(struct launch *l, int argc, char **argv)
 	*l = (struct launch){
 		.cmdline = "", .name = "guest", .memory = MEMORY_DEFAULT,
 		.kernel_fd = -1, .initrd_fd = -1, .lguest_fd = -1, .null_fd = -1, .program_dir = -1, .control = -1, .core_pidfd = -1,
+		.stop_timeout = 90, .control_pidfd = -1,
 	};
 	for (int i = 1; i < argc && !err; i++) {
 		char *name = argv[i], *value;

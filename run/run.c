@@ -18,7 +18,9 @@
 
 #include "ipc/exit.h"
 #include "run/cgroup.h"
+#include "run/control.h"
 #include "run/launch.h"
+#include "run/notify.h"
 #include "run/say.h"
 #include "run/text.h"
 
@@ -207,20 +209,27 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* another process of this user is not to take its descriptors; the check's child maps its user */
 	if (!status)
 		status = write_pidfile(&l);
-	if (status)
+	if (!status)
+		status = control_open(&l);
+	if (status) {
+		control_close(&l);
 		return status;
+	}
 	if (l.check) {
 		printf("lguest-run: everything that %s needs is there\n", l.name);
+		control_close(&l);
 		remove_pidfile(&l);
 		return 0;
 	}
 	begin_log();
+	notify_begin();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	status = cgroup_begin(l.cgroup);
 	if (!status)
 		status = supervise(&l);
 	cgroup_end();
+	control_close(&l);
 	remove_pidfile(&l);
 	return status;
 }

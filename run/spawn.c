@@ -69,6 +69,7 @@ int spawn_role(struct launch *l, struct role *r)
 	c.group = r->group;
 	snprintf(program, sizeof(program), "lguest-%s", r->kind->name);
 	c.program = program;
+	c.fixed = r->program;
 	child_option(&c, "%s:%s", l->name, r->name);
 	child_option(&c, "--fd=%d", POLICY_FD_CONTROL);
 	child_option(&c, "--drain-fd=%d", POLICY_FD_DRAIN);

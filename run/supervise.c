@@ -25,8 +25,11 @@
 #include "ipc/exit.h"
 #include "policy/policy.h"
 #include "run/child.h"
+#include "run/control.h"
 #include "run/launch.h"
+#include "run/notify.h"
 #include "run/say.h"
+#include "run/watch.h"
 
 #define UNDRAINED_MS	60000	/* for the last I/O of a dead process: then the user and the driver are told, and it is waited on */
 #define QUIET_MS	2000	/* without any event but the core's signs of life */
@@ -35,22 +38,7 @@
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 
-/**
- * struct watch - the state of the loop
- * @over: the guest's end, @status: what lguest-run exits with then
- * @running: the core said so
- */
-struct watch {
-	struct launch *l;
-	int signals;
-	bool over;
-	bool running;
-	uint64_t busy_ms;	/* when something last happened, 0: what that needed was given back */
-	int status;
-	char text[sizeof(((struct control_msg *)0)->text)];
-};
-
-static uint64_t now_ms(void)
+uint64_t now_ms(void)
 {
 	struct timespec t;
 
@@ -58,7 +46,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static void __attribute__((format(printf, 3, 4))) finish(struct watch *w, int status, const char *fmt, ...)
+void finish(struct watch *w, int status, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -73,10 +61,10 @@ static void __attribute__((format(printf, 3, 4))) finish(struct watch *w, int st
 
 /* --- the core --- */
 
-static void send_core(struct watch *w, uint32_t type, uint32_t device, int fd)
+void send_core(struct watch *w, uint32_t type, uint32_t device, uint32_t code, int fd)
 {
 	char space[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct control_msg msg = { .type = type, .device = device, .process = w->l->role[device].process };
+	struct control_msg msg = { .type = type, .device = device, .code = code, .process = w->l->role[device].process };
 	struct iovec iov = { &msg, sizeof(msg) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
@@ -143,7 +131,7 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 			return;	/* said once, however often a core says it */
 		r->given_up = true;
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
-		send_core(w, CONTROL_GIVE_UP, msg->device, -1);
+		send_core(w, CONTROL_GIVE_UP, msg->device, 0, -1);
 	} else if (r->pid && !r->end_at_ms && msg->process == r->process) {
 		r->end_at_ms = now_ms() + (msg->code ? 0 : DYING_MS);
 		r->hangs = msg->code;
@@ -157,6 +145,7 @@ static void device_back(struct role *r, uint32_t process)
 		return;
 	if (r->lost_ms)
 		complain("%s is back after %llu ms", r->name, (unsigned long long)(now_ms() - r->lost_ms));
+	control_back(r, r->lost_ms ? now_ms() - r->lost_ms : 0);
 	serves(r);
 }
 
@@ -183,6 +172,7 @@ static bool core_message(struct watch *w)
 		for (unsigned int i = 0; i < w->l->roles; i++)
 			serves(&w->l->role[i]);
 		w->running = true;
+		notify("READY=1\nSTATUS=the guest runs");
 		/* fall through */
 	case CONTROL_ALIVE:
 		w->l->alive_ms = now_ms();
@@ -192,6 +182,9 @@ static bool core_message(struct watch *w)
 		break;
 	case CONTROL_RECOVERED:
 		device_back(&w->l->role[msg.device], msg.process);
+		break;
+	case CONTROL_STATS:
+		control_stats(w, &msg);
 		break;
 	case CONTROL_END:
 		core_ended(w, &msg);
@@ -240,7 +233,8 @@ static void give_up(struct watch *w, struct role *r, const char *why)
 	complain("%s %s: the guest goes on without it (kill -USR1 %d: try it again)", r->name, why, (int)getpid());
 	r->given_up = true;
 	r->wanted = false;
-	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), -1);
+	control_event(EVENT_GIVEN_UP, r->name, 0);
+	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), 0, -1);
 }
 
 /* Count the end of a role's process. Return: will there be another one? */
@@ -253,6 +247,7 @@ static bool count_death(struct watch *w, struct role *r, bool own_fault)
 	r->served_ms = 0;
 	r->died_ms = now;
 	without(r);
+	control_event(EVENT_LOST, r->name, 0);
 	if (pause < 0) {
 		if (r->restarts.strikes >= RESTART_STRIKES)
 			snprintf(often, sizeof(often), "died %d times within %d s", RESTART_STRIKES, RESTART_STRIKES_MS / 1000);
@@ -296,7 +291,7 @@ static void restart(struct watch *w, struct role *r)
 			complain("%s could not be started: %s", r->name, when(r));
 		return;
 	}
-	send_core(w, CONTROL_CONNECT, (uint32_t)(r - w->l->role), r->socket);
+	send_core(w, CONTROL_CONNECT, (uint32_t)(r - w->l->role), 0, r->socket);
 	fd_close(&r->socket);
 }
 
@@ -352,6 +347,14 @@ static void role_died(struct watch *w, struct role *r)
 		finish(w, r->kind->status, "%s could not be started", r->name);
 		return;
 	}
+	if (control_replaces(r)) {
+		without(r);
+		r->served_ms = 0;
+		r->died_ms = r->start_at_ms = now_ms();
+		r->wanted = true;
+		r->undrained = false;
+		return;
+	}
 	if (count_death(w, r, r->blamed || info.si_code == CLD_EXITED || info.si_status != SIGKILL))
 		describe_death(r, &info);
 }
@@ -364,7 +367,7 @@ static void look_at_drain(struct watch *w, struct role *r, uint64_t now)
 	r->undrained = true;
 	complain("%s: the last I/O of its dead process is not over after %d s: the guest's driver is told; it is started again when it is over",
 		 r->name, UNDRAINED_MS / 1000);
-	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), -1);
+	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), 0, -1);
 }
 
 /* Return: milliseconds until something is due for a role that waits to be started, -1: nothing is. */
@@ -398,6 +401,36 @@ static void pass_window_size(const struct launch *l)
 			kill(l->role[i].pid, SIGWINCH);
 }
 
+void power_down(struct watch *w, uint32_t event, unsigned int seconds)
+{
+	send_core(w, CONTROL_EVENT, 0, event, -1);
+	w->stop_at_ms = seconds ? now_ms() + seconds * 1000ull : UINT64_MAX;
+	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", (seconds + 10) * 1000000ull);
+	control_event(EVENT_POWERDOWN, "", 0);
+}
+
+/* The first SIGPWR asks the guest; a second one ends it, and so does the first before the guest runs or while it cannot hear. */
+static void power_signal(struct watch *w)
+{
+	if (!w->running || w->paused || w->stop_at_ms) {
+		finish(w, EXIT_STOPPED, "ended by SIGPWR");
+		return;
+	}
+	complain("the guest is asked to power down; it is ended after %u s", w->l->stop_timeout);
+	power_down(w, CONTROL_POWERDOWN, w->l->stop_timeout);
+}
+
+/* Return: milliseconds until a guest that was asked to end is ended, -1: none was. */
+static int look_at_stop(struct watch *w, uint64_t now)
+{
+	if (!w->stop_at_ms || w->stop_at_ms == UINT64_MAX || w->over)
+		return -1;
+	if (now < w->stop_at_ms)
+		return w->stop_at_ms - now < 3600000 ? (int)(w->stop_at_ms - now) : 3600000;
+	finish(w, EXIT_STOPPED, "the guest did not power down in time, and was ended");
+	return 0;
+}
+
 static void signalled(struct watch *w)
 {
 	struct signalfd_siginfo info;
@@ -408,6 +441,8 @@ static void signalled(struct watch *w)
 		pass_window_size(w->l);
 	else if (info.ssi_signo == SIGUSR1)
 		take_back(w);
+	else if (info.ssi_signo == SIGPWR)
+		power_signal(w);
 	else
 		finish(w, 128 + (int)info.ssi_signo, "ended by signal %u (%s)", info.ssi_signo, strsignal((int)info.ssi_signo));
 }
@@ -459,7 +494,7 @@ static bool is_known(const struct launch *l, pid_t pid)
 	for (unsigned int i = 0; i < l->roles; i++)
 		if (l->role[i].pid == pid)
 			return true;
-	return l->core_pid == pid;
+	return l->core_pid == pid || l->control_pid == pid;
 }
 
 /* A role whose minder was killed (end_hung() does) is ours to reap; the children that pidfds watch are left to those. */
@@ -479,12 +514,12 @@ static void reap_adopted(const struct launch *l)
 
 static struct log_source *source(struct launch *l, unsigned int i)
 {
-	return i == 0 ? &l->core_log : i == 1 ? &l->guest_log : &l->role[i - 2].log;
+	return i == 0 ? &l->core_log : i == 1 ? &l->guest_log : i == 2 ? &l->control_log : &l->role[i - 3].log;
 }
 
 static unsigned int sources(const struct launch *l)
 {
-	return 2 + l->roles;
+	return 3 + l->roles;
 }
 
 static void read_logs(struct launch *l)
@@ -508,7 +543,7 @@ static int unfinished(struct launch *l)
 }
 
 /* Where turn() looks for what in its set. */
-enum { AT_SIGNALS, AT_CONTROL, AT_CORE, AT_LOG, AT_CORE_LOG, AT_GUEST_LOG, AT_ROLES };
+enum { AT_SIGNALS, AT_CONTROL, AT_CORE, AT_LOG, AT_CORE_LOG, AT_GUEST_LOG, AT_ASKS, AT_ASKER, AT_ASKER_LOG, AT_ROLES };
 enum { AT_PID, AT_DRAIN, AT_ROLE_LOG, ROLE_FDS };
 
 static struct pollfd wait_on(int fd, bool wanted, short events)
@@ -527,6 +562,9 @@ static unsigned int poll_set(const struct watch *w, struct pollfd *p)
 	p[AT_LOG] = wait_on(log_stuck(), true, POLLOUT);
 	p[AT_CORE_LOG] = wait_on(l->core_log.fd, true, POLLIN);
 	p[AT_GUEST_LOG] = wait_on(l->guest_log.fd, true, POLLIN);
+	p[AT_ASKS] = wait_on(l->asks, true, POLLIN);
+	p[AT_ASKER] = wait_on(l->control_pidfd, true, POLLIN);
+	p[AT_ASKER_LOG] = wait_on(l->control_log.fd, true, POLLIN);
 	for (unsigned int i = 0; i < l->roles; i++) {
 		const struct role *r = &l->role[i];
 		struct pollfd *at = &p[AT_ROLES + ROLE_FDS * i];
@@ -564,8 +602,10 @@ static void turn(struct watch *w)
 	struct pollfd p[AT_ROLES + ROLE_FDS * GUEST_DEVICES];
 	unsigned int n = poll_set(w, p);
 	int ms = sooner(sooner(end_hung(l), watch_core(w)), sooner(look_at_waiting(w, now_ms()), unfinished(l)));
-	int ready = poll(p, n, ms);
+	int ready;
 
+	ms = sooner(sooner(ms, notify_alive(now_ms())), sooner(look_at_stop(w, now_ms()), control_due(w, now_ms())));
+	ready = poll(p, n, ms);
 	if (ready < 0)
 		return;
 	forget_when_quiet(w, ready - (p[AT_CONTROL].revents != 0));
@@ -576,6 +616,7 @@ static void turn(struct watch *w)
 		core_message(w);
 	if (p[AT_CORE].revents && l->core_pid)
 		core_died(w);
+	control_turn(w, p[AT_ASKS].revents, p[AT_ASKER].revents);
 	reap_adopted(l);
 	for (unsigned int i = 0; i < l->roles && !w->over; i++) {
 		const struct pollfd *at = &p[AT_ROLES + ROLE_FDS * i];
@@ -645,6 +686,7 @@ static void end_all(struct launch *l)
 		waitid(P_PID, (id_t)l->core_pid, &(siginfo_t){ 0 }, WEXITED);
 	}
 	until = now_ms() + GRACE_MS;
+	control_end(l, until);
 	for (unsigned int i = 0; i < l->roles; i++) {
 		struct role *r = &l->role[i];
 
@@ -673,6 +715,7 @@ static int take_signals(void)
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGWINCH);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGPWR);
 	/* nohup(1): a guest that shall outlive its terminal. A blocked signal would come even though it is ignored. */
 	if (!sigaction(SIGHUP, NULL, &hup) && hup.sa_handler != SIG_IGN)
 		sigaddset(&set, SIGHUP);
@@ -686,6 +729,8 @@ static int start_all(struct launch *l)
 
 	for (unsigned int i = 0; i < l->roles && !err; i++)
 		err = spawn_role(l, &l->role[i]);
+	if (!err)
+		err = control_begin(l);
 	return err ? err : spawn_core(l);
 }
 
@@ -696,7 +741,7 @@ static int start_all(struct launch *l)
  */
 int supervise(struct launch *l)
 {
-	struct watch w = { .l = l, .signals = take_signals() };
+	struct watch w = { .l = l, .signals = take_signals(), .started_ms = now_ms() };
 	int err;
 
 	if (w.signals < 0) {
@@ -711,6 +756,7 @@ int supervise(struct launch *l)
 	}
 	while (!w.over)
 		turn(&w);
+	control_over(w.status, w.text);
 	end_all(l);
 	terminal_restore();
 	if (w.text[0])

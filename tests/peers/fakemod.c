@@ -364,8 +364,37 @@ static void crash(void)
 	exit_with(&r);
 }
 
+static void shut_down(uint32_t code)
+{
+	struct lguest_run r = { .reason = LGUEST_EXIT_SHUTDOWN, .code = code };
+
+	exit_with(&r);
+}
+
+/* It does what its host's lines ask, as Linux would; every 100 ms it reads a sector of device 0, if that is a disk. */
+static void listen_to_host(void)
+{
+	unsigned long resumed = 0;
+	uint64_t n = 0;
+
+	for (;;) {
+		if (__atomic_load_n(&lines_raised[CONTROL_POWERDOWN], __ATOMIC_RELAXED))
+			shut_down(LGUEST_SHUTDOWN_POWEROFF);
+		if (__atomic_load_n(&lines_raised[CONTROL_RESET], __ATOMIC_RELAXED))
+			shut_down(LGUEST_SHUTDOWN_RESTART);
+		if (__atomic_load_n(&lines_raised[CONTROL_RESUMED], __ATOMIC_RELAXED) != resumed)
+			print("[guest] resumed %lu\n", ++resumed);
+		if (number("disk", 0) && !read_sector(0, n % 100, 20000))
+			print("[guest] a read is LOST\n");
+		if (n++ % 10 == 0)
+			print("[guest] alive, read %lu\n", (unsigned long)n);
+		pause_ms(number("every", 100));
+	}
+}
+
 static const struct { const char *name; void (*run)(void); } scripts[] = {
 	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle },
+	{ "listen", listen_to_host },
 };
 
 static void *guest(void *arg)
@@ -428,6 +457,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	case LGUEST_GET_REGS: memcpy(arg, &regs, sizeof(regs)); return 0;
 	case LGUEST_SET_REGS: memcpy(&regs, arg, sizeof(regs)); return 0;
 	case LGUEST_RUN: run(arg); return 0;
+	case LGUEST_GET_STATS: ((struct lguest_stats *)arg)->value[LG_STAT_EXITS] = 4711; return 0;
 	default: return 0;
 	}
 }

@@ -45,6 +45,8 @@ static const struct {
 	{ "vsock", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "ACCEPT TIMEOUT READV WRITEV SHUTDOWN " },
 	{ "vsock-dial", 6, "recvfrom(0=4) socket(0=1,1=80801,2=0) connect(0=0) sendmsg(0=4) close(0=0) exit_group() ", NULL },
 	{ "core", 12, NULL, NULL },	/* counted below: several rows for one call */
+	{ "control", 11, "ppoll() accept4(0=4,3=80800) accept4(0=6,3=80800) dup3(1~10,2=80000) close() recvmsg(0=3,2=4040) recvmsg(0~10,2=4040) "
+		   "sendmsg(0=3,2=4040) sendmsg(0~10,2=4040) clock_gettime() exit_group() ", NULL },
 	{ "minder", 3, "wait4() write(0=2) exit_group() ", NULL },
 	{ "keeper", 8, "rt_sigtimedwait() wait4() kill() write(0=8) write(0=5) ioctl(0=0,1=5413) ioctl(0=0,1=5404) exit_group() ", NULL },
 	{ "attendant", 8, "wait4() ppoll() rt_sigreturn() read(0~c) write(0=2) ioctl(0=10,1=400454d0) clock_gettime() exit_group() ", NULL },

@@ -43,6 +43,9 @@ values() {
 	value user 100 '65534: a guest needs a user that is neither root nor nobody' --user 65534
 	value require 100 'some is not one of all, namespaces, none' --require some
 	value cgroup 105 'cannot use the control group /tmp: Not a directory' --cgroup /tmp
+	value control 101 'cannot make the folder: No such file or directory' --control /nowhere/x
+	value control 101 'the name is too long for a socket' --control /tmp/$(echo "$long" | cut -c1-200)
+	value stop-timeout 100 '0 is not a number of seconds from 1 to 86400' --stop-timeout 0
 	value verbose 100 '--verbose takes no value' --verbose=1
 	value pidfile 101 'the pidfile fifo is not a file' --pidfile fifo
 	value config 101 'the configuration fifo is not a file' --config fifo

@@ -1,0 +1,704 @@
+// SPDX-License-Identifier: GPL-2.0
+/*L:810
+ * control.c: what an operator asks of a guest, lguest-run's half (control.h). lguest-control reads strangers' lines and sends fixed structures; here
+ * they are checked by the table of control/ask.h and done, or refused with a sentence.
+ *
+ * It may: make sockets in the folder that the user named, start lguest-control, stop and continue the core, have a role replaced by the program
+ * that now has its name. It waits for nobody but, 2 s at most, for a new program to say what it is. No path and no descriptor comes from a client.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <linux/fs.h>
+
+#include "ipc/exit.h"
+#include "policy/fds.h"
+#include "run/cgroup.h"
+#include "run/child.h"
+#include "run/control.h"
+#include "run/notify.h"
+#include "run/program.h"
+#include "run/say.h"
+#include "version.h"
+
+#define STRIKES		5	/* deaths of lguest-control within STRIKES_MS: the guest does not need it */
+#define STRIKES_MS	30000
+#define REPLACE_MS	5000	/* for a new program to serve; how often one device may be replaced, too */
+#define STATS_MS	2000	/* for the core to count */
+#define STATS_PENDING	8
+#define ASKS_AT_ONCE	16
+#define LOG_BURST	4096u
+#define LOG_RATE	256u
+
+/**
+ * The one replacement that may be under way.
+ * @role: NULL = none; @serial: who asked; @grow: for another size of its disk
+ * @previous: the program that served, to go back to; 0 = none; @old: version of that
+ * @killed: its process was ended for this; @back: we go back already
+ */
+static struct {
+	struct role *role;
+	uint32_t serial;
+	bool grow, killed, back;
+	int previous;
+	char old[24];
+	uint64_t until_ms;
+	uint64_t size;
+} replace;
+
+static int listener[2] = { -1, -1 }, lock = -1;
+static bool made_folder;
+static unsigned int deaths;
+static uint64_t first_death_ms;
+static uint32_t waiting[STATS_PENDING];	/* serials of "stats" */
+static uint64_t asked_stats_ms;
+static uint64_t last_replaced_ms[GUEST_DEVICES];
+static uint64_t known_size[GUEST_DEVICES];	/* of images */
+static struct launch *launched;		/* for events */
+
+/* --- folder and sockets --- */
+
+static const char *const names[2] = { "control", "status" };
+
+static int refuse(const struct launch *l, const char *what, const char *remedy)
+{
+	complain("--control %s: %s%s", l->control_dir, what, remedy);
+	return EXIT_FILE;
+}
+
+/* Only under the lock is anything removed that somebody else may have made, and only a socket. */
+static int listen_at(const struct launch *l, int dir, unsigned int i)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct stat st;
+	mode_t mask;
+	int fd, err;
+
+	if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", l->control_dir, names[i]) >= sizeof(a.sun_path))
+		return refuse(l, "the name is too long for a socket", ": 90 characters at most");
+	if (!fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW)) {
+		if (!S_ISSOCK(st.st_mode))
+			return refuse(l, names[i], " is there and is no socket: name another folder");
+		unlinkat(dir, names[i], 0);
+	}
+	fd = fd_lift(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	mask = umask(i ? 0117 : 0177);
+	err = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 16) ? errno : 0;
+	umask(mask);
+	listener[i] = fd;
+	return err ? refuse(l, "cannot make its sockets: ", strerror(err)) : 0;
+}
+
+/*L:820
+ * The file's mode is the whole check of who may do what: the role that reads the lines is in a user namespace, where every stranger looks alike.
+ * So the folder must be the user's own, and nobody else's to write.
+ */
+int control_open(struct launch *l)
+{
+	struct stat st;
+	int dir, err;
+
+	if (!l->control_dir)
+		return 0;
+	made_folder = !mkdir(l->control_dir, 0750);
+	if (!made_folder && errno != EEXIST)
+		return refuse(l, "cannot make the folder: ", strerror(errno));
+	dir = fd_lift(open(l->control_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	if (dir < 0)
+		return refuse(l, "cannot open the folder: ", strerror(errno));
+	if (fstat(dir, &st) || st.st_uid != geteuid() || st.st_mode & 022) {
+		close(dir);
+		return refuse(l, "the folder is not yours alone to write", ": name one that is (chmod go-w)");
+	}
+	lock = fd_lift(openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB)) {
+		fd_close(&lock);
+		close(dir);
+		return refuse(l, "another lguest-run uses the folder", ": name another, or end that one");
+	}
+	err = listen_at(l, dir, 0);
+	if (!err)
+		err = listen_at(l, dir, 1);
+	close(dir);
+	return err;
+}
+
+void control_close(struct launch *l)
+{
+	char path[256];
+
+	if (lock < 0)
+		return;
+	for (unsigned int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", l->control_dir, names[i]);
+		if (listener[i] >= 0)
+			unlink(path);
+		fd_close(&listener[i]);
+	}
+	snprintf(path, sizeof(path), "%s/lock", l->control_dir);
+	unlink(path);
+	fd_close(&lock);
+	if (made_folder)
+		rmdir(l->control_dir);
+}
+
+/* --- the process --- */
+
+static int start(struct launch *l)
+{
+	struct child c = { .program = "lguest-control" };
+	int pair[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) || log_pipe(&l->control_log, "control", LOG_BURST, LOG_RATE)) {
+		complain("no descriptors left for lguest-control: %m");
+		return EXIT_HOST;
+	}
+	pair[0] = fd_lift(pair[0]);
+	pair[1] = fd_lift(pair[1]);
+	c.group = cgroup_make("control", CGROUP_ROLE_MEMORY / 4, 8);
+	child_option(&c, "%s:control", l->name);
+	child_option(&c, "--name=%s", l->name);
+	child_option(&c, "--require=%#x", l->require);
+	if (l->user)
+		child_option(&c, "--user=%u", (unsigned int)l->user);
+	if (l->verbose)
+		child_arg(&c, "--verbose");
+	child_give(&c, l->null_fd, STDIN_FILENO);
+	child_give(&c, l->null_fd, STDOUT_FILENO);
+	child_give(&c, l->control_log.theirs, STDERR_FILENO);
+	child_give(&c, pair[1], CONTROL_FD_RUN);
+	child_give(&c, listener[0], CONTROL_FD_LISTEN);
+	child_give(&c, listener[1], CONTROL_FD_STATUS);
+	err = child_start(l, &c, &l->control_pid, &l->control_pidfd);
+	close(pair[1]);
+	if (err)
+		close(pair[0]);
+	else
+		l->asks = pair[0];
+	return err;
+}
+
+static uint64_t size_of(const struct role *r)
+{
+	uint64_t size = 0;
+	struct stat st;
+
+	if (r->resource[0] < 0 || fstat(r->resource[0], &st))
+		return 0;
+	if (S_ISBLK(st.st_mode))
+		return ioctl(r->resource[0], BLKGETSIZE64, &size) ? 0 : size;
+	return S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
+int control_begin(struct launch *l)
+{
+	if (!l->control_dir)
+		return 0;
+	launched = l;
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (!role_is_foreign(&l->role[i])) {
+			l->role[i].program = program_open(l, l->role[i].kind->name);
+			known_size[i] = size_of(&l->role[i]);
+		}
+	return start(l);
+}
+
+/* Whatever it was that ended it: the guest goes on, and so does lguest-run. */
+static void asker_died(struct launch *l, uint64_t now)
+{
+	siginfo_t info = { 0 };
+
+	waitid(P_PID, (id_t)l->control_pid, &info, WEXITED);
+	l->control_pid = 0;
+	fd_close(&l->control_pidfd);
+	if (l->asks > 0)
+		close(l->asks);
+	l->asks = 0;
+	memset(waiting, 0, sizeof(waiting));
+	if (now - first_death_ms > STRIKES_MS) {
+		first_death_ms = now;
+		deaths = 0;
+	}
+	if (++deaths >= STRIKES) {
+		complain("lguest-control died %d times within %d s: the guest goes on without its sockets", STRIKES, STRIKES_MS / 1000);
+		return;
+	}
+	complain("lguest-control ended: starting it again");
+	start(l);
+}
+
+/* --- answers --- */
+
+static void send_answer(const struct answer *a)
+{
+	if (launched && launched->asks > 0 && send(launched->asks, a, sizeof(*a), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN && launched->control_pid)
+		kill(launched->control_pid, SIGKILL);	/* it does not read: another one will */
+}
+
+static void add_text(struct answer *a, size_t *at, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n > sizeof(a->text) - 2 - *at)
+		n = sizeof(a->text) - 2 - *at;
+	memcpy(a->text + *at, text, n);
+	*at += n + 1;
+}
+
+static void done(uint32_t serial, enum answer_code code, const char *why)
+{
+	struct answer a = { .serial = serial, .code = code, .kind = ANSWER_DONE };
+	size_t at = 0;
+
+	if (!serial)
+		return;
+	add_text(&a, &at, why);
+	send_answer(&a);
+}
+
+void control_event(enum answer_event event, const char *name, uint64_t value)
+{
+	struct answer a = { .kind = ANSWER_EVENT, .n = event, .value = { value } };
+	size_t at = 0;
+
+	if (!launched)
+		return;
+	add_text(&a, &at, name);
+	send_answer(&a);
+}
+
+void control_over(int status, const char *text)
+{
+	control_event(EVENT_END, text, (uint64_t)status);
+}
+
+void control_end(struct launch *l, uint64_t until)
+{
+	struct pollfd p = { .fd = l->control_pidfd, .events = POLLIN };
+	uint64_t now = now_ms();
+
+	if (!l->control_pid)
+		return;
+	close(l->asks);
+	l->asks = 0;
+	launched = NULL;
+	if (poll(&p, 1, now < until ? (int)(until - now) : 0) <= 0)
+		kill(l->control_pid, SIGKILL);
+	waitid(P_PID, (id_t)l->control_pid, &(siginfo_t){ 0 }, WEXITED);
+	l->control_pid = 0;
+}
+
+/* --- status, stats --- */
+
+static enum device_state state_of(const struct role *r)
+{
+	if (r->given_up)
+		return DEVICE_GIVEN_UP;
+	if (role_is_foreign(r))
+		return DEVICE_FOREIGN;
+	return r->lost_ms || !r->pid ? DEVICE_AWAY : DEVICE_SERVES;
+}
+
+static void tell_status(const struct watch *w, uint32_t serial)
+{
+	const struct launch *l = w->l;
+	struct answer a = { .serial = serial, .kind = ANSWER_GUEST };
+	size_t at = 0;
+
+	a.value[GUEST_STATE] = w->stop_at_ms ? STATE_STOPPING : w->paused ? STATE_PAUSED : w->running ? STATE_RUNNING : STATE_STARTING;
+	a.value[GUEST_UPTIME_MS] = now_ms() - w->started_ms;
+	a.value[GUEST_PID] = (uint64_t)getpid();
+	a.value[GUEST_MEMORY] = l->memory;
+	add_text(&a, &at, l->name);
+	add_text(&a, &at, LGUEST_VERSION);
+	send_answer(&a);
+	for (unsigned int i = 0; i < l->roles; i++) {
+		const struct role *r = &l->role[i];
+
+		a = (struct answer){ .serial = serial, .kind = ANSWER_DEVICE };
+		a.value[DEVICE_STATE] = state_of(r);
+		a.value[DEVICE_PID] = (uint64_t)r->pid;
+		a.value[DEVICE_RESTARTS] = r->process;
+		a.value[DEVICE_AWAY_MS] = r->lost_ms ? now_ms() - r->lost_ms : 0;
+		at = 0;
+		add_text(&a, &at, r->name);
+		add_text(&a, &at, r->type->name);
+		add_text(&a, &at, role_is_foreign(r) ? "" : r->version[0] ? r->version : LGUEST_VERSION);
+		send_answer(&a);
+	}
+	done(serial, ANSWER_OK, "");
+}
+
+/* The one child of a minder, or the process itself where there is no minder. */
+static pid_t minded(pid_t minder)
+{
+	char path[64];
+	int pid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)minder, (int)minder);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%d", &pid) != 1)
+		pid = 0;
+	if (f)
+		fclose(f);
+	return pid > 0 ? pid : minder;
+}
+
+static void add_process(struct answer *a, pid_t pid)
+{
+	unsigned long long user = 0, system = 0;
+	const uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK), page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char path[64];
+	long rss = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %*u %*u %ld", &user, &system, &rss) == 3) {
+		a->value[PROCESS_USER_MS] = user * 1000 / hz;
+		a->value[PROCESS_SYSTEM_MS] = system * 1000 / hz;
+		a->value[PROCESS_RESIDENT] = (uint64_t)rss * page;
+	}
+	fclose(f);
+}
+
+static void tell_process(uint32_t serial, const char *name, pid_t pid, const char *group)
+{
+	struct answer a = { .serial = serial, .kind = ANSWER_PROCESS };
+	struct cgroup_bill bill;
+	size_t at = 0;
+
+	add_text(&a, &at, name);
+	if (pid)
+		add_process(&a, pid);
+	if (group && cgroup_bill(group, &bill)) {
+		a.value[PROCESS_CGROUP] = 1;
+		a.value[PROCESS_CGROUP_USEC] = bill.usec;
+		a.value[PROCESS_CGROUP_MEMORY] = bill.memory;
+		a.value[PROCESS_CGROUP_READ] = bill.read;
+		a.value[PROCESS_CGROUP_WRITTEN] = bill.written;
+	}
+	send_answer(&a);
+}
+
+void control_stats(struct watch *w, const struct control_msg *msg)
+{
+	const struct launch *l = w->l;
+
+	for (unsigned int i = 0; i < STATS_PENDING; i++) {
+		struct answer a = { .serial = waiting[i], .kind = ANSWER_COUNTERS, .n = LG_STAT_NR };
+
+		if (!waiting[i])
+			continue;
+		_Static_assert(LG_STAT_NR <= ANSWER_VALUES, "the counters fit");
+		memcpy(a.value, msg->stats, LG_STAT_NR * sizeof(a.value[0]));
+		send_answer(&a);
+		tell_process(waiting[i], "lguest-run", getpid(), NULL);
+		tell_process(waiting[i], "core", l->core_pid ? minded(l->core_pid) : 0, "core");
+		for (unsigned int k = 0; k < l->roles; k++)
+			if (!role_is_foreign(&l->role[k]))
+				tell_process(waiting[i], l->role[k].name, l->role[k].pid ? minded(l->role[k].pid) : 0, l->role[k].name);
+		if (l->control_pid)
+			tell_process(waiting[i], "control", minded(l->control_pid), "control");
+		done(waiting[i], ANSWER_OK, "");
+		waiting[i] = 0;
+	}
+}
+
+static void ask_stats(struct watch *w, uint32_t serial)
+{
+	unsigned int i = 0;
+
+	if (!w->running || w->paused) {
+		done(serial, ANSWER_NOT_NOW, "the guest does not run now");
+		return;
+	}
+	while (i < STATS_PENDING && waiting[i])
+		i++;
+	if (i == STATS_PENDING) {
+		done(serial, ANSWER_BUSY, "eight others wait for the same");
+		return;
+	}
+	waiting[i] = serial;
+	asked_stats_ms = now_ms();
+	send_core(w, CONTROL_STATS, 0, 0, -1);
+}
+
+/* --- pause, resume, ends --- */
+
+/* A core that is stopped is a guest that stands: its roles go on and wait, and it owes no sign of life (life.c). */
+static void set_paused(struct watch *w, uint32_t serial, bool pause)
+{
+	if (!w->running || w->stop_at_ms) {
+		done(serial, ANSWER_NOT_NOW, w->running ? "the guest was asked to end" : "the guest does not run yet");
+		return;
+	}
+	if (w->paused != pause) {
+		if (kill(minded(w->l->core_pid), pause ? SIGSTOP : SIGCONT)) {
+			done(serial, ANSWER_FAILED, "the core cannot be signalled: was lguest-run started by the user who runs it?");
+			return;
+		}
+		w->paused = pause;
+		w->l->alive_ms = now_ms();
+		if (!pause)
+			send_core(w, CONTROL_EVENT, 0, CONTROL_RESUMED, -1);
+		control_event(pause ? EVENT_PAUSED : EVENT_RESUMED, "", 0);
+		notify("STATUS=the guest %s", pause ? "is paused" : "runs");
+	}
+	done(serial, ANSWER_OK, "");
+}
+
+static void ask_end(struct watch *w, const struct ask *a)
+{
+	if (!w->running || w->paused || w->stop_at_ms) {
+		done(a->serial, ANSWER_NOT_NOW, w->stop_at_ms ? "the guest was asked already: stop ends it" : w->paused ? "the guest is paused: resume it first" :
+		     "the guest does not run yet");
+		return;
+	}
+	done(a->serial, ANSWER_OK, "");
+	power_down(w, a->type == ASK_POWERDOWN ? CONTROL_POWERDOWN : CONTROL_RESET, (unsigned int)a->arg[0]);
+}
+
+/* --- restart, grow --- */
+
+static struct role *find_role(struct launch *l, const char *name)
+{
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (!strcmp(l->role[i].name, name))
+			return &l->role[i];
+	return NULL;
+}
+
+/* Return: may this device be replaced now? Else the answer is given. */
+static bool may_replace(const struct watch *w, const struct ask *a, const struct role *r)
+{
+	const char *why = NULL;
+	enum answer_code code = ANSWER_NOT_NOW;
+
+	if (!r || role_is_foreign(r)) {
+		code = ANSWER_BAD_ARGUMENT;
+		why = r ? "lguest-run did not start that device's program" : "the guest has no such device";
+	} else if (!w->running || w->paused || w->stop_at_ms) {
+		why = "the guest does not run now";
+	} else if (replace.role) {
+		why = "a device is being replaced already";
+	} else if (last_replaced_ms[r - w->l->role] && now_ms() - last_replaced_ms[r - w->l->role] < REPLACE_MS) {
+		why = "it was replaced less than 5 s ago";
+	} else if (r->given_up || !r->pid || r->lost_ms) {
+		why = "the device is away: it is started again anyway, or by kill -USR1 when it was given up";
+	}
+	if (why)
+		done(a->serial, code, why);
+	return !why;
+}
+
+static void begin_replace(struct watch *w, struct role *r, const struct ask *a)
+{
+	replace.role = r;
+	replace.serial = a->serial;
+	replace.grow = a->type == ASK_GROW;
+	replace.killed = true;
+	replace.back = false;
+	replace.until_ms = now_ms() + REPLACE_MS;
+	last_replaced_ms[r - w->l->role] = now_ms();
+	kill(r->pid, SIGKILL);
+}
+
+/*L:830
+ * Another version of a device's program, under load. It must say what it is first; then the old process is killed and everything goes the way of
+ * any other death, with no strike counted. The program that served is kept open: when the new one does not serve within 5 s the old one comes back.
+ */
+static void ask_restart(struct watch *w, const struct ask *a)
+{
+	struct role *r = find_role(w->l, a->word);
+	char version[24], why[160];
+	int program;
+
+	if (!may_replace(w, a, r))
+		return;
+	program = program_open(w->l, r->kind->name);
+	if (program < 0 || !program_version(program, r->kind->name, version, sizeof(version), why, sizeof(why))) {
+		done(a->serial, ANSWER_FAILED, program < 0 ? "the program cannot be opened" : why);
+		if (program >= 0)
+			close(program);
+		return;
+	}
+	replace.previous = r->program;
+	snprintf(replace.old, sizeof(replace.old), "%s", r->version);
+	r->program = program;
+	snprintf(r->version, sizeof(r->version), "%s", version);
+	begin_replace(w, r, a);
+}
+
+static void ask_grow(struct watch *w, const struct ask *a)
+{
+	struct role *r = find_role(w->l, a->word);
+	uint64_t size;
+
+	if (!may_replace(w, a, r))
+		return;
+	size = size_of(r);
+	if (!size || size < known_size[r - w->l->role]) {
+		done(a->serial, ANSWER_BAD_ARGUMENT, size ? "its image is smaller than it was: a disk only grows" : "it is no disk");
+		return;
+	}
+	known_size[r - w->l->role] = size;
+	replace.previous = 0;
+	replace.size = size / 512 * 512;
+	begin_replace(w, r, a);
+}
+
+bool control_replaces(const struct role *r)
+{
+	return replace.role == r && replace.killed;
+}
+
+static void end_replace(struct role *r)
+{
+	if (replace.previous > 0)
+		close(replace.previous);
+	replace.previous = 0;
+	replace.role = NULL;
+	last_replaced_ms[launched ? r - launched->role : 0] = now_ms();
+}
+
+static void replaced(struct role *r, uint64_t away_ms)
+{
+	struct answer a = { .serial = replace.serial, .kind = ANSWER_DONE, .n = 1, .value = { replace.grow ? replace.size : away_ms } };
+	size_t at = 0;
+
+	add_text(&a, &at, r->name);
+	add_text(&a, &at, r->version[0] ? r->version : LGUEST_VERSION);
+	if (replace.back)
+		done(replace.serial, ANSWER_FAILED, "the new program did not serve within 5 s: the old one serves again");
+	else
+		send_answer(&a);
+	end_replace(r);
+}
+
+void control_back(struct role *r, uint64_t away_ms)
+{
+	control_event(EVENT_BACK, r->name, away_ms);
+	if (replace.role == r)
+		replaced(r, away_ms);
+}
+
+/* Its time is over: back to the program that served, or, when that does not serve either, to what any death would do. */
+static void give_in(uint64_t now)
+{
+	struct role *r = replace.role;
+
+	if (replace.back || replace.previous <= 0) {
+		done(replace.serial, ANSWER_FAILED, "the device does not come back: see the log");
+		end_replace(r);
+		return;
+	}
+	complain("%s: the new program did not serve within %d s: going back to the old one", r->name, REPLACE_MS / 1000);
+	close(r->program);
+	r->program = replace.previous;
+	replace.previous = 0;
+	snprintf(r->version, sizeof(r->version), "%s", replace.old);
+	replace.back = true;
+	replace.until_ms = now + REPLACE_MS;
+	if (r->pid)
+		kill(r->pid, SIGKILL);
+}
+
+/* --- the turn --- */
+
+/*L:840
+ * One request. The table was asked before; what is left is whether it can be done now. Nothing here waits for the client or for the guest: what
+ * takes time is answered when it is over.
+ */
+static void do_ask(struct watch *w, const struct ask *a)
+{
+	switch (a->type) {
+	case ASK_STATUS:
+		tell_status(w, a->serial);
+		break;
+	case ASK_STATS:
+		ask_stats(w, a->serial);
+		break;
+	case ASK_PAUSE:
+	case ASK_RESUME:
+		set_paused(w, a->serial, a->type == ASK_PAUSE);
+		break;
+	case ASK_POWERDOWN:
+	case ASK_RESET:
+		ask_end(w, a);
+		break;
+	case ASK_STOP:
+		done(a->serial, ANSWER_OK, "");
+		finish(w, EXIT_STOPPED, "ended by stop");
+		break;
+	case ASK_SIGNAL:
+		done(a->serial, ANSWER_NOT_NOW, "the guest's kernel takes no signals for its init");
+		break;
+	case ASK_RESTART:
+		ask_restart(w, a);
+		break;
+	case ASK_GROW:
+		ask_grow(w, a);
+		break;
+	}
+}
+
+void control_turn(struct watch *w, short asks, short ended)
+{
+	struct launch *l = w->l;
+
+	for (unsigned int i = 0; asks && l->asks > 0 && i < ASKS_AT_ONCE && !w->over; i++) {
+		struct ask a;
+		ssize_t n = recv(l->asks, &a, sizeof(a), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n <= 0)
+			break;
+		if (ask_allowed(&a, (size_t)n)) {
+			do_ask(w, &a);
+			continue;
+		}
+		complain("lguest-control sent what is no request: ending it");
+		kill(l->control_pid, SIGKILL);
+		break;
+	}
+	if (ended && l->control_pid)
+		asker_died(l, now_ms());
+}
+
+int control_due(struct watch *w, uint64_t now)
+{
+	int next = -1;
+
+	(void)w;
+	for (unsigned int i = 0; i < STATS_PENDING; i++) {
+		if (!waiting[i])
+			continue;
+		if (now - asked_stats_ms >= STATS_MS) {
+			done(waiting[i], ANSWER_TIMEOUT, "the core did not answer within 2 s");
+			waiting[i] = 0;
+		} else {
+			next = (int)(STATS_MS - (now - asked_stats_ms));
+		}
+	}
+	if (!replace.role)
+		return next;
+	if (now >= replace.until_ms) {
+		give_in(now);
+		return 0;
+	}
+	return next < 0 || (int)(replace.until_ms - now) < next ? (int)(replace.until_ms - now) : next;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * watch.h: the loop of lguest-run, for what runs in its turns: supervise.c, and control.c, which does what an operator asks.
+ */
+#ifndef LGUEST_RUN_WATCH_H
+#define LGUEST_RUN_WATCH_H
+
+#include "core/control.h"
+#include "run/launch.h"
+
+/**
+ * struct watch - the state of the loop
+ * @over: the guest's end, @status: what lguest-run exits with then
+ * @running: the core said so
+ * @stop_at_ms: the guest was asked to power down, and is ended then; 0 = it was not asked, UINT64_MAX = it has all the time
+ * @paused: the core is stopped, by an operator
+ */
+struct watch {
+	struct launch *l;
+	int signals;
+	bool over;
+	bool running;
+	bool paused;
+	int status;
+	uint64_t busy_ms;	/* when something last happened, 0: what that needed was given back */
+	uint64_t started_ms;
+	uint64_t stop_at_ms;
+	char text[sizeof(((struct control_msg *)0)->text)];
+};
+
+/** now_ms() - CLOCK_MONOTONIC */
+uint64_t now_ms(void);
+
+/** finish() - the guest is over; only the first reason counts. */
+void finish(struct watch *w, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/** send_core() - a message to the core, without waiting. @code: of those that have one. */
+void send_core(struct watch *w, uint32_t type, uint32_t device, uint32_t code, int fd);
+
+/**
+ * power_down() - ask the guest to end itself
+ * @event: CONTROL_POWERDOWN or CONTROL_RESET (core/control.h)
+ * @seconds: until it is ended; 0 = as long as it likes
+ */
+void power_down(struct watch *w, uint32_t event, unsigned int seconds);
+
+#endif

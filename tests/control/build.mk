@@ -1,0 +1,14 @@
+# Group control: the control sockets, lguestctl and live upgrade, natively, around the module and the guest that tests/peers plays. It needs root.
+$(B)/tests/control/liar: tests/control/liar.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+
+CHECKS += control
+CONTROL_NEEDS = $(PEERS)/fake/lguest-core $(B)/tests/control/liar $(B)/probe launch-programs
+.PHONY: $(R)/control.tap check-control-long
+$(R)/control.tap: $(CONTROL_NEEDS)
+	@mkdir -p $(@D)
+	B=$(B) tests/control/control > $@ || grep -q '^not ok' $@
+
+check-control-long: $(CONTROL_NEEDS) ## the control sockets under 1,000,000 mutated lines, 20 restarts under load (LINES=, RESTARTS=, SEED=)
+	B=$(B) LINES=$(or $(LINES),1000000) RESTARTS=$(or $(RESTARTS),20) tests/control/control
