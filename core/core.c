@@ -61,7 +61,7 @@ static bool say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 
 static uint32_t culprit;	/* the device that the last word is about */
 
-/*L:760
+/*L:975
  * The vCPU's thread brought its reason here, and main() comes here too when a start fails. The last word is a message
  * and not an exit status, because a guest may use every status from 0 to 255 itself.
  */

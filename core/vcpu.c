@@ -84,8 +84,8 @@ static void print(struct machine *m, const struct lguest_run *run)
 	m->print(m, run->text, run->length < LGUEST_TEXT_SIZE ? run->length : LGUEST_TEXT_SIZE - 1);
 }
 
-/*L:750
- * Now the ends. A guest that powers off, restarts or panics asks for it by the hypercall SHUTDOWN, and handle() comes
+/*L:970
+ * Now the ends, which begin in the vCPU's thread. A guest that powers off, restarts or panics asks for it by the hypercall SHUTDOWN, and handle() comes
  * here. A status of its own is passed on as it is; the other two get one of lguest-run's, with a sentence.
  */
 static void shut_down(const struct lguest_run *run, struct vcpu_end *end)

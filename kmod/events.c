@@ -55,7 +55,7 @@ static void save_frame(struct lg_vcpu *vcpu, u32 vector, u64 error)
 /*H:400
  * The page fault that was the guest's own is delivered here, like its other exceptions and each of its interrupts. A
  * processor would push a frame and look into an IDT. We write the frame to the shared page and go on at the address
- * that INIT named. The guest copies the frame to a stack of its own (chapter G) and clears event_busy; an exception
+ * that INIT named. The guest copies the frame to a stack of its own (chapter Guest) and clears event_busy; an exception
  * that comes before it has is a double fault, and the guest's end.
  */
 /**

@@ -32,18 +32,6 @@
 bool lg_la57, lg_pcid;
 u64 lg_cea_entry;
 
-#ifdef LG_DEBUG
-static unsigned int fail_at;
-module_param(fail_at, uint, 0600);
-MODULE_PARM_DESC(fail_at, "the allocation, counted from 1, that fails; 0 again when it has (a debug build only)");
-
-/** lg_fail - should this allocation fail? For tests that walk through all of them, one by one */
-bool lg_fail(void)
-{
-	return fail_at && !--fail_at;
-}
-#endif
-
 /* Why this host can't be used, or NULL */
 static const char *unfit_host(void)
 {
@@ -92,6 +80,18 @@ static u64 cea_entry(void)
 		return pgd_val(*pgd);
 	return p4d_val(*p4d_offset(pgd, va));
 }
+
+#ifdef LG_DEBUG
+static unsigned int fail_at;
+module_param(fail_at, uint, 0600);
+MODULE_PARM_DESC(fail_at, "the allocation, counted from 1, that fails; 0 again when it has (a debug build only)");
+
+/** lg_fail - should this allocation fail? For tests that walk through all of them, one by one */
+bool lg_fail(void)
+{
+	return fail_at && !--fail_at;
+}
+#endif
 
 /*P:120
  * The first step of that life; unfit_host(), which it begins with, is the list of hosts that are refused. Look at the

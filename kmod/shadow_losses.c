@@ -22,6 +22,10 @@ void mark_stale(struct lg_vcpu *vcpu, struct lg_root *root)
 	vcpu->cr3_stale = true;
 }
 
+/*H:317
+ * Before we follow a loss from its start, the last step of one: a range of addresses goes from one table and all below it. What the
+ * range covers whole is cut off at once, what it covers in part is gone into, four levels at most.
+ */
 void zap_range(struct lguest *lg, struct lg_sp *sp, u64 start, u64 last)
 {
 	unsigned int i, end = index_of(last, sp->level);
@@ -158,7 +162,7 @@ static void lose_entry(struct lg_vcpu *vcpu, u64 record, unsigned int *steps)
 
 /*H:320
  * We have seen entries come; now they go. Whenever an entry of the guest's own tables loses something, the guest
- * notes that in a queue in the page that it shares (chapter G), and each hypercall that touches translations comes
+ * notes that in a queue in the page that it shares (chapter Guest), and each hypercall that touches translations comes
  * here first. The queue is the guest's to write to, hence the limit on steps: one that would take too long costs the
  * guest all of its entries, and the host little.
  */

@@ -90,7 +90,7 @@ SYM_INNER_LABEL(lg_idt_stubs, SYM_L_GLOBAL)
 .endm
 
 /*S:170
- * Anything that the IDT catches comes here with vector, error code and the processor's frame on the host's own
+ * The guest runs, until something happens. Anything that the IDT catches comes here with vector, error code and the processor's frame on the host's own
  * entry stack (TSS.sp0 or an IST stack: both in the host's cpu_entry_area, which the guest's page tables share).
  * (Section 2 of docs/switcher.md.)
  */
@@ -300,7 +300,7 @@ SYM_INNER_LABEL(lg_df_stub, SYM_L_GLOBAL)
 	jmp	.Lswitcher_fault
 
 /*S:200
- * SYSCALL, from either of the guest's modes. The stack pointer is still the guest's: nothing may be pushed before it is
+ * The other way out is one that the guest chooses: SYSCALL, from either of its modes. The stack pointer is still the guest's: nothing may be pushed before it is
  * ours. A system call goes straight on to the guest kernel, a return straight back, and all else is for the host.
  * (Section 3 of docs/switcher.md.)
  */
@@ -348,7 +348,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 /*S:210
  * We have seen a system call go straight to the guest's kernel; this is its return, straight back (section 3 of
  * docs/switcher.md). Nowhere do values that a guest chose come closer to the hardware: follow one of them from its
- * one read to its check to its use. What is unusual goes to lg_return_to_user(), which chapter H has shown.
+ * one read to its check to its use. What is unusual goes to lg_return_to_user(), which chapter Host has shown.
  */
 /*
  * The page that the guest shares is its own to change at any time: each field is read once, and checked in the

@@ -395,6 +395,9 @@ static void tell_process(uint32_t serial, const char *name, pid_t pid, const cha
 	send_answer(&a);
 }
 
+/*L:845
+ * The core has told the module's counters, for which somebody may be waiting: he gets them, and what each process of the guest has used.
+ */
 void control_stats(struct watch *w, const struct control_msg *msg)
 {
 	const struct launch *l = w->l;
@@ -679,6 +682,10 @@ void control_turn(struct watch *w, short asks, short ended)
 		asker_died(l, now_ms());
 }
 
+/*L:843
+ * What was asked and takes time has a bound, and this is where the loop of lguest-run learns of the nearest: a core that does not answer,
+ * a new program that does not serve.
+ */
 int control_due(struct watch *w, uint64_t now)
 {
 	int next = -1;

@@ -135,7 +135,7 @@ static inline bool role_is_foreign(const struct role *r)
  * Three things that are looked for first. A dead role goes to role_died() in run/supervise.c (L:430). A kick is bound
  * by bind_eventfds() in core/device.c (L:640), carried by lg_notify() in kmod/eventfds.c (chapter Host), and taken by
  * backend_kicked() in devices/backend.c (chapter Drivers). A page fault goes to page_fault() in kmod/vcpu.c and from
- * there to lg_shadow_fault() in kmod/shadow.c (chapter Host).
+ * there to lg_shadow_fault() in kmod/shadow_faults.c (chapter Host).
  */
 /** options_parse() - the command line (and the files it names). Return: 0, or an exit status after complain(). -1: exit 0. */
 int options_parse(struct launch *l, int argc, char **argv);

@@ -2,6 +2,9 @@
 /*L:800
  * notify.c: messages to a service manager (notify.h), by hand: one datagram each, no library.
  *
+ * The guest runs, and its roles are looked after. Others on the host may want to know, or to ask for something: the service
+ * manager, who is told here, and an operator, whose requests are the next stations. After them come the ends.
+ *
  * It may send to the socket that NOTIFY_SOCKET names, and waits for nothing.
  */
 #include <stdarg.h>

@@ -82,7 +82,7 @@ void send_core(struct watch *w, uint32_t type, uint32_t device, uint32_t code, i
 	sendmsg(w->l->control, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/*L:770
+/*L:980
  * lguest-run hears it, and what it says is what the user gets: the guest's own status, or one of ipc/exit.h with a
  * sentence. A start that failed for one device is blamed on that device. finish() is obeyed once, so that the first
  * reason is the one that counts.
@@ -670,7 +670,7 @@ static void wait_drain(const struct role *r, uint64_t until)
 	complain("%s: the last I/O of its process is not over; %s is in use until it is", r->name, r->path ? r->path : "what it holds");
 }
 
-/*L:780
+/*L:990
  * And all that is left is ended: the core, by a signal that it cannot refuse; the roles, whose connections closed with
  * it, after a short grace; and what the kernel still does for them is waited for, half a second at most, so that image
  * and tap are free when we return, or a sentence says that they are not. That is the whole of user space. One call in
