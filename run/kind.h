@@ -48,7 +48,7 @@ struct kind_launch {
 };
 
 /*L:130
- * Options of devices are not in options.c: each folder of devices/ has one such structure (rng's, in chapter Drivers,
+ * Options of devices are not in options.c: each folder of devices/ has one such structure (D:445, in chapter Drivers,
  * is a short one), and the linker puts them in a row. With the functions behind @launch it is all that lguest-run
  * knows of a kind of device. What stands under "What lguest-core is told" goes there as numbers, and the rest is what
  * a user may type and read.

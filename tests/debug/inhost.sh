@@ -4,21 +4,20 @@
 # inhost.sh COMMAND...: runs in the test host beside lg.ko: loads the module, runs COMMAND, unloads it, and looks at what the kernel's
 # checkers say: its log (with `run --dmesg-clean` outside), taints, and leaks of memory (on the debug host). TAP on standard output.
 cd "$(dirname "$0")" || exit 2
-say() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; failed=1; fi; }
-failed=0
+. /test/tap.sh
 leaks=/sys/kernel/debug/kmemleak
 
-insmod ./lg.ko; say $? "module: loads"
+insmod ./lg.ko; check $? "module: loads"
 taint=$(cat /proc/sys/kernel/tainted)
 [ ! -e $leaks ] || echo clear >$leaks
 "$@" || failed=1
-rmmod lg; say $? "module: unloads"
-[ "$(cat /proc/sys/kernel/tainted)" = "$taint" ]; say $? "kernel: not tainted by what ran"
+rmmod lg; check $? "module: unloads"
+[ "$(cat /proc/sys/kernel/tainted)" = "$taint" ]; check $? "kernel: not tainted by what ran"
 if [ -e $leaks ]; then
 	# Objects younger than some seconds are not reported, and what goes by RCU takes its time
 	sleep 6; echo scan >$leaks; sleep 6; echo scan >$leaks
 	found=$(cat $leaks)
 	echo "$found" | sed 's/^/# /' | head -n 40
-	[ -z "$found" ]; say $? "kernel: no memory leaked"
+	[ -z "$found" ]; check $? "kernel: no memory leaked"
 fi
 exit $failed

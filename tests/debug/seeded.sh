@@ -5,19 +5,16 @@
 # find it on the debug host within 5 minutes. Without a bug, both run for a minute and find nothing. TAP on standard output.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
+. tests/lib/tap.sh
 LIMIT=300
 work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-fails=0
-
-ok() { # ok STATUS NAME
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; tail -n 20 "$work/log" | sed 's/^/# /'; fails=$((fails + 1)); fi
-}
+seen=$work/log
 
 if [ $# = 0 ]; then
 	for what in ioctl guest; do
 		tests/debug/fuzz.sh $what 60 1 debug >"$work/log" 2>&1
-		ok $? "fuzz-$what: without a bug, nothing for a minute"
+		check $? "fuzz-$what: without a bug, nothing for a minute"
 	done
 	set -- tests/debug/seeded/*.patch
 else
@@ -31,12 +28,12 @@ for patch; do
 	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
 	# A patch that changes nothing must not pass for a bug
 	patch -s -p1 -d "$work/src" <"$patch" >"$work/log" 2>&1 && diff -rq kmod "$work/src/kmod" | grep -q differ && ko=$(tests/debug/module.sh debug "$work/src/kmod" "build/debug/seeded-$name" 2>"$work/log")
-	ok $? "$name: is put in and builds"
+	check $? "$name: is put in and builds"
 	began=$(date +%s)
 	tests/debug/fuzz.sh "${name%%-*}" $LIMIT 1 debug "$ko" >"$work/log" 2>&1
 	status=$?
 	# The kernel must have said it: that the emulator could not be started, say, is not a find
 	[ $status = 98 ] || [ $status = 99 ] || [ $status = 124 ]
-	ok $? "$name: found in $(($(date +%s) - began)) s with the host's boot: $(grep -m 1 -o 'panicked: .*\|KASAN.*\|BUG: .*\|UBSAN.*\|hang.*' "$work/log" | cut -c1-120)"
+	check $? "$name: found in $(($(date +%s) - began)) s with the host's boot: $(grep -m 1 -o 'panicked: .*\|KASAN.*\|BUG: .*\|UBSAN.*\|hang.*' "$work/log" | cut -c1-120)"
 done
-exit $((fails != 0))
+exit $failed

@@ -23,6 +23,7 @@
 #include "core/device.h"
 #include "ipc/virtqueue_ring.h"
 #include "tests/frontend/held.h"
+#include "tests/lib/tap.h"
 
 #define WAIT_MS 10000
 
@@ -33,24 +34,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return 0;
 }
 
-/* --- TAP --- */
-
 static const char *build;
 static char work[64];
-static bool failed;
-
-static void __attribute__((format(printf, 2, 3))) say(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%s epochs: ", good ? "ok" : "not ok");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	failed |= !good;
-}
 
 static void pause_ms(long ms)
 {
@@ -290,7 +275,7 @@ static void open_device(const struct device_type *type, const char *name, const 
 	error = device_open(dev, spawn());
 	if (!error)
 		return;
-	printf("not ok epochs: %s: %s\n", name, error);
+	passed(false, "%s: %s", name, error);
 	exit(1);
 }
 
@@ -332,7 +317,7 @@ static void rebound_then_killed(void)
 		lose();
 		good = back() && reads(&q, 3);
 	}
-	say(good && !(rd(VIRTIO_MMIO_STATUS) & 0x40), "a disk is rebound, its role killed 5 times: it comes back and reads");
+	passed(good && !(rd(VIRTIO_MMIO_STATUS) & 0x40), "a disk is rebound, its role killed 5 times: it comes back and reads");
 	close_device();
 }
 
@@ -354,7 +339,7 @@ static void needs_reset(void)
 	good = good && reads(&q, 5);
 	kill_role();
 	lose();
-	say(good && back() && reads(&q, 3) && rd(VIRTIO_MMIO_STATUS) == 15, "a driver that broke its ring is told, resets, and a kill after that harms nothing");
+	passed(good && back() && reads(&q, 3) && rd(VIRTIO_MMIO_STATUS) == 15, "a driver that broke its ring is told, resets, and a kill after that harms nothing");
 	close_device();
 }
 
@@ -392,7 +377,7 @@ static void exactly_once(unsigned int before, bool rebind, bool queue_only)
 	for (unsigned int i = 0; i < NUM; i++)
 		if (times[i] != (i == 60 || i == 63 || i == 90 || i == 93 || i == 96 || i == 120))
 			printf("# head %u was answered %u times\n", i, times[i]), good = false;
-	say(good && !(rd(VIRTIO_MMIO_STATUS) & 0x40), "%u requests, %s, a kill with two in flight and three answered: each is answered once", before,
+	passed(good && !(rd(VIRTIO_MMIO_STATUS) & 0x40), "%u requests, %s, a kill with two in flight and three answered: each is answered once", before,
 	    queue_only ? "QueueReady 1, 0, 1" : rebind ? "a new driver" : "the same driver");
 	close_device();
 }
@@ -433,7 +418,7 @@ static void storm(void)
 		for (unsigned int life = 0; good && life < 5; life++, kills++)
 			good = life_of(&q, 1 + (unsigned int)rand() % 24);
 	}
-	say(good && kills == 100, "%u kills at any time, 20 drivers: each request is answered once", kills);
+	passed(good && kills == 100, "%u kills at any time, 20 drivers: each request is answered once", kills);
 	close_device();
 }
 
@@ -467,7 +452,7 @@ static void reset_while_away(void)
 		pause_ms(20);
 		good = good && !((uint16_t *)(old + 8192))[1];
 	}
-	say(good, "25 resets while the role is away: the next process is given no ring of the driver that went");
+	passed(good, "25 resets while the role is away: the next process is given no ring of the driver that went");
 	begin_driver();
 	make_ring(0, 0);
 	tx = make_ring(1, 0x8000);
@@ -476,7 +461,7 @@ static void reset_while_away(void)
 	tx.desc[0] = (struct vq_desc){ dev->window->gpa + 0x200000, 16, 0, 0 };
 	__atomic_store_n(&tx.avail[1], 1, __ATOMIC_RELEASE);
 	kick(1);
-	say(answered(&tx, 1) && rd(VIRTIO_MMIO_STATUS) == 15, "and a driver that comes then is served");
+	passed(answered(&tx, 1) && rd(VIRTIO_MMIO_STATUS) == 15, "and a driver that comes then is served");
 	close_device();
 }
 
@@ -492,10 +477,10 @@ static void driver_while_away(void)
 	lose();
 	q = bind_disk();
 	submit(&q, 1, VIRTIO_BLK_T_IN, 3);
-	say(back() && answered(&q, 1) && reads(&q, 4) && rd(VIRTIO_MMIO_STATUS) == 15, "a driver that comes while the role is away is served when it is back");
+	passed(back() && answered(&q, 1) && reads(&q, 4) && rd(VIRTIO_MMIO_STATUS) == 15, "a driver that comes while the role is away is served when it is back");
 	kill_role();
 	lose();
-	say(back() && reads(&q, 4), "and after another kill");
+	passed(back() && reads(&q, 4), "and after another kill");
 	close_device();
 }
 
@@ -513,17 +498,17 @@ static void write_through(void)
 	open_device(&block, "lguest-block", disk());
 	bind_disk();
 	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 0);
-	say(device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0 && role_says_wce() == 0, "a driver makes its disk write-through");
+	passed(device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0 && role_says_wce() == 0, "a driver makes its disk write-through");
 	kill_role();
 	lose();
-	say(back() && role_says_wce() == 0 && device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0, "it stays so when the role was killed");
+	passed(back() && role_says_wce() == 0 && device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0, "it stays so when the role was killed");
 	kill_role();
 	lose();
 	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 1);
-	say(back() && role_says_wce() == 1 && device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 1, "what it says while the role is away holds too");
+	passed(back() && role_says_wce() == 1 && device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 1, "what it says while the role is away holds too");
 	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 0);
 	wr(VIRTIO_MMIO_STATUS, 0);
-	say(role_says_wce() == device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1), "after a reset the core and the role say the same");
+	passed(role_says_wce() == device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1), "after a reset the core and the role say the same");
 	close_device();
 }
 
@@ -551,7 +536,7 @@ static void nothing_is_left(void)
 		back();
 	}
 	after = open_descriptors();
-	say(after <= before, "10 lives of a role leave no descriptor (%u before, %u after)", before, after);
+	passed(after <= before, "10 lives of a role leave no descriptor (%u before, %u after)", before, after);
 	close_device();
 }
 
@@ -567,12 +552,12 @@ static void error_taken_back(void)
 	p.broken.revents = POLLIN;
 	alarm(5);	/* the end of this program, when it waits */
 	device_serve(dev, &p);
-	say(rd(VIRTIO_MMIO_STATUS) & 0x40, "an error that is taken back is an error, and nobody waits for it");
+	passed(rd(VIRTIO_MMIO_STATUS) & 0x40, "an error that is taken back is an error, and nobody waits for it");
 	wr(VIRTIO_MMIO_STATUS, 0);
-	say(!rd(VIRTIO_MMIO_STATUS), "nor at the driver's reset");
+	passed(!rd(VIRTIO_MMIO_STATUS), "nor at the driver's reset");
 	alarm(0);
 	device_poll(dev, &p);
-	say(p.broken.fd == dev->err, "after it errors are looked for again");
+	passed(p.broken.fd == dev->err, "after it errors are looked for again");
 	close_device();
 }
 
@@ -589,7 +574,7 @@ static void slow_disk(void)
 	submit(&q, 1, VIRTIO_BLK_T_OUT, 3);
 	for (i = 0; i < 100 && !used(&q); i++)
 		turn(100);
-	say(i > 30 && used(&q) && !dev->fe.dead && !*status_of(1), "without io_uring a disk that takes 5 s for a write is not a role that hangs");
+	passed(i > 30 && used(&q) && !dev->fe.dead && !*status_of(1), "without io_uring a disk that takes 5 s for a write is not a role that hangs");
 	close_device();
 }
 
@@ -602,6 +587,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	build = argv[1];
+	tap_prefix = "epochs: ";
 	snprintf(work, sizeof(work), "/var/tmp/lguest-epochs-XXXXXX");
 	if (!mkdtemp(work))
 		return 2;
@@ -621,5 +607,5 @@ int main(int argc, char **argv)
 	snprintf(command, sizeof(command), "rm -rf %s", work);
 	if (system(command))
 		return 2;
-	return failed;
+	return tap_failed != 0;
 }

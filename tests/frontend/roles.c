@@ -29,30 +29,15 @@
 #include <unistd.h>
 
 #include "tests/lib/driver.h"
+#include "tests/lib/tap.h"
 
 #define WAIT_MS 5000
 #define FEATURES (~(1ull << 30))
 
 static const char *bin;
-static unsigned int failed;
 static struct drv d;
 static struct drv_queue *rx, *tx;
 static char *out, *in;
-
-static bool ok(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static bool ok(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%sok ", good ? "" : "not ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	fflush(stdout);
-	failed += !good;
-	return good;
-}
 
 /* --- what every role does for its front end --- */
 
@@ -152,12 +137,12 @@ static void console_file(void)
 	int fd = mkstemp(path), status;
 
 	snprintf(opt, sizeof(opt), "--file=%s", path);
-	ok(open_console(opt) && print("first\n", 6, WAIT_MS), "console: file: the guest prints");
-	ok(restart_queue(rx) && restart_queue(tx) && print("sec", 3, WAIT_MS), "console: queues stopped and started again");
-	ok(many_descriptors(tx) && print("ond\n", 4, WAIT_MS), "console: 200 eventfds and 200 regions, one after another");
+	passed(open_console(opt) && print("first\n", 6, WAIT_MS), "console: file: the guest prints");
+	passed(restart_queue(rx) && restart_queue(tx) && print("sec", 3, WAIT_MS), "console: queues stopped and started again");
+	passed(many_descriptors(tx) && print("ond\n", 4, WAIT_MS), "console: 200 eventfds and 200 regions, one after another");
 	status = drv_stop(&d);
-	ok(exit_status(status) == 0, "console: file: ends with 0 when the front end hangs up");
-	ok(read(fd, buf, sizeof(buf)) == 13 && !strcmp(buf, "first\nsecond\n"), "console: file: all of it is there");
+	passed(exit_status(status) == 0, "console: file: ends with 0 when the front end hangs up");
+	passed(read(fd, buf, sizeof(buf)) == 13 && !strcmp(buf, "first\nsecond\n"), "console: file: all of it is there");
 	close(fd);
 	unlink(path);
 }
@@ -181,14 +166,14 @@ static void console_unix(void)
 	snprintf(path, sizeof(path), "/tmp/lguest-roles.%d.sock", (int)getpid());
 	snprintf(opt, sizeof(opt), "--unix=%s", path);
 	good = open_console(opt) && print("to nobody", 9, WAIT_MS);
-	ok(good, "console: socket: printing to nobody goes on");
+	passed(good, "console: socket: printing to nobody goes on");
 	for (int i = 0; i < 3 && good; i++) {
 		int s = connect_to(path);
 
 		good = send(s, "keys", 4, MSG_NOSIGNAL) == 4 && typed("keys") && print("answer", 6, WAIT_MS) && comes(s, "answer");
 		close(s);
 	}
-	ok(good, "console: socket: three peers, one after another");
+	passed(good, "console: socket: three peers, one after another");
 	drv_stop(&d);
 	unlink(path);
 }
@@ -219,13 +204,13 @@ static void console_pty(void)
 	char name[64];
 	int fd;
 
-	if (!ok(open_pty_console(name, sizeof(name)), "console: pty: its name is printed"))
+	if (!passed(open_pty_console(name, sizeof(name)), "console: pty: its name is printed"))
 		return;
 	fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	tcgetattr(fd, &t);
-	ok(!(t.c_lflag & (ECHO | ICANON)), "console: pty: does not echo the guest's output back as input");
-	ok(print("prompt> ", 8, WAIT_MS) && comes(fd, "prompt> "), "console: pty: output");
-	ok(write(fd, "ls\r", 3) == 3 && typed("ls\r"), "console: pty: input");
+	passed(!(t.c_lflag & (ECHO | ICANON)), "console: pty: does not echo the guest's output back as input");
+	passed(print("prompt> ", 8, WAIT_MS) && comes(fd, "prompt> "), "console: pty: output");
+	passed(write(fd, "ls\r", 3) == 3 && typed("ls\r"), "console: pty: input");
 	close(fd);
 	drv_stop(&d);
 }
@@ -296,7 +281,7 @@ static void console_late_reader(void)
 	for (int i = 0; i < 16 && good; i++)
 		good = print(block, sizeof(block), 3000);
 	pthread_join(t, NULL);
-	ok(good && late_got == 16 * sizeof(block), "console: a late reader loses nothing (%zu of %zu bytes)", late_got,
+	passed(good && late_got == 16 * sizeof(block), "console: a late reader loses nothing (%zu of %zu bytes)", late_got,
 	   16 * sizeof(block));
 	close(late_fd);
 	drv_stop(&d);
@@ -319,8 +304,8 @@ static void console_stall(void)
 	for (int i = 0; i < 128 && good; i++)
 		good = print(block, sizeof(block), 3000);
 	after = rss_kib(role_of(d.child.pid));
-	ok(good, "console: a reader that stalls holds the guest up for a moment only");
-	ok(before > 0 && after > 0 && after - before < 128, "console: and costs no memory (%ld KiB, then %ld KiB)", before, after);
+	passed(good, "console: a reader that stalls holds the guest up for a moment only");
+	passed(before > 0 && after > 0 && after - before < 128, "console: and costs no memory (%ld KiB, then %ld KiB)", before, after);
 	drv_stop(&d);
 }
 
@@ -366,7 +351,7 @@ static void console_killed_with_output(void)
 		memset(got, 'a' + sent % 26, sizeof(got));
 		good = print(got, sizeof(got), WAIT_MS);
 	}
-	ok(good, "console: killed: 110000 bytes are acknowledged that nobody has read");
+	passed(good, "console: killed: 110000 bytes are acknowledged that nobody has read");
 	drv_kill(&d);
 	good = start_carrying(fifo, memfd);
 	for (; good && read_back < sent; read_back++) {
@@ -382,7 +367,7 @@ static void console_killed_with_output(void)
 		for (size_t i = 0; good && i < have; i++)
 			good = got[i] == 'a' + read_back % 26;
 	}
-	ok(good && read_back == sent, "console: killed: the next process shows all of them, in order (%d of %d)", read_back, sent);
+	passed(good && read_back == sent, "console: killed: the next process shows all of them, in order (%d of %d)", read_back, sent);
 	drv_stop(&d);
 	close(fd);
 	close(memfd);
@@ -455,7 +440,7 @@ static void console_terminal(const char *how, int wanted)
 		in_terminal(how);
 	}
 	close(p[1]);
-	if (!ok(comes(p[0], "up\n"), "console: terminal, %s: starts", how))
+	if (!passed(comes(p[0], "up\n"), "console: terminal, %s: starts", how))
 		return;
 	was_raw = raw(master);
 	if (write(go[1], "g", 1) != 1)
@@ -464,12 +449,12 @@ static void console_terminal(const char *how, int wanted)
 		w.ws_row = 43;
 		w.ws_col = 132;
 		ioctl(master, TIOCSWINSZ, &w);
-		ok(comes(p[0], "resized\n"), "console: terminal: the guest learns a new window size");
+		passed(comes(p[0], "resized\n"), "console: terminal: the guest learns a new window size");
 	} else if (!strcmp(how, "interrupts") && write(master, "\x03\x03\x03", 3) != 3) {
 		perror("write");
 	}
-	ok(comes(p[0], want), "console: terminal, %s: exit status %d", how, wanted);
-	ok(was_raw && !raw(master), "console: terminal, %s: restored", how);
+	passed(comes(p[0], want), "console: terminal, %s: exit status %d", how, wanted);
+	passed(was_raw && !raw(master), "console: terminal, %s: restored", how);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	close(master);
@@ -596,8 +581,8 @@ static void net_kill(int wire, unsigned int kills)
 	good = collect(wire, seen, numbers, 300) && good;
 	for (uint32_t i = 0; i < numbers; i++)
 		missing += !seen[i];
-	ok(good && taken == numbers, "net: %u frames through %u processes killed with -9", numbers, kills);
-	ok(!missing, "net: no acknowledged frame is missing (%u are)", missing);
+	passed(good && taken == numbers, "net: %u frames through %u processes killed with -9", numbers, kills);
+	passed(!missing, "net: no acknowledged frame is missing (%u are)", missing);
 	free(seen);
 }
 
@@ -630,7 +615,7 @@ static void net_receive(int wire)
 				break;
 		} while (1);
 	}
-	ok(good, "net: 1000 frames received, bytes and header right");
+	passed(good, "net: 1000 frames received, bytes and header right");
 }
 
 static void net(void)
@@ -639,17 +624,17 @@ static void net(void)
 
 	if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET) || (tap = make_tap()) < 0 ||
 	    (wire = packet_socket()) < 0) {
-		ok(false, "net: namespace, tap and packet socket: %s", strerror(errno));
+		passed(false, "net: namespace, tap and packet socket: %s", strerror(errno));
 		return;
 	}
-	if (!ok(open_net(tap), "net: starts on an inherited tap"))
+	if (!passed(open_net(tap), "net: starts on an inherited tap"))
 		return;
 	net_receive(wire);
-	ok(restart_queue(rx) && restart_queue(tx), "net: queues stopped and started again");
-	ok(many_descriptors(tx), "net: 200 eventfds and 200 regions, one after another");
+	passed(restart_queue(rx) && restart_queue(tx), "net: queues stopped and started again");
+	passed(many_descriptors(tx), "net: 200 eventfds and 200 regions, one after another");
 	net_kill(wire, 20);
 	status = drv_stop(&d);
-	ok(exit_status(status) == 0, "net: ends with 0 when the front end hangs up");
+	passed(exit_status(status) == 0, "net: ends with 0 when the front end hangs up");
 }
 
 static void console(void)
@@ -678,5 +663,5 @@ int main(int argc, char **argv)
 		console();
 	if (argc == 2 || !strcmp(argv[2], "net"))
 		net();
-	return failed != 0;
+	return tap_failed != 0;
 }

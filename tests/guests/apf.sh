@@ -5,17 +5,15 @@
 # been taken by lg.ko: one that stays is taken for the host's next page fault, which ends real hosts. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
 ko=$1 lgtest=$2
 work=$(mktemp -d /var/tmp/lguest-apf.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-
-ok() { # ok STATUS NAME
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; tail -n 30 "$work/log" | sed 's/^/# /'; fi
-}
+seen=$work/log
 
 cp tests/guests/apf/* "$work/"
 make -s -C "$(tests/host/headers.sh 6.1)" M="$work" modules >"$work/log" 2>&1
-ok $? "apf: the part of the hypervisor builds"
+check $? "apf: the part of the hypervisor builds"
 # shellcheck disable=SC2016
 tests/host/run --smp 1 --timeout 110 --dmesg-clean --file "$work/apf.ko:/apf.ko" --file "$ko:/lg.ko" --file "$lgtest:/lgtest" -- \
 	'insmod /lg.ko && insmod /apf.ko place=0x$(sed -n "s/ . apf_reason$//p" /proc/kallsyms) || exit 1
@@ -24,8 +22,8 @@ tests/host/run --smp 1 --timeout 110 --dmesg-clean --file "$work/apf.ko:/apf.ko"
 status=$?
 sed -nE 's/^(not )?ok ([0-9]+ )?(.*)/\1ok apf: \3/p; /^# marked/p' "$work/log"
 [ "$(grep -c '^ok ' "$work/log")" = 5 ]
-ok $? "apf: every guest passes beside it"
+check $? "apf: every guest passes beside it"
 taken=$(sed -n 's/^# marked .* taken //p' "$work/log")
 [ "${taken:-0}" -ge 5 ]
-ok $? "apf: lg.ko takes them"
-ok $status "apf: the host lives and its log is clean"
+check $? "apf: lg.ko takes them"
+check $status "apf: the host lives and its log is clean"

@@ -6,20 +6,18 @@
 # pinned; on hosts with 4 and with 5 levels, since the latter has allocations of its own. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
 lgtest=$1
 work=$(mktemp -d /var/tmp/lguest-fail-at.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-fails=0
-ok() { # ok STATUS NAME
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; sed 's/^/# /' "$work/log"; fails=$((fails + 1)); fi
-}
+seen=$work/log
 cp -r kmod "$work/kmod"
 find "$work/kmod" \( -name '*.o' -o -name '*.ko' -o -name '.*.cmd' -o -name '*.mod*' \) -delete
 make -s -C "$(tests/host/headers.sh 6.1)" M="$work/kmod" LG_DEBUG=1 modules >"$work/log" 2>&1
-ok $? "a module with fail_at builds"
+check $? "a module with fail_at builds"
 for levels in 4 5; do
 	tests/host/run --smp 2 --levels "$levels" --timeout 900 --dmesg-clean --file "$work/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
 		"insmod /lg.ko && /lgtest --verbose fail-at memory-back --short && rmmod lg" >"$work/log" 2>&1
-	ok $? "every allocation fails once, $levels levels: $(sed -n 's/^# fail-at: //p' "$work/log")"
+	check $? "every allocation fails once, $levels levels: $(sed -n 's/^# fail-at: //p' "$work/log")"
 done
-exit $((fails != 0))
+exit $failed

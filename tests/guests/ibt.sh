@@ -8,17 +8,14 @@
 # The ITS thunks are off: with them, 6.12 on tigerlake complains of its own ("CPA detected W^X violation") whenever any module is loaded.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
 lgtest=$1; shift
 kernels=${*:-6.12 7.3}
 models=${IBT_MODELS:-sapphire_rapids tigerlake}
 short_tests="hello hcall-null irq-user exceptions"
 work=$(mktemp -d /var/tmp/lguest-ibt.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-fails=0
-
-ok() { # ok STATUS NAME
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; tail -n 30 "$work/log" | sed 's/^/# /'; fails=$((fails + 1)); fi
-}
+seen=$work/log
 
 # build KERNEL [LABEL]: a copy of the module, without the ENDBR64 behind LABEL; prints its folder
 build() {
@@ -44,23 +41,23 @@ for kernel in $kernels; do
 	for model in $models; do
 		where="$kernel on $model"
 		build "$kernel"
-		ok $? "$where: the module builds"
+		check $? "$where: the module builds"
 		host "$kernel" "$model" "sh /suite.sh --short" >"$work/log" 2>&1
 		echo "status $?" >>"$work/log"
 		sed -nE "s/^(not )?ok ([0-9]+ )?(.*)/\1ok $where: \3/p" "$work/log"
-		grep -q '^not ok' "$work/log" && fails=$((fails + 1))
+		grep -q '^not ok' "$work/log" && failed=1
 		grep -q '^ok kernel IBT is on' "$work/log"
-		ok $? "$where: kernel IBT is on"
+		check $? "$where: kernel IBT is on"
 		grep -q '^status 0$' "$work/log"
-		ok $? "$where: the host lives and its log is clean"
+		check $? "$where: the host lives and its log is clean"
 	done
 	for label in 'lg_idt_stubs, SYM_L' 'lg_syscall, SYM_L' 'lg_switcher_enter, SYM_L'; do
 		where="$kernel, no ENDBR64 at ${label%,*}"
 		build "$kernel" "$label"
-		ok $? "$where: is put in and builds"
+		check $? "$where: is put in and builds"
 		host "$kernel" sapphire_rapids "insmod /lg.ko && /lgtest --short $short_tests" >"$work/log" 2>&1
 		[ $? != 0 ] && grep -q '^ok kernel IBT is on' "$work/log"
-		ok $? "$where: found"
+		check $? "$where: found"
 	done
 done
-exit $((fails != 0))
+exit $failed

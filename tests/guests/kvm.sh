@@ -5,14 +5,12 @@
 # system-call registers as it does where KVM cannot run, whose host must not live. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
 ko=$1 lgtest=$2
 root=$(tests/host/mkhost.sh 6.1)/root/lib/modules
 work=$(mktemp -d /var/tmp/lguest-kvm.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-
-ok() { # ok STATUS NAME
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; tail -n 30 "$work/log" | sed 's/^/# /'; fi
-}
+seen=$work/log
 
 # with MODULE: it and what it depends on, each behind what it needs
 modules=
@@ -39,15 +37,15 @@ host() {
 host "$ko"
 status=$?
 grep -q '^ok .*kvm' "$work/log"
-ok $? "kvm: machines and guests beside each other"
-ok $status "kvm: the host lives and its log is clean"
+check $? "kvm: machines and guests beside each other"
+check $status "kvm: the host lives and its log is clean"
 
 mkdir -p "$work/src/kmod"
 (cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
 patch -s -p1 -d "$work/src" <tests/guests/kvm-old-msrs.patch >"$work/log" 2>&1 &&
 	make -s -C "$(tests/host/headers.sh 6.1)" M="$work/src/kmod" modules >>"$work/log" 2>&1
-ok $? "kvm: the registers kept for all of RUN, EFER restored whole: is put in and builds"
+check $? "kvm: the registers kept for all of RUN, EFER restored whole: is put in and builds"
 host "$work/src/kmod/lg.ko"
 status=$?
 [ $status = 98 ] || [ $status = 99 ] || grep -q '^host: .*kernel BUG' "$work/log"
-ok $? "kvm: the registers kept for all of RUN, EFER restored whole: found"
+check $? "kvm: the registers kept for all of RUN, EFER restored whole: found"

@@ -8,17 +8,19 @@
 #	latency.sh LG.KO LGTEST [TEST...]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
 ko=$1 lgtest=$2; shift 2
 work=$(mktemp -d /var/tmp/lguest-latency.XXXXXX)
 trap 'rm -rf "$work"' EXIT
+seen=$work/log
 cp tests/guests/latency/lgprobe.c tests/guests/latency/Kbuild "$work"
 if ! make -s -C "$(tests/host/headers.sh 6.1)" M="$work" modules >"$work/log" 2>&1; then
-	echo "not ok the probe builds"; sed 's/^/# /' "$work/log"; exit 1
+	not_ok "the probe builds"; exit 1
 fi
 [ $# -gt 0 ] || set -- $("$lgtest" --list | grep '^latency-')
 for t; do
 	tests/host/run --icount --smp 1 --mem 2048 --timeout 900 --dmesg-clean --file "$ko:/lg.ko" --file "$work/lgprobe.ko:/lgprobe.ko" \
 		--file "$lgtest:/lgtest" -- "insmod /lg.ko && insmod /lgprobe.ko && /lgtest $t" >"$work/log" 2>&1
 	grep -E '^# latency.*(interrupts off|signal)' "$work/log"
-	if grep -qE "^ok [0-9]+ $t\$" "$work/log"; then echo "ok $t"; else echo "not ok $t"; sed 's/^/# /' "$work/log"; fi
+	grep -qE "^ok [0-9]+ $t\$" "$work/log"; check $? "$t"
 done

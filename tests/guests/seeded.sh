@@ -8,11 +8,12 @@
 #	seeded.sh LG.KO LGTEST
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
 ko=$1 lgtest=$2
 tests="lose-lost roots-5 roots-300 root-drop busy pair overlap overlap-text"
 work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-fails=0
+seen=$work/log
 
 # run LG.KO: the tests' own lines
 run() {
@@ -20,13 +21,9 @@ run() {
 		"insmod /lg.ko && /lgtest --short $tests" 2>&1 | tee "$work/log" | grep -E '^(not )?ok '
 }
 
-ok() { # ok STATUS NAME
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; sed 's/^/# /' "$work/log"; fails=$((fails + 1)); fi
-}
-
 run "$ko" >"$work/out"
 [ "$(grep -c ^ok "$work/out")" = "$(wc -w <<<"$tests")" ]
-ok $? "without a bug: all pass"
+check $? "without a bug: all pass"
 for patch in tests/guests/seeded/*.patch; do
 	name=$(basename "$patch" .patch)
 	rm -rf "$work/src"
@@ -34,10 +31,10 @@ for patch in tests/guests/seeded/*.patch; do
 	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
 	patch -s -p1 -d "$work/src" <"$patch" &&
 		make -s -C "$(tests/host/headers.sh 6.1)" M="$work/src/kmod" modules >"$work/log" 2>&1
-	ok $? "$name: is put in and builds"
+	check $? "$name: is put in and builds"
 	run "$work/src/kmod/lg.ko" >"$work/out"
 	found=$(sed -nE 's/^not ok ([0-9]+ )?([^ :]*).*/\2/p' "$work/out" | tr '\n' ' ')
 	[ -n "$found" ]
-	ok $? "$name: found by: $found"
+	check $? "$name: found by: $found"
 done
-exit $((fails != 0))
+exit $failed

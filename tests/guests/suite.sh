@@ -15,9 +15,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-failed=0
-say() { if "$1"; then echo "ok $2"; else echo "not ok $2"; failed=1; fi; }
-
+. /test/tap.sh
 loads() { insmod ./lg.ko; }
 unloads() { rmmod lg; }
 again() { insmod ./lg.ko && ./lgtest hello | grep -q '^ok' && rmmod lg; }
@@ -28,12 +26,12 @@ clean() {
 known='Memory failure: 0x|Could not switch to high resolution mode|hrtimer: interrupt took|loading out-of-tree module|module verification failed|traps: |segfault at|Disabling IRQ|process .lgtest. is using'
 dmesg -c >/dev/null 2>&1
 
-say loads "module: loads"
+loads; check $? "module: loads"
 ./lgtest --all $short || failed=1
 if [ "$repeat" -gt 0 ]; then
 	./lgtest --hostile --repeat "$repeat" $short || failed=1
 fi
-say unloads "module: unloads behind all tests"
-say again "module: loads, runs and unloads again"
-say clean "module: nothing in the kernel's log"
+unloads; check $? "module: unloads behind all tests"
+again; check $? "module: loads, runs and unloads again"
+clean; check $? "module: nothing in the kernel's log"
 exit $failed

@@ -11,8 +11,7 @@ CHECKS_ALONE += launch recovery faults
 .PHONY: $(R)/launch.tap
 $(R)/launch.tap: $(B)/probe $(B)/tests/peers/hijacked launch-programs module
 	@mkdir -p $(@D)
-	tests/host/run --lguest /launch --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) \
-		--file $$(command -v ip):/launch/tools/ip -- \
+	tests/host/run --lguest /launch --timeout 300 --dmesg-clean $(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) -- \
 		'sh /launch/launch.sh' > $@
 
 # The mission's line with Debian in the guest: minutes, and an image that only root can make. The host's watchdogs wait longer than usual: the
@@ -21,11 +20,10 @@ MISSION_FILES = $(addprefix tests/launch/host/,mission.sh console.sh)
 .PHONY: mission
 mission: launch-programs module ## Debian from the mission's line: login, ping, HTTP, disks, a killed guest; as root and as a user
 	@mkdir -p $(R)
-	vmlinux=$$(guest/build.sh) && debian=$$(scripts/debian.sh) && \
-	tests/host/run --lguest /m --smp 2 --mem 2048 --timeout 1500 --dmesg-clean --log $(R)/mission.console \
+	debian=$$(scripts/debian.sh) && tests/host/run --lguest /m --linux --smp 2 --mem 2048 --timeout 1500 --dmesg-clean --log $(R)/mission.console \
 		--append "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=180" $(HOST) \
-		$(foreach f,$(MISSION_FILES),--file $(f):/m/$(notdir $(f))) --file $$(command -v ip):/m/ip \
-		--file $$vmlinux:/m/vmlinux --file $$debian:/m/img -- 'sh /m/mission.sh' > $(R)/mission.tap; \
+		$(foreach f,$(MISSION_FILES),--file $(f):/m/$(notdir $(f))) \
+		--file $$debian:/m/img -- 'sh /m/mission.sh' > $(R)/mission.tap; \
 	s=$$?; cat $(R)/mission.tap; exit $$s
 
 # Device roles killed and stopped under verified I/O: 100 kills by command, a few in make check.

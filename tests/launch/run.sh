@@ -6,22 +6,14 @@
 #
 #	run.sh 'HOST OPTIONS' 'SCRIPT [ARG...]'...
 #
-# The Linux kernel is the real one but for one system call: sethostname() turns interrupts off and spins (spinning.py). It
-# may write below build/ only.
+# The Linux kernel is the real one but for one system call: sethostname() turns interrupts off and spins (spinning.py).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-B=build/release
-options=$1
-shift
-mkdir -p build/launch
-work=$(mktemp -d build/launch/run-XXXXXX)
-trap 'rm -rf "$work"' EXIT
-vmlinux=$(guest/build.sh)
-tests/launch/spinning.py "$vmlinux" "$work/vmlinux"
-for guest in many faults; do guest/mkinitramfs.sh -o "$work/$guest.cpio" -c "$(cat tests/launch/guest/$guest.guest)"; done
-files=("$work/vmlinux" "$work/many.cpio" "$work/faults.cpio" "$B/probe" "$B/leave" tests/launch/host/*.sh)
-args=(--file "$(command -v ip):/launch/tools/ip")	# busybox makes no tap for a user
-for f in "${files[@]}"; do args+=(--file "$f:/launch/$(basename "$f")"); done
-commands=
-for c; do commands+="sh /launch/$c; "; done
-tests/host/run --lguest /launch --dmesg-clean --mem 768 $options "${args[@]}" -- "$commands"
+options=$1; shift
+kernel=$(mktemp)
+trap 'rm -f "$kernel"' EXIT
+tests/launch/spinning.py "$(guest/build.sh)" "$kernel"
+args=(--file "$kernel:/launch/vmlinux")
+for f in build/release/{probe,leave} tests/launch/host/*.sh; do args+=(--file "$f:/launch/${f##*/}"); done
+for guest in many faults; do args+=(--guest $guest.cpio "=$(cat tests/launch/guest/$guest.guest)"); done
+tests/host/run --lguest /launch --dmesg-clean --mem 768 $options "${args[@]}" -- "$(printf 'sh /launch/%s; ' "$@")"

@@ -6,10 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
-vmlinux=$(guest/build.sh)
-files=("$vmlinux" $B/probe $B/first "$(command -v ip)")
-out=$(tests/host/run --lguest /s --icount --mem 768 --timeout 600 $(for f in "${files[@]}"; do echo "--file $f:/s/${f##*/}"; done) -- '
-cd /s; modprobe tun; insmod lg.ko; ./ip tuntap add tap0 mode tap user 0; truncate -s 64M img
+out=$(tests/host/run --lguest /s --linux --icount --mem 768 --timeout 600 --file $B/probe:/s/probe --file $B/first:/s/first -- '
+cd /s; modprobe tun; insmod lg.ko; tools/ip tuntap add tap0 mode tap user 0; truncate -s 64M img
 for i in 1 2 3 4 5; do
 	echo "a $(./first probe: ./lguest-run --kernel probe --console none --cmdline s </dev/null)"
 	echo "b $(./first probe: ./lguest-run --kernel probe --net tap0 --block ro:img --cmdline s </dev/null)"

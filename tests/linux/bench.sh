@@ -11,8 +11,7 @@ work=$(mktemp -d build/linux/bench-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 vmlinux=$(guest/build.sh)
 guest/mkinitramfs.sh -o $work/bench.cpio -f $B/linux-bench:/bin/linux-bench -c '/bin/linux-bench | sed "s/^/bench: /"'
-files=("$vmlinux" $work/bench.cpio)
-tests/host/run --lguest / --icount --mem 768 --pti off "${files[@]/#/--file=}" "$@" -- \
+tests/host/run --lguest / --linux --icount --mem 768 --pti off --file $work/bench.cpio "$@" -- \
 	'insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /bench.cpio --memory 128 --cmdline quiet --log /log </dev/null' |
 	tr -d '\r' | sed -n 's/^bench: //p' >$work/bench.guest
 timeout 120 qemu-system-x86_64 -M microvm,acpi=off -accel tcg,thread=single -icount shift=0 -cpu max,-smap -m 128 -nodefaults \

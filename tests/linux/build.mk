@@ -1,8 +1,8 @@
 # A Linux guest in the test host: does its user space work, what does it cost, what is left of it.
 PROGRAMS += $(B)/selftest $(B)/linux-bench
-$(B)/selftest: tests/linux/guest/selftest.c
+$(B)/selftest: tests/linux/guest/selftest.c tests/lib/tap.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $< -pthread
+	$(CC) -std=gnu11 -O2 $(WARN) -I. -static -o $@ $< -pthread
 $(B)/linux-bench: tests/linux/guest/bench.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
@@ -12,12 +12,8 @@ LINUX_NEEDS := $(B)/selftest launch-programs module
 .PHONY: $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots bench-linux
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
-	tests/linux/check.sh '--timeout 300 --smp 2' selftest > $@
-	tests/linux/check.sh '--timeout 300' features >> $@
-	tests/linux/check.sh '--timeout 300' userland >> $@
-	tests/linux/check.sh '--timeout 300 --smp 2' two >> $@
-	tests/linux/check.sh '--timeout 300 --smp 2' boots 5 >> $@
-	tests/linux/check.sh '--timeout 300 --smp 2' kills 5 >> $@
+	tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' > $@
+	tests/linux/check.sh '--timeout 600' features userland >> $@
 
 linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, all kernels
 	for k in 6.1 6.12 7.3; do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \
@@ -32,8 +28,8 @@ linux-flushes: $(LINUX_NEEDS) ## flushes of the whole TLB and writes of CR4 in 1
 	tests/linux/check.sh '--timeout 1500 --emulator bochs --pti off' flushes
 
 linux-boots: $(LINUX_NEEDS) ## 100 boots in a row, and 50 kills, on one test host each
-	tests/linux/check.sh '--timeout 3000 --smp 2' boots $(or $(N),100)
-	tests/linux/check.sh '--timeout 3000 --smp 2' kills $(or $(N),50)
+	tests/linux/check.sh '--timeout 3000 --smp 2' 'boots $(or $(N),100)'
+	tests/linux/check.sh '--timeout 3000 --smp 2' 'kills $(or $(N),50)'
 
 bench-linux: $(B)/linux-bench launch-programs module ## what a guest costs beside the same kernel booted bare, in instructions
 	@tests/linux/bench.sh

@@ -3,7 +3,7 @@
 #
 # The Linux guest in the test host: builds what is missing, then prints TAP.
 #
-#	check.sh 'HOST OPTIONS' WHAT [N]	WHAT is a command of host.sh
+#	check.sh 'HOST OPTIONS' 'WHAT [N]'...	WHAT is a command of host.sh; one after the other in one host
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
@@ -13,7 +13,6 @@ mkdir -p build/linux
 work=$(mktemp -d build/linux/run-XXXXXX)	# runs may be at work at the same time
 trap 'rm -rf "$work"' EXIT
 scripts/deps.sh guest host >&2
-vmlinux=$(guest/build.sh)
 
 # The module for another kernel, built in a copy: the one in kmod/ stays what it is.
 module_for() {
@@ -29,24 +28,21 @@ case $options in
 *"--kernel 6.12"*) module=$(module_for 6.12) ;;
 *"--kernel 7.3"*) module=$(module_for 7.3) ;;
 esac
-noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle" && { echo "FAIL kernel: its log has the above"; exit 1; }'
-guest/mkinitramfs.sh -o $work/selftest.cpio -f $B/selftest:/bin/selftest -c "selftest; s=\$?; $noise; exit \$s"
-guest/mkinitramfs.sh -o $work/load.cpio -f $B/selftest:/bin/selftest -c "selftest forks cow avx registers churn; exit \$?"
-guest/mkinitramfs.sh -o $work/seven.cpio -c 'exit 7'
-guest/mkinitramfs.sh -o $work/nap.cpio -c 'sleep 1; exit 7'
+noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle" && { echo "not ok kernel: its log has the above"; exit 1; }'
 mkdir $work/known.d
 echo known >$work/known.d/known
 truncate -s 4M $work/disk.ext4 && mke2fs -q -t ext4 $work/disk.ext4
 mksquashfs $work/known.d $work/disk.squashfs -comp zstd -quiet -no-progress >&2
-guest/mkinitramfs.sh -o $work/features.raw -f tests/linux/guest/features.sh:/features.sh -f $work/disk.ext4:/lguest/disk.ext4 \
+guest/mkinitramfs.sh -o $work/features.raw -f tests/lib/tap.sh:/tap.sh -f tests/linux/guest/features.sh:/features.sh -f $work/disk.ext4:/lguest/disk.ext4 \
 	-f $work/disk.squashfs:/lguest/disk.squashfs -c 'sh /features.sh'
 zstd -q -19 -o $work/features.cpio $work/features.raw
-nm "$vmlinux" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
+nm "$(guest/build.sh)" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
 head -c 3000000 </dev/urandom >$work/known
 md5sum <$work/known >$work/known.md5
-guest/mkinitramfs.sh -o $work/userland.cpio -f tests/linux/guest/userland.sh:/userland.sh -f $work/known:/lguest/known \
-	-f $work/known.md5:/lguest/known.md5 -c 'sh /userland.sh'
-guest/mkinitramfs.sh -o $work/shell.cpio
-files=("$vmlinux" $work/{selftest,load,seven,nap,features,userland,shell}.cpio $work/range $module tests/linux/host/host.sh $B/selftest)
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
-tests/host/run --lguest / --dmesg-clean --mem 768 $options "${files[@]/#/--file=}" -- "sh /host.sh $*"
+tests/host/run --lguest / --linux --dmesg-clean --mem 768 $options --file $module:/lg.ko --file $work/range --file $work/features.cpio --file $B/selftest \
+	--guest selftest.cpio $B/selftest:/bin/selftest "=selftest; s=\$?; $noise; exit \$s" \
+	--guest load.cpio $B/selftest:/bin/selftest '=selftest forks cow avx registers churn; exit $?' \
+	--guest seven.cpio '=exit 7' --guest nap.cpio '=sleep 1; exit 7' --guest shell.cpio \
+	--guest userland.cpio tests/lib/tap.sh:/tap.sh tests/linux/guest/userland.sh:/userland.sh $work/known:/lguest/known $work/known.md5:/lguest/known.md5 '=sh /userland.sh' \
+	--file tests/linux/host/host.sh -- "s=0; $(printf 'sh /host.sh %s || s=1; ' "$@")exit \$s"

@@ -20,13 +20,12 @@ exec tests/host/run --smp 2 --timeout 900 --file "$B/tests/sandbox/hostile:/bin/
 mkdir -p /tmp /var/tmp /etc
 : > /etc/passwd
 echo 1..'$((2 * n + c + 3))'
-log=/tmp/log
-try() { name=$1; shift; if "$@" > $log 2>&1; then echo "ok $name"; else echo "not ok $name"; fi; sed "s/^/# /" $log; }
+. /test/tap.sh
 hostile_of() { what=$1; shift; for role; do try "in the test host: hostile $what $role" hostile $what $role; done; }
 hostile_of acts '"$ROLES"'
 hostile_of ring '"$ROLES"'
 # A process for each number. Half of the roles on each CPU
-(log=/tmp/log.2; hostile_of calls '"$(echo $calls | cut -d' ' -f$((c / 2 + 1))-)"') > /tmp/half &
+(hostile_of calls '"$(echo $calls | cut -d' ' -f$((c / 2 + 1))-)"') > /tmp/half &
 hostile_of calls '"$half"'
 wait
 cat /tmp/half

@@ -8,9 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 log=$root/log
-ok() { echo "ok $*"; }
-not_ok() { echo "not ok $*"; tail -n 5 "$log" | sed 's/^/# /'; }
-check() { if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2"; fi; }
+. tests/lib/tap.sh
+seen=$log
 command -v modinfo >/dev/null || PATH=$PATH:/sbin:/usr/sbin
 make() { command make --no-print-directory "$@" >"$log" 2>&1; }
 

@@ -1,8 +1,8 @@
 # lguest-vsock between a Linux guest and the test host: bytes, connections by the thousand, a role that is killed.
 PROGRAMS += $(B)/vsock-peer
-$(B)/vsock-peer: devices/vsock/tests/peer.c
+$(B)/vsock-peer: devices/vsock/tests/peer.c tests/lib/tap.h
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -static -o $@ $<
+	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -I. -static -o $@ $<
 
 # The same program natively, with a guest that is played.
 CHECKS += vsock-rows vsock

@@ -23,6 +23,8 @@
 #include <unistd.h>
 #include <linux/vm_sockets.h>
 
+#include "tests/lib/tap.h"
+
 #define PORT 1000u
 #define HOST_PORT 2000u
 #define BIG (64ull << 20)
@@ -198,15 +200,6 @@ static int guest(void)
 /* --- on the host --- */
 
 static const char *path;
-static int failed;
-
-static void check(int good, const char *what)
-{
-	printf("%s vsock: %s\n", good ? "ok" : "not ok", what);
-	fflush(stdout);
-	failed |= !good;
-}
-
 static int plain(const char *to)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -264,12 +257,12 @@ static void big(void)
 	int32_t result = -3;
 	double began = now();
 
-	check(fd >= 0 && !send_numbers(fd, BIG) && !read_all(fd, &result, sizeof(result)) && !result, "64 MiB to the guest, every byte as it was");
+	passed(fd >= 0 && !send_numbers(fd, BIG) && !read_all(fd, &result, sizeof(result)) && !result, "%s", "64 MiB to the guest, every byte as it was");
 	printf("# %.1f s\n", now() - began);
 	close(fd);
 	began = now();
 	fd = ask(SEND, 0, BIG);
-	check(fd >= 0 && !take_numbers(fd, BIG) && read(fd, &result, 1) == 0, "64 MiB from the guest, every byte as it was, and its end");
+	passed(fd >= 0 && !take_numbers(fd, BIG) && read(fd, &result, 1) == 0, "%s", "64 MiB from the guest, every byte as it was, and its end");
 	printf("# %.1f s\n", now() - began);
 	close(fd);
 }
@@ -296,7 +289,7 @@ static void half(void)
 		_exit(0);
 	}
 	good = fd >= 0 && !read_all(fd, back, sizeof(back)) && !memcmp(buf, back, sizeof(buf));
-	check(good && read(fd, back, 1) == 0, "an end in one direction leaves the other open");
+	passed(good && read(fd, back, 1) == 0, "%s", "an end in one direction leaves the other open");
 	if (!good)
 		printf("# the first difference is at %zu of %zu: %s\n", first_difference(buf, back, sizeof(buf)), sizeof(buf), strerror(errno));
 	close(fd);
@@ -316,7 +309,7 @@ static void often(unsigned int count)
 		close(fd);
 	}
 	snprintf(what, sizeof(what), "%u of %u connections from the host", good, count);
-	check(good == count, what);
+	passed(good == count, "%s", what);
 }
 
 /* Whoever the guest connects to sends back what comes. */
@@ -352,12 +345,12 @@ static void from_guest(uint64_t count)
 	if (fd < 0 || read_all(fd, &result, sizeof(result)))
 		result = -1;
 	snprintf(what, sizeof(what), "%d of %d connections from the guest to PATH_%u", result, (int)count, HOST_PORT);
-	check(result == (int32_t)count, what);
+	passed(result == (int32_t)count, "%s", what);
 	close(fd);
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
 	fd = ask(DIAL, HOST_PORT + 1, 3);
-	check(fd >= 0 && !read_all(fd, &result, sizeof(result)) && !result, "a port of the host's where nobody listens refuses the guest");
+	passed(fd >= 0 && !read_all(fd, &result, sizeof(result)) && !result, "%s", "a port of the host's where nobody listens refuses the guest");
 	close(fd);
 }
 
@@ -367,15 +360,15 @@ static void strangers(void)
 	int good = 1, fd;
 	char c;
 
-	check(by_port(PORT + 1) < 0, "a port of the guest's where nobody listens refuses the host");
+	passed(by_port(PORT + 1) < 0, "%s", "a port of the guest's where nobody listens refuses the host");
 	for (unsigned int i = 0; i < sizeof(line) / sizeof(line[0]); i++) {
 		fd = plain(path);
 		good &= fd >= 0 && !write_all(fd, line[i], strlen(line[i])) && read(fd, &c, 1) <= 0;
 		close(fd);
 	}
-	check(good, "whoever says something else than CONNECT port is hung up on");
+	passed(good, "%s", "whoever says something else than CONNECT port is hung up on");
 	fd = plain(path);
-	check(fd >= 0 && read(fd, &c, 1) == 0, "and so is whoever says nothing");
+	passed(fd >= 0 && read(fd, &c, 1) == 0, "%s", "and so is whoever says nothing");
 	close(fd);
 }
 
@@ -398,7 +391,7 @@ static void crowd(void)
 	}
 	for (unsigned int i = 0; i < 70; i++)
 		good += waitpid(child[i], &status, 0) == child[i] && !status;
-	check(good == 70, "70 connections at once, six more than there is room for");
+	passed(good == 70, "%s", "70 connections at once, six more than there is room for");
 }
 
 static int works(void)
@@ -419,17 +412,17 @@ static void killed(const char *who, const char *command)
 	double until;
 
 	snprintf(what, sizeof(what), "%s is killed while one connection is busy and one quiet", who);
-	check(fd >= 0 && other >= 0 && read(other, buf, sizeof(buf)) > 0 && !system(command), what);
+	passed(fd >= 0 && other >= 0 && read(other, buf, sizeof(buf)) > 0 && !system(command), "%s", what);
 	while (read(other, buf, sizeof(buf)) > 0)
 		;
 	snprintf(what, sizeof(what), "%s killed: both end", who);
-	check(read(fd, buf, 1) <= 0, what);
+	passed(read(fd, buf, 1) <= 0, "%s", what);
 	close(fd);
 	close(other);
 	for (until = now() + 20; !good && now() < until;)
 		good = works();
 	snprintf(what, sizeof(what), "%s killed: the next one works", who);
-	check(good, what);
+	passed(good, "%s", what);
 	from_guest(5);
 }
 
@@ -445,7 +438,7 @@ static int host(const char *role, const char *helper)
 	killed("the role", role);
 	killed("its helper", helper);
 	close(ask(END, 0, 0));
-	return failed;
+	return tap_failed != 0;
 }
 
 static void end(int sig)
@@ -463,5 +456,6 @@ int main(int argc, char **argv)
 	if (argc != 5 || strcmp(argv[1], "host"))
 		return 2;
 	path = argv[2];
+	tap_prefix = "vsock: ";
 	return host(argv[3], argv[4]);
 }

@@ -6,8 +6,7 @@ out=/tmp/out err=/tmp/err run= turn=0
 mkfifo /tmp/keys 2>/dev/null
 exec 3<>/tmp/keys
 
-say() { if [ "$1" = 0 ]; then echo "ok mission: $2"; else echo "not ok mission: $2"; details; failed=1; fi; }
-details() { { tail -n 8 $err; tail -n 25 $out; } | tr -d '\r' | sed 's/^/# /'; }
+shown() { { tail -n 8 $err; tail -n 25 $out; } | tr -d '\r' | sed 's/^/# /'; }
 
 # await SECONDS TEXT: until the guest has printed it
 await() {

@@ -3,44 +3,23 @@
 #
 # Runs in the test host, beside the programs and the probe kernel: what lguest-run says, how it ends, and what is left
 # when any of its processes is killed. TAP on standard output.
-cd "$(dirname "$0")" || exit 1
-PATH=$PWD:$PATH
-err=/tmp/err out=/tmp/out
-mkdir -p /tmp
-
-# What each device asks of this script (devices/NAME/tests/launch.sh): see lib.sh
-other_devices=
+. "$(dirname "$0")/lib.sh"
 devices=$(ls devices | sed 's/\.sh$//')
-for device in $devices; do . "./devices/$device.sh"; done
-
-own='^[0-9TZ:.-]* *lguest-run: '	# its sentences; once the guest is started, with their time
-
-ok() { echo "ok $*"; }
-not_ok() { echo "not ok $*"; sed 's/^/# /' $err $out 2>/dev/null; }
 
 # expect STATUS TEXT NAME OPTION...: the exit status, and a sentence on standard error that has TEXT
 expect() {
 	want=$1 text=$2 name=$3; shift 3
 	timeout -s KILL 20 lguest-run "$@" >$out 2>$err </dev/null; got=$?
-	if [ $got = "$want" ] && grep -q "$own.*$text" $err; then ok "$name"
-	else echo "# status $got, wanted $want with '$text'"; not_ok "$name"; fi
+	[ $got = "$want" ] && grep -q "$own.*$text" $err
+	check $? "$name" "status $got, wanted $want with '$text'"
 }
 
 # guest STATUS NAME OPTION...: the guest's own status, and nothing said by lguest-run
 guest() {
 	want=$1 name=$2; shift 2
 	timeout -s KILL 20 lguest-run --kernel probe --cgroup none "$@" >$out 2>$err </dev/null; got=$?
-	if [ $got = "$want" ] && ! grep -q "$own" $err; then ok "$name"
-	else echo "# status $got, wanted $want"; not_ok "$name"; fi
-}
-
-left() { ps | grep -v grep | grep -E 'lguest-|:core|:[a-z]+[0-9]'; }
-
-# ends NAME: within a second no process of a guest is left
-ends() {
-	i=0
-	while left >/tmp/left && [ $i -lt 10 ]; do usleep 100000; i=$((i + 1)); done
-	if [ -s /tmp/left ]; then sed 's/^/# /' /tmp/left; not_ok "$1"; else ok "$1"; fi
+	[ $got = "$want" ] && ! grep -q "$own" $err
+	check $? "$name" "status $got, wanted $want"
 }
 
 # start OPTION...: a guest that spins, in the background; waits until it runs. Sets $run.
@@ -48,22 +27,8 @@ start() {
 	: >$err; : >$out
 	lguest-run --kernel probe --cmdline s "$@" >>$out 2>>$err </dev/null &
 	run=$!
-	i=0
-	until grep -q 'probe: ' $err || [ $i = 100 ]; do usleep 50000; i=$((i + 1)); done
+	within 5 said 'probe: '
 }
-
-# wait_for TEXT: up to two seconds for a line of lguest-run
-wait_for() {
-	i=0
-	until grep -q "$1" $err; do
-		[ $i -lt 40 ] || return 1
-		usleep 50000; i=$((i + 1))
-	done
-}
-
-# Children of lguest-run by name: a role is its minder (the child) and the process that the minder minds
-child() { ps -o pid,ppid,args | awk -v p="$1" -v n="$2" '$2 == p && $0 ~ n { print $1 }' | head -n 1; }
-grandchild() { ps -o pid,ppid,args | awk -v p="$(child "$1" "$2")" '$2 == p { print $1 }' | head -n 1; }
 
 K="--kernel probe --console none"
 
@@ -106,12 +71,12 @@ expect 105 'the image img is in use' 'nor can it be read meanwhile' $K --block r
 kill $run; wait $run
 ends 'everything ends behind it'
 cp img img2
-for device in $devices; do if type starts_$device >/dev/null 2>&1; then starts_$device; fi; done
+for_devices starts
 guest 3 'a disk read-only and one writable' --console none --cmdline 3 --block ro:img --block img2,serial=A
 guest 3 'a disk and no initrd' --console none --cmdline 3 --block ro:img
-grep -q ' root=/dev/vda ro 3' $err && ok 'the disk is the root then' || not_ok 'the disk is the root then'
+grep -q ' root=/dev/vda ro 3' $err; check $? 'the disk is the root then'
 guest 3 'a root of the user'"'"'s own' --console none --cmdline root=/dev/vdb,3 --block ro:img
-! grep -q 'root=/dev/vda' $err && ok 'stays the only one' || not_ok 'stays the only one'
+! grep -q 'root=/dev/vda' $err; check $? 'stays the only one'
 mv /dev/lguest /dev/lguest.away; ln -s /dev/null /dev/lguest
 expect 104 'is not lguest' 'another device in the place of /dev/lguest' $K
 rm /dev/lguest; mv /dev/lguest.away /dev/lguest
@@ -120,7 +85,7 @@ rm /dev/lguest; mv /dev/lguest.away /dev/lguest
 for s in TERM:143 INT:130 HUP:129 QUIT:131; do
 	start
 	kill -${s%:*} $run; wait $run; got=$?
-	[ $got = ${s#*:} ] && ok "SIG${s%:*} is status ${s#*:}" || { echo "# status $got"; not_ok "SIG${s%:*} is status ${s#*:}"; }
+	[ $got = ${s#*:} ]; check $? "SIG${s%:*} is status ${s#*:}" "status $got"
 	ends "nothing is left behind SIG${s%:*}"
 done
 
@@ -130,11 +95,11 @@ kill -9 $run; wait $run 2>/dev/null
 ends 'lguest-run killed: nothing is left'
 start
 kill -9 $(grandchild $run lguest-core); wait $run; got=$?
-[ $got = 115 ] && ok 'the core killed: status 115' || { echo "# $got"; not_ok 'the core killed: status 115'; }
+[ $got = 115 ]; check $? 'the core killed: status 115' "$got"
 ends 'the core killed: nothing is left'
 start
 kill -9 $(child $run lguest-core); wait $run; got=$?
-[ $got = 115 ] && ok "the core's minder killed: status 115" || { echo "# $got"; not_ok "the core's minder killed: status 115"; }
+[ $got = 115 ]; check $? "the core's minder killed: status 115" "$got"
 ends "the core's minder killed: nothing is left"
 tools/ip tuntap add tap0 mode tap user 0
 start --block img --net tap0 $other_devices
@@ -142,7 +107,7 @@ for which in grandchild child; do
 	for role in console0 block0 net0 $(for d in $devices; do case $other_devices in *--$d*) echo ${d}0 ;; esac; done); do
 		: >$err
 		kill -9 $($which $run $role)
-		wait_for "$role is back" && ok "$role ($which) killed: it is back" || not_ok "$role ($which) killed: it is back"
+		within 2 said "$role is back"; check $? "$role ($which) killed: it is back"
 	done
 done
 # The signal that a bug would cause (to the minder: a namespace's first process does not get it), as often as makes lguest-run give the role up
@@ -152,48 +117,48 @@ while [ $i -lt 12 ] && ! grep -q 'died 5 times' $err; do
 	kill -SEGV $(child $run block0) 2>/dev/null
 	usleep 400000; i=$((i + 1))
 done
-grep -q 'block0 died 5 times within 30 s: the guest goes on' $err && ok 'a role that keeps dying is given up' || not_ok 'a role that keeps dying is given up'
-kill -0 $run && ok 'the guest lives on' || not_ok 'the guest lives on'
+grep -q 'block0 died 5 times within 30 s: the guest goes on' $err; check $? 'a role that keeps dying is given up'
+kill -0 $run; check $? 'the guest lives on'
 : >$err
 old=$(grandchild $run console0)
 kill -STOP $old
-wait_for 'console0 is back' && [ $(grandchild $run console0) != $old ] && ok 'a role that is stopped is replaced at once' || not_ok 'a role that is stopped is replaced at once'
+within 2 said 'console0 is back' && [ $(grandchild $run console0) != $old ]; check $? 'a role that is stopped is replaced at once'
 core=$(grandchild $run lguest-core)
 kill -STOP $core; usleep 500000; kill -CONT $core
 usleep 500000
-kill -0 $run && [ "$(grandchild $run lguest-core)" = $core ] && ok 'stopping and continuing the core ends nothing' || not_ok 'stopping and continuing the core ends nothing'
+kill -0 $run && [ "$(grandchild $run lguest-core)" = $core ]; check $? 'stopping and continuing the core ends nothing'
 # A core that hears of the death when the next process runs already: its report is about the old one
 : >$err
 core=$(grandchild $run lguest-core)
 kill -STOP $core
 kill -9 $(grandchild $run console0)
-wait_for 'starting it again'; usleep 500000
+within 2 said 'starting it again'; usleep 500000
 kill -CONT $core
-wait_for 'console0 is back'; sleep 3
-grep -q 'console0 is back' $err && ! grep -q 'does not answer' $err && ok 'a late report of a death does not end the next process' ||
-	not_ok 'a late report of a death does not end the next process'
+within 2 said 'console0 is back'; sleep 3
+grep -q 'console0 is back' $err && ! grep -q 'does not answer' $err; check $? 'a late report of a death does not end the next process'
 kill $run; wait $run
 ends 'nothing is left behind all that'
 
 ### who holds what
 start --block img
 core=$(grandchild $run lguest-core)
-grep -q 'memfd:lguest-ram' /proc/$core/maps && ok 'the core maps guest RAM' || not_ok 'the core maps guest RAM'
+grep -q 'memfd:lguest-ram' /proc/$core/maps; check $? 'the core maps guest RAM'
 # Whoever holds the device's file could outlive the core with the guest's pins.
 for p in /proc/[0-9]*; do
 	if ls -l $p/fd 2>/dev/null | grep -q '/dev/lguest$'; then [ $p = /proc/$core ] && echo core || { echo "other: $p"; tr '\0' ' ' <$p/cmdline; }; fi
 done >/tmp/holders
-[ "$(cat /tmp/holders)" = core ] && ok 'the core alone holds /dev/lguest' || { sed 's/^/# /' /tmp/holders; not_ok 'the core alone holds /dev/lguest'; }
+[ "$(cat /tmp/holders)" = core ] || { sed 's/^/# /' /tmp/holders; false; }
+check $? 'the core alone holds /dev/lguest'
 for role in console0 block0; do
 	p=$(grandchild $run $role)
 	if [ -n "$p" ] && ! grep -q lguest-ram /proc/$p/maps && ! ls -l /proc/$p/fd | grep -q lguest-ram; then ok "$role has nothing of guest RAM"
 	else not_ok "$role has nothing of guest RAM"; fi
 	n=$(grep -c memfd:lguest-window /proc/$p/maps)
-	[ "$n" = 1 ] && ok "$role maps one window" || { echo "# $n"; not_ok "$role maps one window"; }
+	[ "$n" = 1 ]; check $? "$role maps one window" "$n"
 done
 a=$(grep lguest-window /proc/$(grandchild $run console0)/maps | awk '{ print $5 }')
 b=$(grep lguest-window /proc/$(grandchild $run block0)/maps | awk '{ print $5 }')
-[ -n "$a" ] && [ "$a" != "$b" ] && ok 'each its own' || not_ok 'each its own'
+[ -n "$a" ] && [ "$a" != "$b" ]; check $? 'each its own'
 for p in $core $(grandchild $run console0) $(grandchild $run block0); do
 	if grep -qE '^Uid:.18(79|8[0-3])[0-9]{6}' /proc/$p/status && grep -q '^Seccomp:.2' /proc/$p/status && grep -q '^CapEff:.0*$' /proc/$p/status &&
 	   grep -q '^NoNewPrivs:.1' /proc/$p/status; then ok "$(tr '\0' ' ' </proc/$p/cmdline | cut -d' ' -f1): a user of its own, without capabilities, filtered"
@@ -208,10 +173,10 @@ start --block img
 g=/sys/fs/cgroup/lguest.$run
 p=$(grandchild $run block0)
 [ "$(cat $g/block0/memory.max)" = 1073741824 ] && [ "$(cat $g/rng0/memory.max 2>/dev/null || cat $g/console0/memory.max)" = 134217728 ] &&
-	[ "$(cat $g/core/pids.max)" = 16 ] && grep -q "^0::/lguest.$run/block0$" /proc/$p/cgroup && ! grep -q 'no control group' $err &&
-	ok 'each process has a group of its own, with bounds' || not_ok 'each process has a group of its own, with bounds'
+	[ "$(cat $g/core/pids.max)" = 16 ] && grep -q "^0::/lguest.$run/block0$" /proc/$p/cgroup && ! grep -q 'no control group' $err
+check $? 'each process has a group of its own, with bounds'
 kill $run; wait $run; ends 'nothing is left in it'
-[ ! -e $g ] && ok 'nor is the group' || not_ok 'nor is the group'
+[ ! -e $g ]; check $? 'nor is the group'
 cp lguest-$bare lguest-$bare.real; cp hijacked lguest-$bare
 start --block img --$bare
 : >$err
@@ -224,16 +189,16 @@ until grep -q "${bare}0 was killed by signal 9.*in 200 ms" $err || [ $i = 300 ];
 	now=$(awk '/MemAvailable/ { print $2 }' /proc/meminfo)
 	[ $now -ge $least ] || least=$now
 done
-[ $i -lt 300 ] && [ $((free - least)) -lt 300000 ] && kill -0 $run && ok "a role that hoards kernel memory is ended by its bound # $((free - least)) KiB" ||
-	{ echo "# $free $least"; not_ok 'a role that hoards kernel memory is ended by its bound'; }
+[ $i -lt 300 ] && [ $((free - least)) -lt 300000 ] && kill -0 $run
+check $? "a role that hoards kernel memory is ended by its bound # $((free - least)) KiB"
 rm later
 kill $run; wait $run; ends 'nothing is left of it'
 mv lguest-$bare.real lguest-$bare
 echo '+memory +pids' >/sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/mine
 sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe --console none --'"$bare"' --cgroup /sys/fs/cgroup/mine --cmdline 7' >$out 2>$err
-[ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine && ok 'a group in which lguest-run itself is, and nothing left of it' ||
-	{ find /sys/fs/cgroup/mine -type d | sed 's/^/# /'; not_ok 'a group in which lguest-run itself is, and nothing left of it'; }
+[ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine || { find /sys/fs/cgroup/mine -type d | sed 's/^/# /'; false; }
+check $? 'a group in which lguest-run itself is, and nothing left of it'
 expect 105 'cannot use the control group /tmp' 'a folder that is no control group' $K --cgroup /tmp
 umount /sys/fs/cgroup
 expect 112 'no control group is delegated to this guest' 'no control group: said loudly' $K --cmdline x
@@ -244,10 +209,10 @@ while [ $i -lt ${STARTS:-20} ]; do
 	timeout -s KILL 20 lguest-run $K --cmdline 7 >$out 2>$err </dev/null; [ $? = 7 ] || bad=$((bad + 1))
 	i=$((i + 1))
 done
-[ $bad = 0 ] && ok "${STARTS:-20} starts in a row" || { echo "# $bad failed"; not_ok "${STARTS:-20} starts in a row"; }
+[ $bad = 0 ]; check $? "${STARTS:-20} starts in a row" "$bad failed"
 jobs= bad=0; : >$err; : >$out
 for i in 1 2 3 4 5; do timeout -s KILL 60 lguest-run --kernel probe --memory 32M --cmdline 7 >>$out 2>>$err </dev/null & jobs="$jobs $!"; done
 for j in $jobs; do wait $j; s=$?; [ $s = 7 ] || { echo "# status $s"; bad=$((bad + 1)); }; done
-[ $bad = 0 ] && ok '5 guests at once' || { echo "# $bad failed"; not_ok '5 guests at once'; }
+[ $bad = 0 ]; check $? '5 guests at once' "$bad failed"
 ends 'nothing is left of them'
-rmmod lg && ok 'the module unloads' || not_ok 'the module unloads'
+rmmod lg; check $? 'the module unloads'

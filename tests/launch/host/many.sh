@@ -30,7 +30,7 @@ round() {
 	for g in $all; do guest $g & jobs="$jobs $!"; done
 	within 800 waiting $n
 	check $? "$1: $n Linux guests are up at the same time, in $((($(now_ms) - began) / 1000)) s"
-	note "$(left | wc -l) processes"
+	echo "# $(left | wc -l) processes"
 	for g in $all; do echo go 1<>fifo.$g; done	# opened both ways: a guest that is gone must not hold us
 	for j in $jobs; do wait $j; done
 	ls wrong.* >/dev/null 2>&1 && cat wrong.*
@@ -69,7 +69,7 @@ starts() {
 	before
 	began=$(now_ms) i=0 s=7
 	while [ $i -lt "$1" ] && [ $s = 7 ]; do one; s=$?; i=$((i + 1)); done
-	[ $s = 7 ] || note "start $i of $1 ended with status $s"
+	[ $s = 7 ] || echo "# start $i of $1 ended with status $s"
 	[ $s = 7 ]
 	check $? "$1 starts in a row with console, disk and network card, $((($(now_ms) - began) / $1)) ms each"
 	after "$1 starts"

@@ -3,66 +3,65 @@
 #
 # Runs in the test host, beside the programs, the guest's kernel and Debian's image ("img"): the mission's line, whole,
 # from a login on the console to a disk that survives a killed guest, as root and as a user. TAP on standard output.
-cd "$(dirname "$0")" || exit 1
-PATH=$PWD:$PATH
-failed=0
+. "$(dirname "$0")/lib.sh"
+tap_prefix="mission: "
 . ./console.sh
 
 sum() { sha256sum "$@" | cut -d' ' -f1; }
 
-# network TAP OPTION...: a tap with the host's address; "ip" is the build machine's, for busybox's knows no owners
+# network TAP OPTION...: a tap with the host's address; tools/ip is the build machine's, for busybox's knows no owners
 network() {
 	local tap=$1; shift
-	./ip tuntap add $tap mode tap "$@" && ip addr add 10.77.0.1/24 dev $tap && ip link set $tap up
+	tools/ip tuntap add $tap mode tap "$@" && ip addr add 10.77.0.1/24 dev $tap && ip link set $tap up
 }
 
 ping_check() {
 	guest 60 'ip link set eth0 up; ip addr add 10.77.0.2/24 dev eth0; ping -c 5 -i 0.2 10.77.0.1'
-	say $? "$1: the guest pings the host"
+	check $? "$1: the guest pings the host"
 	ping -c 5 -q 10.77.0.2 >/dev/null
-	say $? "$1: the host pings the guest"
+	check $? "$1: the host pings the guest"
 }
 
 http_check() {
 	guest 300 'wget -q -O - http://10.77.0.1:8000/down | sha256sum'
 	[ "${said%% *}" = $(sum www/down) ]
-	say $? "$1: 64 MiB to the guest over HTTP, checksums equal"
+	check $? "$1: 64 MiB to the guest over HTTP, checksums equal"
 	guest 300 'mkdir /dev/shm/www; head -c 67108864 /dev/urandom >/dev/shm/www/up; busybox httpd -p 8000 -h /dev/shm/www; sha256sum /dev/shm/www/up'
 	[ $? = 0 ] && [ "${said%% *}" = "$(wget -q -O - http://10.77.0.2:8000/up | sum)" ]
-	say $? "$1: 64 MiB from the guest over HTTP, checksums equal"
+	check $? "$1: 64 MiB from the guest over HTTP, checksums equal"
 	guest 60 'busybox killall busybox; rm -r /dev/shm/www'
 }
 
 write_check() {
 	guest 60 'blockdev --setrw /dev/vda; dd if=/dev/zero of=/dev/vda bs=4096 count=1 oflag=direct'
 	[ $? != 0 ] && [ $? != 200 ]
-	say $? "$1: a write to the read-only disk fails in the guest"
+	check $? "$1: a write to the read-only disk fails in the guest"
 	[ "$(sum img)" = $before ]
-	say $? "$1: and the image's sha256 is what it was"
+	check $? "$1: and the image's sha256 is what it was"
 }
 
 # disk_check WHO COMMAND...: what the guest of COMMAND has fsynced on its second disk survives its being killed
 disk_check() {
 	local who=$1 sums s; shift
 	guest 120 'mkfs.ext4 -q -F /dev/vdb && mount /dev/vdb /mnt'
-	say $? "$who: mkfs.ext4 and mount of the second, writable disk"
+	check $? "$who: mkfs.ext4 and mount of the second, writable disk"
 	guest 600 'cd /mnt; for i in $(seq 200); do head -c 1048576 /dev/urandom >f$i || break; done; sha256sum f* >sums; sync f* sums . && sha256sum sums'
-	say $? "$who: 200 MiB in 200 files, and fsync"
+	check $? "$who: 200 MiB in 200 files, and fsync"
 	sums=${said%% *}
 	guest 10 '(while :; do head -c 3000000 /dev/urandom >later; done) & sleep 0.5'
 	kill -9 $(pidof lguest-core)
 	wait $run; s=$?
 	[ $s = 115 ]
-	say $? "$who: kill -9 of lguest-core while the guest writes: status $s"
+	check $? "$who: kill -9 of lguest-core while the guest writes: status $s"
 	boot "$@"
-	say $? "$who: the same disks: boots again"
+	check $? "$who: the same disks: boots again"
 	guest 300 'mount /dev/vdb /mnt && cd /mnt && sha256sum sums && sha256sum --quiet -c sums && ls f* | wc -l'
 	s=$?
 	echo "$said" | tail -n 3 | sed 's/^/# /'
 	[ $s = 0 ] && [ -n "$sums" ] && [ "$(echo "$said" | head -n 1 | cut -d' ' -f1)" = "$sums" ] && [ "$(echo "$said" | tail -n 1)" = 200 ]
-	say $? "$who: after a remount no synced data is lost: 200 files, checksums equal"
+	check $? "$who: after a remount no synced data is lost: 200 files, checksums equal"
 	guest 120 'cd /; umount /mnt && e2fsck -fn /dev/vdb'
-	say $? "$who: e2fsck finds nothing"
+	check $? "$who: e2fsck finds nothing"
 }
 
 # Memory of all processes, the guest's own (RAM and windows) left out; what the kernel's module holds is nobody's.
@@ -75,7 +74,7 @@ pss_check() {
 		total=$((total + n))
 	done
 	[ $total -gt 100 ] && [ $total -le 3548 ]
-	say $? "PSS of all processes, idle after boot, without guest RAM and windows: $total KiB, at most 3548"
+	check $? "PSS of all processes, idle after boot, without guest RAM and windows: $total KiB, at most 3548"
 }
 
 ### the mission's line
@@ -86,27 +85,27 @@ httpd -p 8000 -h www
 network tap0 user 0
 before=$(sum img) total=0
 boot lguest-run --kernel vmlinux --net tap0 --block ro:img
-say $? "lguest-run --kernel vmlinux --net tap0 --block ro:img: Debian boots, root logs in on the console"
+check $? "lguest-run --kernel vmlinux --net tap0 --block ro:img: Debian boots, root logs in on the console"
 guest 60 'id -u; . /etc/os-release; echo $ID; findmnt -n -o SOURCE,FSTYPE,OPTIONS /; systemctl is-system-running; systemctl --failed --no-legend'
 echo "$said" | sed 's/^/# /'
 echo "$said" | grep -q '^debian$' && echo "$said" | grep -q '^/dev/vda *squashfs *ro' && echo "$said" | grep -q '^running$'
-say $? "it is Debian, from the read-only disk, and systemd has nothing to complain about"
+check $? "it is Debian, from the read-only disk, and systemd has nothing to complain about"
 pss_check
 ping_check root
 http_check root
 write_check root
 stop
-say $? "poweroff: status 0"
+check $? "poweroff: status 0"
 
 ### a writable disk and a guest that is killed
 truncate -s 512M data.img
 boot lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
-say $? "a second, writable disk: boots"
+check $? "a second, writable disk: boots"
 disk_check root lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
 stop
 
 ### a user of the group
-./ip link del tap0
+tools/ip link del tap0
 mkdir -p /etc
 printf '%s\n' root:x:0:0::/:/bin/sh runner:x:1000:1000::/tmp:/bin/sh >/etc/passwd
 printf '%s\n' root:x:0: runner:x:1000: lguest:x:105:runner >/etc/group
@@ -118,7 +117,7 @@ chown runner data.img
 chmod o+rx . && chmod o+r vmlinux img
 line="exec $PWD/lguest-run --kernel vmlinux --net tap1 --block ro:img --block data.img"
 boot su runner -c "$line"
-say $? "a user of group lguest with a tap of his own: Debian boots, root of the guest logs in"
+check $? "a user of group lguest with a tap of his own: Debian boots, root of the guest logs in"
 n=0 bad=0
 for p in $(tree); do
 	set -- $(sed -n 's/^Uid://p' /proc/$p/status)
@@ -126,13 +125,13 @@ for p in $(tree); do
 	n=$((n + 1))
 done
 [ $n -ge 11 ] && [ $bad = 0 ]
-say $? "none of its $n processes has uid 0: all are the user's"
+check $? "none of its $n processes has uid 0: all are the user's"
 ping_check user
 http_check user
 write_check user
 disk_check user su runner -c "$line"
 stop
-say $? "user: poweroff: status 0"
+check $? "user: poweroff: status 0"
 rmmod lg
-say $? "the module unloads"
+check $? "the module unloads"
 exit $failed

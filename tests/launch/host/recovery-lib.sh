@@ -2,8 +2,6 @@
 #
 # What recovery.sh and resets.sh share: to be sourced where $err is lguest-run's log and $run its process.
 
-say() { if [ "$1" = 0 ]; then echo "ok recovery: $2"; else echo "not ok recovery: $2"; failed=1; fi; }
-
 # The process of a role: the one with its name whose parent, the minder, has it too
 role() { ps -o pid,ppid,args | awk -v n="guest:$1 " 'index($0 " ", n) { name[$1] = 1; parent[$1] = $2 } END { for (p in name) if (name[parent[p]]) print p }'; }
 

@@ -5,10 +5,8 @@
 # and stopped while the guest writes and verifies a disk, prints numbered lines and answers pings. TAP on standard output.
 #
 #	recovery.sh KILLS STOP	KILLS of block, half as many of net and console; each stopped for STOP seconds
-cd "$(dirname "$0")" || exit 1
-PATH=$PWD:$PATH
-kills=$1 stop=$2 failed=0 out=out err=err
-
+. "$(dirname "$0")/lib.sh"
+kills=$1 stop=$2 out=out err=err seen= tap_prefix="recovery: "
 . ./recovery-lib.sh
 
 phase() { echo $1 >&3; usleep 300000; }
@@ -19,14 +17,12 @@ stop_role() {
 	kill -STOP $pid && sleep $stop
 	kill -CONT $pid 2>/dev/null
 	[ "$(role $1)" != "$pid" ]
-	say $? "a stopped $1 is replaced"
+	check $? "a stopped $1 is replaced"
 	sleep 3
 	phase $1-stopped
 }
 
-modprobe tun
-insmod ./lg.ko || exit 1
-./ip tuntap add tap0 mode tap user 0 && ip addr add 10.77.0.1/24 dev tap0 && ip link set tap0 up
+load 1
 truncate -s 256M disk
 mkfifo keys
 exec 3<>keys
@@ -34,7 +30,7 @@ exec 3<>keys
 lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk <keys >>$out 2>>$err 3>&- &
 run=$!
 await 120 '<lines' $out && sleep 2
-say $? "a guest that verifies a disk, prints lines and answers pings"
+check $? "a guest that verifies a disk, prints lines and answers pings"
 ping 10.77.0.2 >ping.out 2>&1 &
 ping=$!
 phase start
@@ -51,14 +47,14 @@ done
 phase killed
 said=$(wc -l <$err)
 [ $done_block -ge $kills ] && [ $done_net -ge $((kills / 2)) ] && [ $done_console -ge $((kills / 2)) ]
-say $? "kill -9 of block $done_block times, of net $done_net, of console $done_console: each came back"
+check $? "kill -9 of block $done_block times, of net $done_net, of console $done_console: each came back"
 if [ $stop != 0 ]; then for r in block0 net0 console0; do stop_role $r; done; fi
 ping -c 3 -q 10.77.0.2 >/dev/null
-say $? "the guest answers pings after all that"
+check $? "the guest answers pings after all that"
 kill -INT $ping; wait $ping
 z=$(ps -o ppid,stat,args | awk -v r=$run '$1 == r && $2 ~ /Z/' | wc -l)
 [ $z = 0 ]
-say $? "lguest-run has no dead child that it did not reap ($z)"
+check $? "lguest-run has no dead child that it did not reap ($z)"
 tail -n 2 ping.out | head -n 1 | sed 's/^/# while that went on: /'
 echo stop >&3
 n=0
@@ -67,13 +63,13 @@ kill -0 $run 2>/dev/null && { echo "# the guest did not end"; kill $run; }
 wait $run; status=$?
 tr -d '\r' <$out | sed '1,/lines>/d' >found
 sed 's/^/# /' found
-say $status "the guest ends by itself, status $status"
+check $status "the guest ends by itself, status $status"
 grep -q '^fio: [1-9][0-9]* passes without an error$' found
-say $? "fio found no error and no corruption"
+check $? "fio found no error and no corruption"
 grep -q "^errors in the guest's log: 0$" found
-say $? "nor is there one in the guest's log"
+check $? "nor is there one in the guest's log"
 recover verify $out
-say $? "no byte of the console is lost"
+check $? "no byte of the console is lost"
 worst() { sed -n "s/^tick $1: \([0-9]*\) ms$/\1/p" found; }
 # Disk and net cost the vCPU nothing. A console that is away does, while the guest prints: Linux's driver waits for it with interrupts
 # off. So its new process's start bounds that. The limit is far from the 10 s that a role is stopped for, and is not less because an
@@ -81,7 +77,7 @@ worst() { sed -n "s/^tick $1: \([0-9]*\) ms$/\1/p" found; }
 for p in killed $([ $stop = 0 ] || echo block0-stopped net0-stopped console0-stopped); do
 	w=$(worst $p)
 	[ -n "$w" ] && [ $w -lt 3000 ]
-	say $? "the vCPU is never away for long: $p, longest ${w:-?} ms (undisturbed: $(worst undisturbed) ms)"
+	check $? "the vCPU is never away for long: $p, longest ${w:-?} ms (undisturbed: $(worst undisturbed) ms)"
 done
 # recoveries LINES WHAT: how long the guest was without each, in these lines of lguest-run
 recoveries() {
@@ -94,5 +90,5 @@ recoveries 1,$said killed
 recoveries "$((said + 1)),$" stopped
 grep -v 'is back after\|killed by signal 9\|ended by signal 9\|all layers' $err | sed 's/^/# /' | tail -n 20
 rmmod lg
-say $? "the module unloads"
+check $? "the module unloads"
 exit $failed

@@ -5,16 +5,11 @@
 # guest takes the drivers from its devices and gives them back, with verified I/O between. TAP on standard output.
 #
 #	resets.sh KILLS REBINDS SIZE	kills in all, at least so many rounds of the guest, bytes of its disk in use
-cd "$(dirname "$0")" || exit 1
-PATH=$PWD:$PATH
-kills=$1 rebinds=$2 size=$3 failed=0 out=out err=err
+. "$(dirname "$0")/lib.sh"
+kills=$1 rebinds=$2 size=$3 out=out err=err seen= tap_prefix="recovery: "
 . ./recovery-lib.sh
-other_devices=
-for device in devices/*.sh; do . "./$device"; done
 
-modprobe tun
-insmod ./lg.ko || exit 1
-./ip tuntap add tap0 mode tap user 0 && ip addr add 10.77.0.1/24 dev tap0 && ip link set tap0 up
+load 1
 truncate -s 256M disk
 truncate -s 1M report
 mkfifo keys
@@ -23,7 +18,7 @@ exec 3<>keys
 lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --$bare <keys >>$out 2>>$err 3>&- &
 run=$!
 await 180 '<lines' $out
-say $? "a guest that verifies a disk and prints lines"
+check $? "a guest that verifies a disk and prints lines"
 k=0 done=0
 while [ $k -lt $kills ] && kill -0 $run; do
 	k=$((k + 1))
@@ -34,7 +29,7 @@ while [ $k -lt $kills ] && kill -0 $run; do
 	random_ms 2000
 done
 [ $done = $kills ]
-say $? "kill -9 of $done roles: each came back"
+check $? "kill -9 of $done roles: each came back"
 printf stop | dd of=report bs=4096 seek=32 conv=notrunc,sync 2>/dev/null
 n=0
 while kill -0 $run 2>/dev/null && [ $n -lt 3000 ]; do usleep 200000; n=$((n + 1)); done
@@ -42,10 +37,10 @@ kill -0 $run 2>/dev/null && { echo "# the guest did not end"; kill $run; }
 wait $run; status=$?
 tr -d '\000' <report >found
 sed 's/^/# /' found | tail -n 40
-say $status "the guest ends by itself, and nothing was wrong in it, status $status"
+check $status "the guest ends by itself, and nothing was wrong in it, status $status"
 rounds=$(sed -n 's/.*rounds \([0-9]*\) wrong 0.*/\1/p' found | tail -n 1)
 [ "${rounds:-0}" -ge $rebinds ]
-say $? "each driver was rebound ${rounds:-0} times: no error, no corruption, write-through stays"
+check $? "each driver was rebound ${rounds:-0} times: no error, no corruption, write-through stays"
 # Each round's lines are a text of their own. The terminal puts a CR before each LF.
 tr -d '\r' <$out | awk '/<lines/ { n++ } n { print > ("lines." n) }'
 n=0 bad=0
@@ -55,12 +50,12 @@ for f in lines.*; do
 	recover verify $f >verified || { bad=$((bad + 1)); sed "s/^/# $f: /" verified; }
 done
 [ $bad = 0 ] && [ $n -ge $rebinds ]
-say $? "no byte of the console is lost in $n rounds"
+check $? "no byte of the console is lost in $n rounds"
 for r in block0 block1 net0 console0 rng0; do
 	sed -n "s/^[0-9TZ:.-]* *lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r" '{ a[NR] = $1 }
 		END { if (NR) print "# recovery of " r ": median " a[int((NR + 1) / 2)] " ms, worst " a[NR] " ms, of " NR }'
 done
 grep -v 'is back after\|killed by signal 9\|ended by signal 9' $err | sed 's/^/# /' | tail -n 20
 rmmod lg
-say $? "the module unloads"
+check $? "the module unloads"
 exit $failed

@@ -3,11 +3,9 @@
 #
 # Runs inside the guest: is what a container engine, a distribution and its administrator expect of a kernel there, and does it
 # work where a kernel in ring 3 could get it wrong (text that is patched while it runs, code made at run time)? Prints "ok NAME" or
-# "FAIL NAME: why", and ends with the number of failures.
-failures=0
-result() { # result STATUS NAME [DETAIL]
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "FAIL $2: ${3-}"; failures=$((failures + 1)); fi
-}
+# "not ok NAME: why"; its status is 1 when something failed.
+. /tap.sh
+result() { check "$@"; }	# STATUS NAME [DETAIL]
 has() { case " $1 " in *" $2 "*) return 0 ;; *) return 1 ;; esac; }
 mkdir -p /tmp/a /tmp/b /tmp/c /tmp/d
 
@@ -88,4 +86,4 @@ v=/sys/devices/system/cpu/vulnerabilities
 grep -q Retpolines $v/spectre_v2; result $? "spectre_v2 says retpolines" "$(cat $v/spectre_v2)"
 grep -q 'PTI (by the lguest host)' $v/meltdown; result $? "meltdown says who has the two page tables" "$(cat $v/meltdown)"
 ! grep -l '^Not affected' $v/* >/tmp/e; result $? "nothing is called not affected that only the host knows" "$(tr '\n' ' ' </tmp/e)"
-exit $failures
+exit $failed

@@ -4,7 +4,7 @@
  * faults and their addresses, registers across interrupts and switches, copy-on-write, permissions taken away, single
  * steps, clocks, and what happens when memory runs out. It runs on any Linux; on a bare one it must pass, too.
  *
- *   selftest [NAME...]     all checks, or those named; "ok NAME" or "FAIL NAME: why" a line; the status counts failures
+ *   selftest [NAME...]     all checks, or those named; TAP; the status counts failures
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -31,6 +31,8 @@
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "tests/lib/tap.h"
 
 #define PAGE 4096ul
 
@@ -632,21 +634,16 @@ int main(int argc, char **argv)
 		ran++;
 		pid = fork();
 		if (!pid) {
-			if (checks[i].run()) {
-				printf("ok %s\n", checks[i].name);
-				exit(0);
-			}
-			printf("FAIL %s: %s\n", checks[i].name, why);
-			exit(1);
+			bool good = checks[i].run();
+
+			exit(!passed(good, "%s%s%s", checks[i].name, good ? "" : ": ", good ? "" : why));
 		}
 		status = status_of(pid);
 		if (status && !WIFEXITED(status))
-			printf("FAIL %s: ended by signal %d\n", checks[i].name, WTERMSIG(status));
+			passed(false, "%s: ended by signal %d", checks[i].name, WTERMSIG(status));
 		failures += status != 0;
 	}
-	if (!ran) {
-		printf("FAIL: no such check\n");
-		return 1;
-	}
+	if (!ran)
+		return !passed(false, "no such check");
 	return failures;
 }

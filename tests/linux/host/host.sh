@@ -13,26 +13,19 @@
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
 #	host.sh kills N		lguest-core killed N times, at random instants of boot and load
-cd "$(dirname "$0")" || exit 1
-failed=0
-say() { if [ "$1" = 0 ]; then echo "ok linux: $2"; else echo "not ok linux: $2"; failed=1; fi; }
+. "$(dirname "$0")/lib.sh"
+tap_prefix="linux: " seen=
 
 # start INITRAMFS [KEYS]: one guest, its console on standard output, what is typed there from KEYS
 start() {
 	./lguest-run --kernel vmlinux --initrd "$1" --memory ${memory-96} --cmdline quiet --log "log.$1" <"${2:-/dev/null}"
 }
 
-# Free memory, with what waits on the processors' lists: a guest's pages, tens of MiB, that MemFree does not count.
-free_kib() {
-	{ grep MemAvailable: /proc/meminfo; grep ' count: ' /proc/zoneinfo; } |
-		awk '/MemAvailable/ { n += $2 } / count: / { n += $2 * 4 } END { print n }'
-}
-
 # What selftest printed, as TAP, and the status that the guest ended with
 results() {
-	tr -d '\r' <"$1" | sed -nE 's/^ok /ok linux: /p; s/^FAIL /not ok linux: /p'
-	grep -q '^FAIL' "$1" && failed=1
-	say "$2" "the guest's exit status is $2"
+	tr -d '\r' <"$1" | sed -nE 's/^ok /ok linux: /p; s/^not ok /not ok linux: /p'
+	grep -q '^not ok' "$1" && failed=1
+	check "$2" "the guest's exit status is $2"
 	[ "$2" = 0 ] || { cat log.*; cat "$1"; } | sed 's/^/# /'
 }
 
@@ -61,9 +54,9 @@ flushed() {
 	elif [ $first -le $to ] && [ $last -ge $from ] || [ $first -le $((area + 64)) ] && [ $last -ge $area ]; then want=$now
 	else want=0; fi
 	[ "$now" = $want ]
-	say $? "flush_globals is $want"
+	check $? "flush_globals is $want"
 	[ "$(counter spurious_faults)" -le $(($(counter exits) / 100)) ]
-	say $? "less than one exit in a hundred is a fault for nothing"
+	check $? "less than one exit in a hundred is a fault for nothing"
 }
 
 selftest() {
@@ -88,20 +81,20 @@ flushes() {
 	modprobe msr
 	set -- $(counts)
 	[ $# = 2 ] && [ "$2" -gt 0 ]
-	say $? "this emulator counts: CR4 was written while it booted"
+	check $? "this emulator counts: CR4 was written while it booted"
 	start nap.cpio >out &
 	watch_stats $!
 	wait $!
 	s=$?
-	say $((s != 7)) "the guest's exit status is $s"
+	check $((s != 7)) "the guest's exit status is $s"
 	set -- $(counts) "$@"
 	exits=$(counter exits)
 	echo "# $exits exits: $(($1 - $3)) flushes of the whole TLB, $(($2 - $4)) writes of CR4, with the host's own"
 	[ "$exits" -gt 2000 ]
-	say $? "the guest had exits"
+	check $? "the guest had exits"
 	for n in $(($1 - $3)) $(($2 - $4)); do
 		[ $((n * 1000 / exits)) = 0 ]
-		say $? "$((n * 1000 / exits)) in 1,000 exits"
+		check $? "$((n * 1000 / exits)) in 1,000 exits"
 	done
 }
 
@@ -110,7 +103,7 @@ overlap() {
 	watch_stats $!
 	wait $!
 	s=$?
-	say $((s != 7)) "the guest's exit status is $s"
+	check $((s != 7)) "the guest's exit status is $s"
 	flushed
 }
 
@@ -139,11 +132,11 @@ keys() {
 	printf 'fg\n' >&3; sleep 2; printf '\003' >&3; sleep 2
 	printf 'echo status $?; exit 9\n' >&3
 	wait $!
-	say $(($? != 9)) "the shell's own exit status"
+	check $(($? != 9)) "the shell's own exit status"
 	exec 3>&-
 	tr -d '\r' <out.keys >keys.out
-	grep -q 'Stopped.*sleep 1000' keys.out; say $? "^Z stops a job"
-	grep -q '^status 130$' keys.out; say $? "^C ends it after fg"
+	grep -q 'Stopped.*sleep 1000' keys.out; check $? "^Z stops a job"
+	grep -q '^status 130$' keys.out; check $? "^C ends it after fg"
 	[ $failed = 0 ] || sed 's/^/# /' keys.out
 }
 
@@ -154,7 +147,7 @@ userland() {
 	awk '/^uptime/ { d = $4 - $3; if (!($2 in low) || d < low[$2]) { low[$2] = d; at[$2] = $3 } }
 	     END { t = at["late"] - at["early"]; d = low["late"] - low["early"]
 	           print "# " t " s of the guest are " t + d " s of the host"; exit !(t >= 30 && d < t / 100 && d > -t / 100) }' out
-	say $? "the guest's clock agrees with the host's to 1 % over 30 s"
+	check $? "the guest's clock agrees with the host's to 1 % over 30 s"
 	keys
 }
 
@@ -162,13 +155,13 @@ churn() {
 	start load.cpio >out &
 	rounds=0
 	while kill -0 $! 2>/dev/null; do
-		./selftest churn cow forks >out.host || { tr '\n' '#' <out.host; say 1 "the host's own checks meanwhile"; break; }
+		./selftest churn cow forks >out.host || { tr '\n' '#' <out.host; check 1 "the host's own checks meanwhile"; break; }
 		rounds=$((rounds + 1))
 	done
 	wait $!
 	results out $?
 	[ $rounds -ge 2 ]
-	say $? "the host's own checks meanwhile, $rounds times"
+	check $? "the host's own checks meanwhile, $rounds times"
 }
 
 two() {
@@ -186,10 +179,10 @@ boots() {
 	while [ $i -lt "$1" ]; do
 		start seven.cpio >out
 		s=$?
-		[ $s = 7 ] || { say 1 "boot $i of $1 ended with status $s"; sed 's/^/# /' out log.seven.cpio; return; }
+		[ $s = 7 ] || { check 1 "boot $i of $1 ended with status $s"; sed 's/^/# /' out log.seven.cpio; return; }
 		i=$((i + 1))
 	done
-	say 0 "$1 boots"
+	check 0 "$1 boots"
 	n=0	# the last guest's pages go back when its process is really gone, which takes a busy machine a while
 	lost=4096
 	while [ $lost -ge 4096 ] && [ $n -lt 100 ]; do
@@ -198,7 +191,7 @@ boots() {
 		n=$((n + 1))
 	done
 	[ $lost -lt 4096 ]
-	say $? "$1 boots leave memory as it was ($lost KiB less)"
+	check $? "$1 boots leave memory as it was ($lost KiB less)"
 }
 
 # A random number below $1
@@ -213,20 +206,20 @@ kills() {
 		until killall -9 lguest-core 2>/dev/null || [ $n = 200 ]; do usleep 20000; n=$((n + 1)); done
 		n=0
 		while kill -0 $! 2>/dev/null && [ $n -lt 100 ]; do usleep 100000; n=$((n + 1)); done
-		[ $n -lt 100 ] || { say 1 "lguest-run is still there 10 s after kill $i"; kill -9 $!; return; }
+		[ $n -lt 100 ] || { check 1 "lguest-run is still there 10 s after kill $i"; kill -9 $!; return; }
 		i=$((i + 1))
 	done
-	say 0 "lguest-core killed $1 times"
+	check 0 "lguest-core killed $1 times"
 	ps -o pid,ppid,stat,args >left
 	! grep '[l]guest-' left
-	say $? "no process is left"
+	check $? "no process is left"
 	start seven.cpio >out
 	[ $? = 7 ]
-	say $? "a guest boots after $1 kills"
+	check $? "a guest boots after $1 kills"
 }
 
 insmod ./lg.ko || exit 1
 "$@"
 rmmod lg
-say $? "the module unloads after $1"
+check $? "the module unloads after $1"
 exit $failed

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What faults.sh, many.sh and mistakes.sh share, in the test host: TAP, the processes of a guest, and what it may not leave
-# behind. To be sourced; it changes to its own folder, where programs and kernels lie too, and prints TAP on standard output.
+# lguest.sh: what scripts share that run lguest-run in the test host (there lib.sh, put beside the programs by tests/host/run --lguest): the
+# processes of a guest, what it may not leave behind, module and taps. To be sourced; it changes to its own folder, where programs and kernels lie too.
+. /test/tap.sh
 cd "$(dirname "$0")" || exit 1
 PATH=$PWD:$PATH
-err=/tmp/err out=/tmp/out
+err=/tmp/err out=/tmp/out seen="/tmp/err /tmp/out"
 mkdir -p /tmp
 own='^[0-9TZ:.-]* *lguest-run: '	# its sentences; once the guest is started, with their time
 
-ok() { echo "ok $*"; }
-not_ok() { echo "not ok $*"; tail -n 40 $err $out 2>/dev/null | tr -d '\r' | sed 's/^/# /'; }
-# check STATUS NAME: by the status of the command before
-check() { if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2"; fi; }
-note() { echo "# $*"; }
 now_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
 
 # What each device asks of these scripts (devices/NAME/tests/launch.sh): other_devices gets options for one more device that needs

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# tap.sh: how a shell script says what passed, for dash, bash and busybox. To be sourced: in the test host it is /test/tap.sh (tests/host/run puts
+# it there); a guest that needs it gets it by --guest. TAP on standard output.
+#
+#	tap_prefix	said before each name, such as "linux: "
+#	seen		files whose ends are shown when something fails
+#	failed		1 once something has failed: exit $failed
+tap_prefix= seen= failed=0
+
+ok() { echo "ok $tap_prefix$*"; }
+not_ok() { failed=1; echo "not ok $tap_prefix$*"; shown; }
+shown() { for file in $seen; do [ ! -s "$file" ] || tail -n 40 "$file" | tr -d '\r' | sed 's/^/# /'; done; }
+
+# check STATUS NAME [DETAIL]: by the status of the command before; what is in DETAIL is told of a failure only
+check() { if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2${3:+: $3}"; fi; }
+
+# try NAME COMMAND...: check by its status; what it says is told of a failure
+try() {
+	name=$1; shift
+	said=$("$@" 2>&1) && { ok "$name"; return; }
+	not_ok "$name"
+	echo "$said" | sed 's/^/# /'
+}
