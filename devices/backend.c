@@ -144,8 +144,11 @@ static void pass(struct backend *be, struct backend_queue *bq)
 	vq_no_kicks(q);
 	be->ops->queue_kick(be, q);
 	backend_notify(be, q);
-	if (vq_exhausted(q) || (q->empty && vq_want_kicks(q)))
+	be->quiet &= ~(1u << q->index);
+	if (vq_exhausted(q) || (q->empty && !backend_spins(be) && vq_want_kicks(q)))
 		backend_again(be, q);
+	else if (q->empty && backend_spins(be))
+		be->quiet |= 1u << q->index;
 }
 
 static void run_pending(struct backend *be)
@@ -243,6 +246,7 @@ static void stop(struct vu_session *s, struct vu_vring *v)
 
 	bq->stopping = true;
 	bq->armed = false;
+	bq->be->quiet &= ~(1u << v->vq.index);
 	/* A read of the old eventfd that stayed pending would swallow the first kick after a restart on it. */
 	bq->be->engine->kick_disarm(bq);
 	drain(bq);

@@ -105,6 +105,8 @@ struct backend_watch {
  * @first_part: of a batch of operations, so many go to the kernel while the rest is prepared, then twice as many, and so on;
  *	0 = a batch goes whole. For devices that would idle meanwhile: each part costs a system call
  *
+ * @spins: look for the driver's next request for some microseconds before sleeping (backend_spin.c). For a device whose requests each wait for the
+ *	one before; frames of a network come in batches when nobody looks too often
  * @completions: how many operations that are over the ring must hold at once without losing time; 0 = 4096. It is memory that the role has for life
  *
  * @option: one option from the command line; @arg as getopt gives it. Return 0 or -EINVAL after backend_fail().
@@ -139,6 +141,7 @@ struct backend_ops {
 	uint16_t config_size;
 	uint16_t first_part;
 	uint16_t completions;
+	bool spins;
 
 	int (*option)(struct backend *be, int opt, const char *arg);
 	int (*open)(struct backend *be);

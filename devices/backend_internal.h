@@ -65,6 +65,14 @@ struct backend_engine {
 
 extern const struct backend_engine backend_engine_ring, backend_engine_poll;
 
+/**
+ * struct backend_spin - how long to look before sleeping, in ticks of the processor's clock
+ * @window: now, 0 = not at all; @longest: at most, 0 = never
+ */
+struct backend_spin {
+	uint64_t window, longest;
+};
+
 struct backend {
 	const struct backend_ops *ops;
 	void *dev;
@@ -72,6 +80,7 @@ struct backend {
 	struct vu_session session;
 	struct backend_queue queue[VU_MAX_QUEUES];
 	uint32_t pending; /* bit per queue that wants a pass */
+	uint32_t quiet; /* bit per queue that is empty and whose kicks are not asked for: the loop looks by itself before it sleeps */
 	uint32_t notify; /* bit per queue with completions to publish at the end of this turn */
 	struct backend_watch control;
 	int over; /* the connection is: -errno */
@@ -83,6 +92,8 @@ struct backend {
 	bool has_ring;
 	unsigned int part; /* submit early when this many entries are queued; 0: never */
 	unsigned int whole_turns; /* turns for which @part stays 0 */
+	struct backend_spin spin[2]; /* with nothing in flight, and with something */
+	struct backend_spin *slept;
 	struct backend_op *ready, **ready_tail; /* complete, not yet dispatched */
 	struct backend_watch *watches; /* the poll engine's, as are the next two */
 	struct backend_io *ios;
@@ -106,6 +117,18 @@ void backend_withdraw(struct backend *be, struct backend_op *op);
  */
 int backend_ring_open(struct backend *be);
 int backend_ring_probe(const struct backend *be);
+
+/*
+ * backend_spin.c: to begin with; will the loop look before it sleeps; look: true when there is something to do; ask for the kicks of quiet queues,
+ * true when something came; around a sleep: how long was it? Has the kernel something to take, or to do before a completion is there?
+ */
+void backend_spin_init(struct backend *be);
+bool backend_spins(struct backend *be);
+bool backend_spin(struct backend *be);
+bool backend_ask_kicks(struct backend *be);
+uint64_t backend_sleeps(struct backend *be);
+void backend_slept(struct backend *be, uint64_t from);
+bool backend_ring_wants(struct backend *be);
 
 /* backend_listen.c: remove the socket files that are still ours; let signals that end this process do so first, or not any more */
 void backend_unlisten(void);

@@ -293,6 +293,8 @@ static const struct policy_role *choose_engine(struct backend *be, const struct 
 
 	if (!err) {
 		be->engine = &backend_engine_ring;
+		if (be->ops->spins)
+			backend_spin_init(be);
 		return be->ops->role;
 	}
 	if (!be->ops->role_poll && cmd->no_ring) {

@@ -31,7 +31,7 @@ static int make(const struct backend *be, struct io_uring *ring)
 	/* One thread submits and wants completions when it waits, not as interrupts of its work (6.1 and later). */
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_DEFER_TASKRUN,
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 		.cq_entries = completions,
 	};
 
@@ -75,7 +75,7 @@ static void reap(struct backend *be)
 	io_uring_cq_advance(&be->ring, n);
 }
 
-static void ring_wait(struct backend *be, bool block)
+static void enter(struct backend *be, bool block)
 {
 	int r;
 
@@ -86,6 +86,23 @@ static void ring_wait(struct backend *be, bool block)
 	/* EBUSY, EAGAIN: completions must be taken first, which is what follows. Anything else is a broken ring. */
 	if (r < 0 && r != -EINTR && r != -EBUSY && r != -EAGAIN)
 		_exit(1);
+}
+
+static void ring_wait(struct backend *be, bool block)
+{
+	uint64_t from;
+
+	if (block && backend_spin(be)) {
+		/* What was found in memory needs no system call. */
+		if (backend_ring_wants(be))
+			enter(be, false);
+	} else if (!block || backend_ask_kicks(be)) {
+		enter(be, false);
+	} else {
+		from = backend_sleeps(be);
+		enter(be, true);
+		backend_slept(be, from);
+	}
 	reap(be);
 	if (be->whole_turns)
 		be->whole_turns--;
@@ -143,8 +160,10 @@ static void ring_cancel(struct backend *be, struct backend_op *op)
 /* Wait for an operation without done(); others that complete meanwhile go on the list. */
 static int32_t await(struct backend *be, struct backend_op *op)
 {
-	while (op->pending)
-		ring_wait(be, true);
+	while (op->pending) {
+		enter(be, true);
+		reap(be);
+	}
 	return op->res;
 }
 

@@ -296,6 +296,11 @@ bool vq_want_kicks(struct vq *q)
 	return gmem_fetch16(&q->avail[1]) != q->seen;
 }
 
+bool vq_moved(const struct vq *q)
+{
+	return q->started && !q->broken && gmem_fetch16(&q->avail[1]) != q->seen;
+}
+
 void vq_no_kicks(struct vq *q)
 {
 	/* With EVENT_IDX an old avail_event does the same for nothing. */

@@ -224,6 +224,14 @@ void vq_push(struct vq *q, uint16_t head, uint32_t len);
 bool vq_publish(struct vq *q);
 
 /**
+ * vq_moved() - has the driver added requests since the queue was last found empty?
+ * @q: the queue
+ *
+ * A look and no more: it asks for no kick, and vq_pop() decides what there is.
+ */
+bool vq_moved(const struct vq *q);
+
+/**
  * vq_want_kicks() - ask the driver for a notification at the next request
  * @q: the queue
  *
@@ -232,6 +240,9 @@ bool vq_publish(struct vq *q);
  * Return: true when requests arrived meanwhile: go on popping.
  */
 bool vq_want_kicks(struct vq *q);
+
+/** vq_moved() - has the driver added requests since the queue was last found empty? A look, no more: vq_pop() decides. */
+bool vq_moved(const struct vq *q);
 
 /**
  * vq_no_kicks() - tell the driver that kicks are pointless for now (a hint)

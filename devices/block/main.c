@@ -250,6 +250,7 @@ static const struct backend_ops block_ops = {
 	.queue_size = BLK_QUEUE_SIZE,
 	.config_size = BLK_CONFIG_SIZE,
 	.first_part = 4,
+	.spins = true,
 	.option = block_option,
 	.open = block_open,
 	.narrow = block_narrow,

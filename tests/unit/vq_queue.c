@@ -94,6 +94,25 @@ Test(vq, kick_suppression)
 	rig_free(r);
 }
 
+Test(vq, a_look_sees_requests_and_asks_for_no_kick)
+{
+	struct rig *r = rig_new(EVENT_IDX, QSIZE);
+
+	cr_assert_not(vq_moved(&r->q));
+	fill_desc(r);
+	offer(r, 0);
+	cr_assert(vq_moved(&r->q));
+	serve(r, 0);
+	cr_assert_eq(pop(r), 0);
+	cr_assert_not(vq_moved(&r->q));
+	cr_assert_eq(r->used[2 + 4 * QSIZE], 0, "a kick is still not asked for");
+	offer(r, 1);
+	cr_assert(vq_moved(&r->q));
+	vq_break(&r->q, "a test");
+	cr_assert_not(vq_moved(&r->q), "a broken queue would be looked at for ever");
+	rig_free(r);
+}
+
 Test(vq, kicks_after_unpop_ask_for_more_than_was_seen)
 {
 	struct rig *r = rig_new(EVENT_IDX, QSIZE);

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*D:395
+ * backend_spin.c: before the loop sleeps it looks, for some microseconds, whether it need not. A driver that has just been answered often asks
+ * again at once; asleep, the role would cost it a kick and itself a wake-up, which take longer than the request (docs/performance.md).
+ *
+ * How long it looks follows what that brought: twice as long after a success, half as long after a failure, not at all after a few of them, and
+ * again only when a sleep turns out to have been short. So an idle device costs nothing. It may read the clock of the processor, the ring's flags and
+ * the avail indexes of the queues; it may not wait, and never looks longer than SPIN_US or SPIN_BUSY_US.
+ */
+#include <immintrin.h>
+#include <sched.h>
+#include <time.h>
+
+#include "devices/backend_internal.h"
+
+#define SPIN_US		32u	/* at most, for the driver's next request */
+#define SPIN_BUSY_US	8u	/* the same while requests are in flight: what takes longer is a disk, and its time is not ours to burn */
+#define SPIN_LEAST	4u	/* a window is at least this part of the longest, or 0 */
+#define CALIBRATE_US	50
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void backend_spin_init(struct backend *be)
+{
+	int64_t start, end;
+	uint64_t from, ticks;
+	cpu_set_t cpus;
+
+	/* With one processor, nobody could ask while we look. */
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) < 2)
+		return;
+	start = now_us();
+	from = __rdtsc();
+	do
+		end = now_us();
+	while (end - start < CALIBRATE_US);
+	ticks = (__rdtsc() - from) / (uint64_t)(end - start);
+	be->spin[0].longest = SPIN_US * ticks;
+	be->spin[1].longest = SPIN_BUSY_US * ticks;
+}
+
+static struct backend_spin *spin_of(struct backend *be)
+{
+	for (unsigned int i = 0; i < be->session.queues; i++)
+		if (be->queue[i].v->vq.inflight)
+			return &be->spin[1];
+	return &be->spin[0];
+}
+
+bool backend_spins(struct backend *be)
+{
+	return spin_of(be)->window;
+}
+
+/* Did a driver ask, on a queue that it need not kick now? */
+static bool asked(struct backend *be)
+{
+	uint32_t todo = be->quiet;
+
+	for (unsigned int i = 0; todo; i++, todo >>= 1)
+		if ((todo & 1) && vq_moved(&be->queue[i].v->vq))
+			backend_again(be, &be->queue[i].v->vq);
+	return be->pending;
+}
+
+bool backend_ring_wants(struct backend *be)
+{
+	return io_uring_sq_ready(&be->ring) || __atomic_load_n(be->ring.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+bool backend_spin(struct backend *be)
+{
+	struct backend_spin *s = spin_of(be);
+	uint64_t from;
+
+	if (!s->window)
+		return false;
+	if (io_uring_sq_ready(&be->ring))
+		io_uring_submit(&be->ring);	/* what it does not take now it takes at the next wait */
+	from = __rdtsc();
+	do {
+		if (asked(be) || io_uring_cq_ready(&be->ring) || backend_ring_wants(be)) {
+			s->window = s->window * 2 < s->longest ? s->window * 2 : s->longest;
+			return true;
+		}
+		_mm_pause();
+	} while (__rdtsc() - from < s->window);
+	s->window /= 2;
+	if (s->window < s->longest / SPIN_LEAST)
+		s->window = 0;
+	return false;
+}
+
+/* Kicks are wanted from here on. Return: did something come meanwhile? */
+bool backend_ask_kicks(struct backend *be)
+{
+	uint32_t todo = be->quiet;
+
+	be->quiet = 0;
+	for (unsigned int i = 0; todo; i++, todo >>= 1)
+		if ((todo & 1) && vq_want_kicks(&be->queue[i].v->vq))
+			backend_again(be, &be->queue[i].v->vq);
+	return be->pending;
+}
+
+uint64_t backend_sleeps(struct backend *be)
+{
+	be->slept = spin_of(be);
+	return __rdtsc();
+}
+
+void backend_slept(struct backend *be, uint64_t from)
+{
+	struct backend_spin *s = be->slept;
+
+	if (!s->window && __rdtsc() - from < s->longest)
+		s->window = s->longest / SPIN_LEAST;
+}
