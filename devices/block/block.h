@@ -11,6 +11,7 @@
 #include <linux/virtio_blk.h>
 
 #include "devices/backend.h"
+#include "devices/rate.h"
 
 #define BLK_SECTOR 512u
 #define BLK_SEGS 128u		/* segments of a request, header and status included, that a driver is told of */
@@ -93,6 +94,7 @@ struct blk_req {
  * @writers: requests in flight that change the image, @exclusive: one of them does it by reading and writing back
  * @waits_alone: 1 + the queue whose next request waits to be the only writer, 0 = none
  * @block_size: what the guest shall be told, 0 = 512
+ * @rate: what is taken of its queues in a second
  */
 struct blk {
 	struct backend *be;
@@ -114,6 +116,7 @@ struct blk {
 	uint32_t block_size;
 	unsigned int writers, waits_alone;
 	bool exclusive;
+	struct rate rate;
 };
 
 /**

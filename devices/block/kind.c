@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "run/kind.h"
+#include "run/text.h"
 
 static const char *serial_wrong(const char *value)
 {
@@ -21,12 +22,22 @@ static const char *sector_wrong(const char *value)
 	return !strcmp(value, "512") || !strcmp(value, "4096") ? NULL : "is neither 512 nor 4096";
 }
 
+static const char *rate_wrong(const char *value)
+{
+	uint64_t n;
+
+	return text_size(value, 1, &n) && n && n <= 1ull << 40 ? NULL : "is not a number from 1 to 1T, like 10M";
+}
+
 static const struct kind_key keys[] = {
 	{ .name = "ro", .bare = true },
 	{ .name = "direct", .bare = true },
 	{ .name = "nodiscard", .bare = true },
 	{ .name = "serial", .wrong = serial_wrong },
 	{ .name = "sector", .wrong = sector_wrong },
+	{ .name = "bw", .wrong = rate_wrong },
+	{ .name = "iops", .wrong = rate_wrong },
+	{ .name = "burst", .wrong = rate_wrong },
 	{ 0 }
 };
 
@@ -40,11 +51,12 @@ DEVICE_KIND(block,
 	.object = "IMAGE",
 	.prefix = "ro",
 	.keys = keys,
-	.grammar = "[ro:]IMAGE[,ro][,direct][,nodiscard][,serial=TEXT][,sector=BYTES]",
+	.grammar = "[ro:]IMAGE[,ro][,direct][,nodiscard][,serial=TEXT][,sector=BYTES][,bw=SIZE][,iops=N][,burst=SIZE]",
 	.help = "a disk: an image file or a block device;\n"
 		"                       ro = read-only, direct = past the host's page cache;\n"
 		"                       nodiscard = its blocks are never given back to the host;\n"
-		"                       sector = 4096 for an image that was made on a disk with such sectors",
+		"                       sector = 4096 for an image that was made on a disk with such sectors;\n"
+		"                       bw, iops = bytes and requests a second at most, burst = bytes saved up for that",
 	/*
 	 * The least: a driver asks for 1280 KiB at once, in segments each of which may need the better half of a set of slots; a request
 	 * that does not fit would be tried again for ever.

@@ -28,6 +28,9 @@ enum {
 	OPT_QUEUES,
 	OPT_BLOCK_SIZE,
 	OPT_NO_DISCARD,
+	OPT_BW,
+	OPT_IOPS,
+	OPT_BURST,
 };
 
 static const struct option options[] = {
@@ -39,6 +42,9 @@ static const struct option options[] = {
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "num-queues", required_argument, NULL, OPT_QUEUES },
 	{ "block-size", required_argument, NULL, OPT_BLOCK_SIZE },
+	{ "bw", required_argument, NULL, OPT_BW },
+	{ "iops", required_argument, NULL, OPT_IOPS },
+	{ "burst", required_argument, NULL, OPT_BURST },
 	{ 0 }
 };
 
@@ -72,6 +78,13 @@ static int block_option(struct backend *be, int opt, const char *arg)
 		}
 		strncpy(blk->serial, arg, BLK_ID_LEN);
 		return 0;
+	case OPT_BW:
+	case OPT_IOPS:
+	case OPT_BURST:
+		if (rate_number(arg, opt == OPT_BW ? &blk->rate.bw : opt == OPT_IOPS ? &blk->rate.iops : &blk->rate.burst))
+			return 0;
+		backend_fail(be, "%s is not a number from 1 to 2^40", arg);
+		return -EINVAL;
 	case OPT_QUEUES:
 		n = backend_number(be, "num-queues", arg, 1, BLK_QUEUES);
 		blk->queues = (uint16_t)n;
@@ -115,6 +128,11 @@ static int block_open(struct backend *be)
 		backend_fail(be, "one of --blk-file=PATH and --blk-fd=N must be given");
 		return BACKEND_USAGE;
 	}
+	if ((blk->rate.bw || blk->rate.iops) && !backend_will_ring(be)) {
+		backend_fail(be, "--bw and --iops need io_uring, which this host or --no-io-uring takes away: leave them out, and bound the disk by io.max");
+		return -ENOTSUP;
+	}
+	rate_begin(&blk->rate);
 	err = blk_image_open(blk);
 	if (err)
 		return err;
@@ -191,9 +209,11 @@ static void block_queue_kick(struct backend *be, struct vq *q)
 
 	if (waited)
 		blk->waits_alone = 0;
-	while (vq_pop(q, &c) > 0) {
-		if (blk_submit(blk, q, &c))
+	while (rate_may(&blk->rate, q) && vq_pop(q, &c) > 0) {
+		if (blk_submit(blk, q, &c)) {
+			rate_took(&blk->rate, c.in_len + c.out_len);
 			continue;
+		}
 		vq_unpop(q, c.head);
 		break;
 	}
@@ -225,6 +245,14 @@ static const struct policy_role *block_narrow(struct backend *be)
 	return backend_will_ring(be) ? &policy_block : &policy_block_sync;
 }
 
+static int block_start(struct backend *be)
+{
+	struct blk *blk = backend_dev(be);
+
+	rate_start(&blk->rate, be);
+	return 0;
+}
+
 static const struct backend_ops block_ops = {
 	.name = "lguest-block",
 	.type = "block",
@@ -238,7 +266,9 @@ static const struct backend_ops block_ops = {
 		"  --direct          bypass the host's page cache (O_DIRECT)\n"
 		"  --serial=TEXT     what GET_ID answers, at most 20 characters\n"
 		"  --num-queues=N    request queues, 1 to 16 (default 1)\n"
-		"  --block-size=N    the disk's sector size as the guest sees it, 512 (default) to 4096\n",
+		"  --block-size=N    the disk's sector size as the guest sees it, 512 (default) to 4096\n"
+		"  --bw=BYTES        move so many bytes a second at most; --burst=BYTES may be saved up, or those of a second\n"
+		"  --iops=N          begin so many requests a second at most\n",
 	.options = options,
 	.role = &policy_block,
 	.role_poll = &policy_block_sync,
@@ -254,6 +284,7 @@ static const struct backend_ops block_ops = {
 	.option = block_option,
 	.open = block_open,
 	.narrow = block_narrow,
+	.start = block_start,
 	.features_acked = block_features_acked,
 	.get_config = block_get_config,
 	.set_config = block_set_config,

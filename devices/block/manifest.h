@@ -49,7 +49,8 @@
 	static const struct policy_desc descs[] = { ROLE_DESCS_CONTROL, ROLE_DESC_RING, BLOCK_DESC_IMAGE, { 0 } }; \
 	static const struct policy_limit limits[] = { ROLE_LIMITS, { 0 } }; \
 	static const struct policy_ring_op ring_ops[] = { \
-		ROLE_RING_LOOP_AND("; read requests in one piece", BLOCK_##access##_PIECES), BLOCK_##access##_OPS, { 0 } }; \
+		ROLE_RING_LOOP_AND("; read requests in one piece", BLOCK_##access##_PIECES), \
+		{ IORING_OP_TIMEOUT, "TIMEOUT", "ticks of a bounded rate" }, BLOCK_##access##_OPS, { 0 } }; \
 	const struct policy policy_##name##_manifest = { \
 		.role = title, .purpose = "virtio-blk " what " one raw image, through a restricted io_uring", \
 		.calls = calls, .descs = descs, .limits = limits, .ring_ops = ring_ops, .namespaces = ROLE_NAMESPACES }

@@ -10,5 +10,11 @@ $(R)/control.tap: $(CONTROL_NEEDS)
 	@mkdir -p $(@D)
 	B=$(B) tests/control/control > $@ || grep -q '^not ok' $@
 
+CHECKS += rates
+.PHONY: $(R)/rates.tap
+$(R)/rates.tap: $(B)/lguest-block $(BLKFE)
+	@mkdir -p $(@D)
+	B=$(B) tests/control/rates > $@ || grep -q '^not ok' $@
+
 check-control-long: $(CONTROL_NEEDS) ## the control sockets under 1,000,000 mutated lines, 20 restarts under load (LINES=, RESTARTS=, SEED=)
 	B=$(B) LINES=$(or $(LINES),1000000) RESTARTS=$(or $(RESTARTS),20) tests/control/control

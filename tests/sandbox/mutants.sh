@@ -47,7 +47,7 @@ any_net() { # a tap of a network namespace made for it
 # --verbose: a role says something while it sets itself up.
 survives() { # survives ROLE: true when nothing notices
 	case $1 in
-	block)	    timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --verbose > "$work/log" 2>&1 ;;
+	block)	    timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --verbose --iops=1000000 > "$work/log" 2>&1 ;;
 	block-sync) timeout 20 "$BLKFE" scenario "$work/bin/lguest-block" "$work/image" --no-io-uring --verbose > "$work/log" 2>&1 ;;
 	net)	    any_net && run_roles net ;;
 	console)    timeout 20 "$B/tests/sandbox/anyrole" "$work/bin/lguest-console" --file="$work/image" --verbose > "$work/log" 2>&1 && run_roles console ;;

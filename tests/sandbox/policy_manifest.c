@@ -30,9 +30,9 @@ static const struct {
 	const char *sealed;
 	const char *ring;	/* NULL: it has none */
 } expected[] = {
-	{ "block", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "READV WRITEV FSYNC FALLOCATE " },
-	{ "block-ro", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "READV " },
-	{ "block-keep", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "READV WRITEV FSYNC " },
+	{ "block", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "TIMEOUT READV WRITEV FSYNC FALLOCATE " },
+	{ "block-ro", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "TIMEOUT READV " },
+	{ "block-keep", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "TIMEOUT READV WRITEV FSYNC " },
 	{ "block-keep-sync", 13, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "
 				 "exit_group() preadv(0=4) pwritev(0=4) fdatasync(0=4) ", NULL },
 	{ "block-ro-sync", 11, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "

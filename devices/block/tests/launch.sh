@@ -15,6 +15,9 @@ mistakes_block() {
 	value block 100 'serial=.* has more than 20 characters' --block img,serial=123456789012345678901
 	value block 100 'window=1K is not a multiple of 256K from 3072K to 256M' --block img,window=1K
 	value block 100 'sector=1000 is neither 512 nor 4096' --block img,sector=1000
+	value block 100 'bw=0 is not a number from 1 to 1T' --block img,bw=0
+	value block 100 'iops=x is not a number from 1 to 1T' --block img,iops=x
+	value block 100 "'burst' needs a value: burst=" --block img,burst
 	value block 100 'window=x is not a size like 8M' --block img,window=x
 	value block 100 'dma=none is neither window nor direct' --block img,dma=none
 }
