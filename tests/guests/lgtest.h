@@ -11,6 +11,8 @@
 #include <linux/lguest.h>
 #include "lib/layout.h"
 
+#define SKIPPED "SKIP: "	/* a guest that passes with these first words could not show what it is for on this host */
+#define STATUS_SKIPPED 77
 #define TIME_LIMIT "lgtest: time limit"	/* the reason that a guest is killed with when its time is up */
 
 /* What check-latency allows, in microseconds; with QEMU's -icount an instruction is a nanosecond: not a processor's time, but its order */
@@ -30,6 +32,7 @@ struct ctx {
 	uint64_t *hog;		/* shared with the AVX process: [0] stop, [1] rounds done */
 	int hog_pid;
 	unsigned long irqs_off, preempt_off;	/* what the latency probe saw, in ns */
+	char skip[600];		/* why a guest could not show anything here */
 	char why[600];		/* set by fail(): the test did not pass */
 };
 
@@ -129,6 +132,11 @@ void test_not_started(struct ctx *c);
 
 /* kvm.c: beside another hypervisor */
 void test_kvm(struct ctx *c);
+
+/* beside.c */
+void test_ticks(struct ctx *c);
+void bind_avx512(struct ctx *c);
+void preempted(struct ctx *c, const struct lguest_stats *stats);
 
 /* owner.c: what a guest holds of its process, and for how long */
 void test_create_race(struct ctx *c);

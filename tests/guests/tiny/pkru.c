@@ -16,7 +16,7 @@ void guest_main(u64 arg, u64 seed)
 	(void)seed;
 	cpuid(7, 0, &a, &b, &c, &d);
 	if (!(c & (1 << 4)))
-		pass("this CPU has no protection keys in use");
+		pass("SKIP: no protection keys are in use here");
 	user_map(boot_pml4);
 	for (u64 i = 0; i < (shortened ? 10 : 200); i++) {
 		volatile u64 *p = (volatile u64 *)(0x7000000000 + i * 4096);

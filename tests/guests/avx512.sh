@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# avx512.sh LGTEST [KERNEL...]: the guest's AVX-512 state and a host thread's over 10^6 preemptions (SHORT=1: 20,000), in Bochs, whose
+# sapphire_rapids has it; default: 7.3, where lg.ko keeps the state itself, and 6.1, where the kernel does. Then a module for 7.3 that does
+# not save the upper vector registers: it must be found. Prints TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
+lgtest=$1; shift
+kernels=${*:-7.3 6.1}
+short=${SHORT:+--short}
+work=$(mktemp -d /var/tmp/lguest-avx512.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+seen=$work/log
+
+build() { # build KERNEL [lost]
+	rm -rf "$work/src"
+	mkdir -p "$work/src/kmod"
+	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
+	if [ "${2-}" = lost ]; then
+		sed -i '/^#define GUEST_XSTATE/s/ | XFEATURE_MASK_AVX512//' "$work/src/kmod/fpu.c"
+		! cmp -s kmod/fpu.c "$work/src/kmod/fpu.c" || return 1
+	fi
+	make -s -C "$(tests/host/headers.sh "$1")" M="$work/src/kmod" modules >"$work/log" 2>&1
+}
+
+host() { # host KERNEL OPTIONS
+	tests/host/run --emulator bochs --cpu sapphire_rapids --kernel "$1" --pti off --append "nopku indirect_target_selection=off" --dmesg-clean \
+		--timeout 14400 --silence 14000 --file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
+		"insmod /lg.ko && /lgtest $2 avx512" >"$work/log" 2>&1
+}
+
+for kernel in $kernels; do
+	build "$kernel"
+	check $? "avx512 on $kernel: the module builds"
+	host "$kernel" "$short"
+	check $? "avx512 on $kernel: each has its own: $(grep -m 1 -o '^# avx512: .*' "$work/log" | cut -c3-)"
+done
+build 7.3 lost
+check $? "avx512 on 7.3, the state not saved: is put in and builds"
+host 7.3 --short
+[ $? = 1 ] && grep -q '^not ok .*avx512' "$work/log"
+check $? "avx512 on 7.3, the state not saved: found: $(grep -m 1 -o '^not ok .*' "$work/log" | cut -c1-140)"

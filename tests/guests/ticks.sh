@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# ticks.sh LGTEST [KERNEL...]: a guest that computes for ever beside a thread that a timer wakes each millisecond, on one CPU whose time is
+# counted in instructions, so that a busy machine changes nothing: no tick is lost, on any kernel (default 6.1, 6.12, 7.3). Then a module
+# that gives 7.3 its interrupts as it gives older ones theirs, with the frame's interrupt flag off: there ticks must be lost. Prints TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
+lgtest=$1; shift
+kernels=${*:-6.1 6.12 7.3}
+work=$(mktemp -d /var/tmp/lguest-ticks.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+seen=$work/log
+
+build() { # build KERNEL [flags]
+	rm -rf "$work/src"
+	mkdir -p "$work/src/kmod"
+	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
+	if [ "${2-}" = flags ]; then
+		sed -i 's/^#define LG_GATE_FLAGS	X86_EFLAGS_IF$/#define LG_GATE_FLAGS	0/' "$work/src/kmod/compat.h"
+		! cmp -s kmod/compat.h "$work/src/kmod/compat.h" || return 1
+	fi
+	make -s -C "$(tests/host/headers.sh "$1")" M="$work/src/kmod" modules >"$work/log" 2>&1
+}
+
+host() { # host KERNEL
+	tests/host/run --icount --kernel "$1" --pti off --timeout 900 --file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
+		"insmod /lg.ko && /lgtest ticks" >"$work/log" 2>&1
+}
+
+for kernel in $kernels; do
+	build "$kernel"
+	check $? "ticks on $kernel: the module builds"
+	host "$kernel"
+	check $? "ticks on $kernel: none is lost: $(grep -m 1 -o '^# ticks: .*' "$work/log" | cut -c3-)"
+done
+build 7.3 flags
+check $? "ticks on 7.3, interrupts off in the frame: is put in and builds"
+host 7.3
+[ $? = 1 ] && grep -q '^not ok .*ticks' "$work/log"
+check $? "ticks on 7.3, interrupts off in the frame: found: $(grep -m 1 -o '^not ok .*' "$work/log")"
