@@ -50,7 +50,7 @@ GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
 ONE_CPU := $(filter 1-%,$(GUEST_HOSTS))
 CHECKS += guests guests-hosts guests-nmi
 CHECKS_ALONE += guests guests-hosts guests-nmi
-.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf))
+.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf guests-ticks guests-avx512 guests-runs guests-newest))
 .PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
 
 $(R)/guests.tap: module $(B)/lgtest
@@ -101,6 +101,25 @@ $(R)/guests-fail-at.tap: $(B)/lgtest
 $(R)/latency.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	tests/guests/latency.sh kmod/lg.ko $(B)/lgtest > $@
+
+# A timer's thread beside a guest that computes; a thread that uses AVX-512 beside one that does (SHORT=1: 20,000 times, not 10^6)
+$(R)/guests-ticks.tap: $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/ticks.sh $(B)/lgtest $(KERNELS) > $@
+$(R)/guests-avx512.tap: $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/avx512.sh $(B)/lgtest $(KERNELS) > $@
+
+# The host that hung once, again and again (RUNS=500 JOBS=2); goes on where it was
+$(R)/guests-runs.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/runs.sh kmod/lg.ko $(B)/lgtest $(or $(RUNS),500) $(or $(JOBS),2) > $@
+
+# The newest host: the suite, and NMIs
+$(R)/guests-newest.tap: $(B)/lgtest
+	@mkdir -p $(@D) build/debug
+	ko=$$(tests/debug/module.sh 7.3) && $(GUEST_RUN:kmod/lg.ko=$$ko) '--kernel 7.3 --smp 2 --pti on --levels 4 --timeout 3000' --short > $@ && \
+	tests/guests/nmi $$ko $(B)/lgtest --kernel 7.3 >> $@
 
 # Machine checks through QEMU's monitor while guests cross
 $(R)/guests-mce.tap: module $(B)/lgtest
