@@ -33,6 +33,8 @@ static int lg_open(struct inode *inode, struct file *file)
 	mutex_init(&lg->lock);
 	spin_lock_init(&lg->events_lock);
 	spin_lock_init(&lg->dead_lock);
+	spin_lock_init(&lg->mmu_lock);
+	mutex_init(&lg->pin_lock);
 	INIT_LIST_HEAD(&lg->irqfds);
 	INIT_LIST_HEAD(&lg->shrink_list);
 	file->private_data = lg;

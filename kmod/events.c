@@ -157,7 +157,7 @@ static bool can_take_interrupt(struct lg_vcpu *vcpu)
 
 /**
  * lg_interrupt_ready - would lg_deliver_interrupt() have anything to do that it has not done yet?
- * @vcpu: about to enter; called with interrupts off, after in_guest was set
+ * @vcpu: about to enter; called with interrupts off, after where was set
  */
 bool lg_interrupt_ready(struct lg_vcpu *vcpu)
 {

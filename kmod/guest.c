@@ -54,9 +54,9 @@ void kill_guest(struct lguest *lg, const char *fmt, ...)
  */
 void lg_kick(struct lg_vcpu *vcpu)
 {
-	/* What the caller changed, then in_guest: turn() has the same two in the other order */
+	/* What the caller changed, then where: turn() has the same two in the other order */
 	smp_mb();
-	if (READ_ONCE(vcpu->in_guest)) {
+	if (READ_ONCE(vcpu->where)) {
 		int cpu, me = get_cpu();	/* while this one can't be taken away, the other can't finish going offline */
 
 		cpu = READ_ONCE(vcpu->cpu);

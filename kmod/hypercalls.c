@@ -100,7 +100,7 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	vcpu->sw->return_to_user = d.return_to_user;
 	vcpu->entry_user = d.event_entry_user;
 	vcpu->entry_kernel = d.event_entry_kernel;
-	vcpu->cr3_stale = true;
+	vcpu->sw->no_direct = 0;
 	return 0;
 }
 
@@ -166,6 +166,7 @@ static s64 flush_tlb(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *ru
 		lg_flush_all(vcpu);
 	else if (arg[0] != LG_FLUSH_LOST)
 		return -EINVAL;
+	lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
 	return 0;
 }
 
@@ -173,6 +174,7 @@ static s64 flush_range(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 {
 	lg_drain_lost(vcpu);
 	lg_flush_range(vcpu, arg[0], arg[1]);
+	lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #ifndef LG_H
 #define LG_H
 
+#include <linux/cpumask.h>
 #include <linux/eventfd.h>
 #include <linux/hashtable.h>
 #include <linux/hrtimer.h>
@@ -17,6 +18,7 @@
 #include <linux/page-flags.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <asm/fpu/api.h>
@@ -33,6 +35,7 @@
 #define LG_HUGE_ORDER		9
 #define LG_HUGE_PAGES		(1 << LG_HUGE_ORDER)
 #define LG_CACHE_PAGES		16	/* tables that one fault can need, and room for a few more faults */
+#define LG_CACHE_VCPU		4	/* and for each further vCPU, whose faults come at the same time */
 
 typedef u64 gpa_t;
 typedef u64 gfn_t;
@@ -47,7 +50,8 @@ struct lg_root;
  * @parent, @parent_index: the one entry that points here; NULL for a top table
  * @root: whose low half this is part of; NULL in the kernel half
  * @used: entries that are not 0
- * @list: in the guest's sp_cache (free) or doomed (cut off from the tree, not yet taken apart)
+ * @list: in one of the guest's sp_cache (free), doomed (cut off from the tree, not yet taken apart) or zapped (taken apart, but a
+ *	processor may still be walking it)
  */
 struct lg_sp {
 	u64 *spt;
@@ -65,18 +69,19 @@ struct lg_sp {
 /**
  * struct lg_root - a guest address space: two views on one shadow low half
  * @low: the low half's top table: on a 4-level host it is the user view's own root page
+ * @klow: the kernel view's own, as soon as a supervisor page was filled in the low half; else NULL, and both views show @low
  * @top: root pages (what CR3 points to) of the kernel view and of the user view
  * @slot: its PCIDs are asid << 6 | slot, and the same with one more bit for the user view (pcid.c)
- * @tlb_gen: the vCPU's tlb_gen when both views' TLB entries were last known good
- * @kernel_only: a supervisor page is mapped in the low half: not for user mode as it is
+ * @gen: the guest's gen when something of the low half was last lost
+ * @users: vCPUs that have it as their current one: it is not released then
+ * All of it is guarded by mmu_lock; @gen is read without, too
  */
 struct lg_root {
-	struct lg_sp *low;
+	struct lg_sp *low, *klow;
 	u64 *top[2];
-	u64 tlb_gen;
-	unsigned int slot;
+	u64 gen;
+	unsigned int slot, users;
 	bool used;
-	bool kernel_only;
 	struct list_head lru;
 	struct hlist_node hash;
 };
@@ -85,7 +90,7 @@ struct lg_region {
 	gfn_t gfn;
 	u64 npages;
 	unsigned long user_addr;
-	struct page **pages;	/* pinned, or NULL */
+	struct page **pages;	/* pinned, or NULL; once pinned it stays so: read without a lock, written under pin_lock */
 };
 
 struct lg_ioeventfd {
@@ -128,9 +133,13 @@ enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_C
  * @sw: its private switcher page; @sw_va: where the switcher area is in slot 256; @enter_va: where one enters it
  * @data: the host's address of the page that the guest shares, once INIT was called
  * @pending: interrupt lines raised and not delivered; any CPU sets bits
- * @in_guest: the guest runs, or is about to: whoever changes @pending must send an IPI
- * @flush_globals: it is, or was, where the host's own global TLB entries are: every entry drops those
+ * @where: 0 while the vCPU is out of the guest; LG_ENTERING: it is about to look at the generations; else the generation with which it
+ *	is in. Whoever changes @pending, or takes something away, must send an IPI unless it is 0 (or new enough)
+ * @entered: what @where will be, or was; of the thread alone
+ * @seen: for each root slot, the generation that its PCIDs are good for
  * @asid, @asid_cpu, @asid_epoch: which PCIDs are its, and since when
+ * @root: also written under mmu_lock, so that others may look at it there
+ * @kick: scratch for lg_shootdown(): which CPUs to interrupt
  */
 struct lg_vcpu {
 	struct lguest *lg;
@@ -145,16 +154,16 @@ struct lg_vcpu {
 	u64 entry_user, entry_kernel;
 
 	struct lg_root *root;
-	bool cr3_stale, flush_tlb;
-	u64 tlb_gen;
+	bool cr3_stale;
+	u64 where, entered;
+	u64 seen[LG_ROOTS];
+	cpumask_var_t kick;
 	unsigned int asid;
 	int asid_cpu;
 	u64 asid_epoch;
-	bool flush_globals;
 	bool stop;			/* LGUEST_RUN is to return */
 
 	atomic64_t pending;
-	int in_guest;
 	int cpu;
 	bool halted;
 	wait_queue_head_t wq;
@@ -200,9 +209,17 @@ struct lguest {
 
 	struct lg_region region[LGUEST_MAX_REGIONS];
 	unsigned int nr_regions;
+	struct mutex pin_lock;		/* pages[] are set under it; not held while pages are sought */
 	struct lg_vcpu *vcpu[LGUEST_MAX_VCPUS];
+	unsigned int nr_vcpus;		/* ids are dense */
 
-	/* Shadow tables: touched by the vCPU's thread only */
+	/*
+	 * Shadow tables: all of this is guarded by mmu_lock, which is held for microseconds: never while anything sleeps, an IPI is
+	 * waited for or interrupts are off. gen counts losses: a root's gen and kernel_gen hold its value at their last one.
+	 */
+	spinlock_t mmu_lock;
+	u64 gen, kernel_gen;		/* kernel_gen and the roots' are read without the lock, too */
+	bool flush_globals;		/* it is, or was, where the host's own global TLB entries are: every entry drops those */
 	struct hlist_head *sp_hash;
 	unsigned int sp_hash_bits;
 	struct lg_root roots[LG_ROOTS];
@@ -210,11 +227,10 @@ struct lguest {
 	DECLARE_HASHTABLE(root_hash, LG_ROOT_HASH_BITS);
 	struct lg_sp *kernel;		/* top table of the kernel half, shared by all roots */
 	u64 *user_high;			/* LA57: the user view's upper half: the cpu_entry_area alone */
-	struct list_head sp_cache, doomed;
-	unsigned int sp_cached, sp_count, sp_max;
+	struct list_head sp_cache, doomed, zapped;
+	unsigned int sp_cached, nr_zapped, sp_count, sp_max;
 	struct list_head shrink_list;	/* of all guests that have tables */
-	atomic_t shrink;	/* tables that the host wants back: the vCPU's thread sees to it */
-	u64 tlb_gen;
+	atomic_t shrink;	/* tables that the host wants back: the vCPUs' threads see to it */
 
 	spinlock_t events_lock;
 	struct lg_ioeventfd ioeventfd[LG_MAX_IOEVENTFDS];
@@ -270,17 +286,19 @@ void *lg_gpa(struct lguest *lg, gpa_t gpa);
 int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len);
 
 /* shadow_faults.c, shadow_pages.c, shadow_losses.c, shadow_roots.c */
-enum lg_fault { LG_FILLED, LG_GUEST_FAULT, LG_MMIO, LG_BAD_TABLE, LG_NEED_PIN, LG_NEED_TABLES };
+enum lg_fault { LG_FILLED, LG_GUEST_FAULT, LG_MMIO, LG_BAD_TABLE, LG_NEED_PIN, LG_NEED_TABLES, LG_NEED_GLOBALS, LG_AGAIN };
 struct lg_walk {
 	gpa_t gpa;		/* MMIO, BAD_TABLE, NEED_PIN: where */
 	u32 error;		/* GUEST_FAULT: the error code */
+	u8 insn[15];		/* MMIO: the instruction */
+	u8 insn_len;
 };
 int lg_shadow_init(struct lguest *lg);
 void lg_shadow_exit(struct lguest *lg);
 enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk);
-int lg_shadow_topup(struct lguest *lg);
+int lg_shadow_topup(struct lg_vcpu *vcpu);
 bool lg_shadow_reap(struct lguest *lg);
-bool lg_shadow_give_back(struct lguest *lg);
+bool lg_shadow_give_back(struct lg_vcpu *vcpu);
 void lg_shadow_evict(struct lg_vcpu *vcpu);
 int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_drop_root(struct lg_vcpu *vcpu, gpa_t cr3);
@@ -288,8 +306,19 @@ void lg_flush_user(struct lg_vcpu *vcpu);
 void lg_flush_all(struct lg_vcpu *vcpu);
 void lg_flush_range(struct lg_vcpu *vcpu, u64 start, u64 end);
 void lg_drain_lost(struct lg_vcpu *vcpu);
-void lg_prepare_user(struct lg_vcpu *vcpu);
-int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa);
+void lg_leave_root(struct lg_vcpu *vcpu);
+unsigned int lg_cache_target(const struct lguest *lg);
+
+/* shootdown.c */
+#define LG_ENTERING		1	/* in lg_vcpu.where; generations begin at 2 */
+#define LG_FIRST_GEN		2
+enum lg_scope {
+	LG_SCOPE_ALL,		/* whatever a vCPU is in the guest with */
+	LG_SCOPE_KERNEL,	/* the kernel half */
+	LG_SCOPE_ROOT,		/* the low half of one root */
+};
+bool lg_nobody_stale(struct lguest *lg);
+void lg_shootdown(struct lg_vcpu *vcpu, enum lg_scope scope, const struct lg_root *root);
 
 /* overlap.c */
 bool lg_overlap_init(void);
@@ -305,6 +334,7 @@ void lg_shrink(struct lg_vcpu *vcpu);
 /* pcid.c */
 void lg_load_cr3(struct lg_vcpu *vcpu);
 void lg_cr3_loaded(struct lg_vcpu *vcpu);
+void lg_take_asid(struct lg_vcpu *vcpu);
 void lg_flush_globals(struct lg_vcpu *vcpu);
 
 /* vcpu.c */
@@ -370,7 +400,7 @@ static inline struct page *lg_region_page(const struct lg_region *r, gfn_t gfn)
 
 	if (i >= r->npages)
 		return NULL;
-	page = r->pages[array_index_nospec(i, r->npages)];
+	page = READ_ONCE(r->pages[array_index_nospec(i, r->npages)]);
 	return page && likely(!PageHWPoison(page)) ? page : NULL;
 }
 

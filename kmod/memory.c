@@ -214,9 +214,9 @@ static struct run unpinned_around(const struct lg_region *r, u64 want, struct ru
 	struct run run = { want, want + 1 };
 
 	limit.end = min(limit.end, r->npages);
-	while (run.first > limit.first && !r->pages[run.first - 1])
+	while (run.first > limit.first && !READ_ONCE(r->pages[run.first - 1]))
 		run.first--;
-	while (run.end < limit.end && !r->pages[run.end])
+	while (run.end < limit.end && !READ_ONCE(r->pages[run.end]))
 		run.end++;
 	return run;
 }
@@ -298,6 +298,22 @@ static void unpin_run(struct lg_vcpu *vcpu, int got)
 		unpin_user_pages(vcpu->pin_pages, got);
 }
 
+/* Under pin_lock: the run is counted and becomes the guest's, unless another vCPU was first with a part of it */
+static int enter_run(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, int got)
+{
+	int i, err;
+
+	for (i = 0; i < got; i++)
+		if (r->pages[first + i])
+			return -EAGAIN;
+	err = account(vcpu->lg, extra_cost(r, first, vcpu->pin_pages, got));
+	if (err)
+		return err;
+	for (i = 0; i < got; i++)
+		WRITE_ONCE(r->pages[first + i], vcpu->pin_pages[i]);
+	return 0;
+}
+
 /* The first @got pages of the run are pinned: count them and let the guest have them, or give them back */
 static int keep_run(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, int got)
 {
@@ -306,14 +322,15 @@ static int keep_run(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, int go
 	for (i = 0; i < got && !err; i++)
 		if (!may_be_guest_memory(vcpu->pin_pages[i]))
 			err = -EOPNOTSUPP;
-	if (!err)
-		err = account(vcpu->lg, extra_cost(r, first, vcpu->pin_pages, got));
+	if (!err) {
+		mutex_lock(&vcpu->lg->pin_lock);
+		err = enter_run(vcpu, r, first, got);
+		mutex_unlock(&vcpu->lg->pin_lock);
+	}
 	if (err) {
 		unpin_run(vcpu, got);
 		return err;
 	}
-	for (i = 0; i < got; i++)
-		r->pages[first + i] = vcpu->pin_pages[i];
 	vcpu->stat[LG_STAT_PINNED_PAGES] += got;
 	return 0;
 }
@@ -328,6 +345,38 @@ static int pin_wanted(struct lg_vcpu *vcpu, const struct lg_region *r, u64 want,
 	unpin_run(vcpu, got);
 	*run = (struct run){ want, want + 1 };
 	return pin_run(vcpu, r, *run);
+}
+
+/* -EAGAIN: another vCPU has pinned a part of it meanwhile */
+static int try_pin(struct lg_vcpu *vcpu, struct lg_region *r, u64 want)
+{
+	struct page *page = READ_ONCE(r->pages[want]);
+	u64 held, into;
+	struct run run;
+	int got, err;
+
+	if (page)
+		return PageHWPoison(page) ? -EHWPOISON : 0;
+	run.first = want & ~(u64)(LG_PIN_GROUP - 1);
+	run = unpinned_around(r, want, (struct run){ run.first, run.first + LG_PIN_GROUP });
+	got = pin_wanted(vcpu, r, want, &run);
+	if (got < 0)
+		return got;
+	held = held_by(vcpu->pin_pages[want - run.first]);
+	into = page_to_pfn(vcpu->pin_pages[want - run.first]) & (held - 1);
+	if (held > 1) {
+		unpin_run(vcpu, got);
+		run = unpinned_around(r, want, (struct run){ want - min(want, into), want - into + held });
+		got = pin_wanted(vcpu, r, want, &run);
+		if (got < 0)
+			return got;
+	}
+	err = keep_run(vcpu, r, run.first, got);
+	if (err && err != -EAGAIN && got > 1) {	/* a neighbour's fault, perhaps */
+		got = pin_run(vcpu, r, (struct run){ want, want + 1 });
+		err = got < 0 ? got : keep_run(vcpu, r, want, got);
+	}
+	return err;
 }
 
 /*H:290
@@ -349,34 +398,14 @@ static int pin_wanted(struct lg_vcpu *vcpu, const struct lg_region *r, u64 want,
 int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 {
 	struct lg_region *r = lg_find_region(vcpu->lg, gfn);
-	u64 want, held, into;
-	struct run run;
-	int got, err;
+	int err;
 
 	if (!r)
 		return -EFAULT;
-	want = gfn - r->gfn;
-	if (r->pages[want])
-		return PageHWPoison(r->pages[want]) ? -EHWPOISON : 0;
-	run.first = want & ~(u64)(LG_PIN_GROUP - 1);
-	run = unpinned_around(r, want, (struct run){ run.first, run.first + LG_PIN_GROUP });
-	got = pin_wanted(vcpu, r, want, &run);
-	if (got < 0)
-		return got;
-	held = held_by(vcpu->pin_pages[want - run.first]);
-	into = page_to_pfn(vcpu->pin_pages[want - run.first]) & (held - 1);
-	if (held > 1) {
-		unpin_run(vcpu, got);
-		run = unpinned_around(r, want, (struct run){ want - min(want, into), want - into + held });
-		got = pin_wanted(vcpu, r, want, &run);
-		if (got < 0)
-			return got;
-	}
-	err = keep_run(vcpu, r, run.first, got);
-	if (err && got > 1) {	/* a neighbour's fault, perhaps */
-		got = pin_run(vcpu, r, (struct run){ want, want + 1 });
-		err = got < 0 ? got : keep_run(vcpu, r, want, got);
-	}
+	/* Each time somebody else has got on: pages stay pinned */
+	do {
+		err = try_pin(vcpu, r, gfn - r->gfn);
+	} while (err == -EAGAIN);
 	return err;
 }
 
@@ -390,18 +419,19 @@ int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 struct page *lg_huge_page(struct lguest *lg, gfn_t gfn)
 {
 	struct lg_region *r = lg_find_region(lg, gfn);
-	struct page **pages;
+	struct page **pages, *first;
 	unsigned int i;
 
 	if (!r || gfn - r->gfn + LG_HUGE_PAGES > r->npages)
 		return NULL;
 	pages = &r->pages[gfn - r->gfn];
-	if (!pages[0] || page_to_pfn(pages[0]) & (LG_HUGE_PAGES - 1) || compound_order(compound_head(pages[0])) < LG_HUGE_ORDER)
+	first = READ_ONCE(pages[0]);
+	if (!first || page_to_pfn(first) & (LG_HUGE_PAGES - 1) || compound_order(compound_head(first)) < LG_HUGE_ORDER)
 		return NULL;
 	for (i = 1; i < LG_HUGE_PAGES; i++)
-		if (pages[i] != pages[0] + i)
+		if (READ_ONCE(pages[i]) != first + i)
 			return NULL;
-	return pages[0];
+	return first;
 }
 
 /**

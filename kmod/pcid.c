@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:370
  * Which TLB entries are whose: the PCIDs of a guest's roots, and what the switcher loads into CR3 so that no entry outlives what
- * it was made from. It knows nothing of what is in the tables: who drops an entry there sets tlb_gen (a root's, or
- * the vCPU's for the kernel half), and this is what makes the next load flush.
+ * it was made from. It knows nothing of what is in the tables: who drops an entry there counts the guest's generation up and notes it
+ * (in the root, or as kernel_gen), and each vCPU that has seen only older ones flushes at its next load.
  */
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 #include <asm/processor-flags.h>
 #include "lg.h"
 
@@ -38,10 +39,17 @@ struct lg_asids {
 };
 static DEFINE_PER_CPU(struct lg_asids, lg_asids) = { .epoch = 1 };
 
-static void take_asid(struct lg_vcpu *vcpu)
+/**
+ * lg_take_asid - see to it that the vCPU has PCIDs of this CPU
+ * @vcpu: its thread has just been scheduled here, perhaps from another CPU; both things that are looked at can change only while it
+ *	is scheduled out
+ */
+void lg_take_asid(struct lg_vcpu *vcpu)
 {
 	struct lg_asids *a = this_cpu_ptr(&lg_asids);
 
+	if (!lg_pcid || (vcpu->asid_cpu == smp_processor_id() && vcpu->asid_epoch == a->epoch))
+		return;
 	if (a->next < first_group())
 		a->next = first_group();
 	if (a->next == end_group()) {
@@ -51,18 +59,23 @@ static void take_asid(struct lg_vcpu *vcpu)
 	vcpu->asid = a->next++;
 	vcpu->asid_epoch = a->epoch;
 	vcpu->asid_cpu = smp_processor_id();
-	vcpu->tlb_gen = ++vcpu->lg->tlb_gen;
+	memset(vcpu->seen, 0, sizeof(vcpu->seen));
+	vcpu->cr3_stale = true;
 	lg_count(vcpu, ASIDS);
 }
 
-/* An entry that drops TLB entries: how, as the switcher wants it */
-static noinline void flush_at_entry(struct lg_vcpu *vcpu)
+/* An entry that drops TLB entries: how, as the switcher wants it. @need: the generation that it has to be good for */
+static noinline void flush_at_entry(struct lg_vcpu *vcpu, u64 need)
 {
 	struct lg_switch *sw = vcpu->sw;
 
-	sw->cr4 = vcpu->flush_globals ? native_read_cr4() : 0;
+	sw->cr4 = vcpu->lg->flush_globals ? native_read_cr4() : 0;
 	sw->cr3_first = 0;
-	if (vcpu->flush_tlb) {
+	if (vcpu->entered >= need)
+		return;
+	vcpu->entered = need;
+	/* Without PCIDs every load flushes */
+	if (lg_pcid) {
 		sw->cr3_first = sw->cr3[!sw->mode] & ~CR3_NOFLUSH;
 		sw->cr3_enter &= ~CR3_NOFLUSH;
 	}
@@ -70,24 +83,20 @@ static noinline void flush_at_entry(struct lg_vcpu *vcpu)
 
 /*H:380
  * Each turn passes here just before enter(). If nothing has changed since the last one, only the view of the guest's
- * mode is chosen. On another CPU or in another epoch the vCPU takes a new group of PCIDs; with another root CR3 gets
- * other values; and if something was lost, both views are loaded with a flush. That is where the losses of
- * lose_entry() are made good.
+ * mode is chosen. With another root, or other PCIDs, CR3 gets other values; and if anything was lost since the root's
+ * PCIDs were last in use by this vCPU, both views are loaded with a flush. That is where the losses of lose_entry()
+ * are made good. Then the vCPU says with which generation it is in: shootdown.c reads that.
  */
 /**
  * lg_load_cr3 - what the switcher loads into CR3, before each entry
- * @vcpu: about to run on this CPU; interrupts are off
+ * @vcpu: about to run on this CPU; interrupts are off, and where is LG_ENTERING since before the generations are read
  */
 void lg_load_cr3(struct lg_vcpu *vcpu)
 {
 	struct lg_switch *sw = vcpu->sw;
 	struct lg_root *root = vcpu->root;
-	u64 pcid;
+	u64 pcid, need = max(READ_ONCE(root->gen), READ_ONCE(vcpu->lg->kernel_gen));
 
-	if (lg_pcid && (vcpu->asid_cpu != smp_processor_id() || vcpu->asid_epoch != this_cpu_ptr(&lg_asids)->epoch)) {
-		take_asid(vcpu);
-		vcpu->cr3_stale = true;
-	}
 	if (vcpu->cr3_stale) {
 		vcpu->cr3_stale = false;
 		pcid = (u64)vcpu->asid << 6 | root->slot;
@@ -97,25 +106,34 @@ void lg_load_cr3(struct lg_vcpu *vcpu)
 			sw->cr3[0] |= CR3_NOFLUSH | pcid;
 			sw->cr3[1] |= CR3_NOFLUSH | pcid | user_bit();
 		}
-		sw->no_direct = root->kernel_only || !vcpu->data;
-		vcpu->flush_tlb = lg_pcid && root->tlb_gen != vcpu->tlb_gen;
 	}
 	sw->cr3_enter = sw->cr3[sw->mode];
-	sw->flush = vcpu->flush_tlb || vcpu->flush_globals || sw->invlpg;
+	vcpu->entered = vcpu->seen[root->slot];
+	sw->flush = vcpu->entered < need || READ_ONCE(vcpu->lg->flush_globals) || sw->invlpg;
 	if (unlikely(sw->flush))
-		flush_at_entry(vcpu);
+		flush_at_entry(vcpu, need);
+	WRITE_ONCE(vcpu->where, vcpu->entered);
 }
 
 /**
  * lg_flush_globals - from now on every entry drops all TLB entries, the host's global ones too
  * @vcpu: uses, or is about to use, an address where the host has its own; not in the guest
  *
- * The switcher does it when the guest's page table is loaded: before that, the host's own code would bring them back.
+ * The switcher does it when the guest's page table is loaded: before that, the host's own code would bring them back. What one vCPU
+ * fills all can use: so those that are in the guest come out once, before the first such entry is made.
  */
 void lg_flush_globals(struct lg_vcpu *vcpu)
 {
-	vcpu->flush_globals = true;
-	vcpu->stat[LG_STAT_FLUSH_GLOBALS] = 1;
+	struct lguest *lg = vcpu->lg;
+
+	if (READ_ONCE(lg->flush_globals))
+		return;
+	spin_lock(&lg->mmu_lock);
+	/* A loss of which nothing was lost: it makes whoever is in the guest stale */
+	WRITE_ONCE(lg->flush_globals, true);
+	WRITE_ONCE(lg->kernel_gen, ++lg->gen);
+	spin_unlock(&lg->mmu_lock);
+	lg_shootdown(vcpu, LG_SCOPE_KERNEL, NULL);
 }
 
 /**
@@ -125,8 +143,5 @@ void lg_flush_globals(struct lg_vcpu *vcpu)
 void lg_cr3_loaded(struct lg_vcpu *vcpu)
 {
 	vcpu->sw->invlpg = 0;
-	if (vcpu->flush_tlb) {
-		vcpu->flush_tlb = false;
-		vcpu->root->tlb_gen = vcpu->tlb_gen;
-	}
+	vcpu->seen[vcpu->root->slot] = vcpu->entered;
 }

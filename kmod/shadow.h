@@ -7,13 +7,13 @@
  *
  * The tables form a tree: each page (struct lg_sp) has one parent entry. Below a root is the low half of one address space,
  * which its two views share: the kernel view has NX in the top-level entries, so the guest kernel can't be made to run
- * user pages. One more tree, lg->kernel, is the kernel half of all roots. Every leaf has U=1, since both of the guest's
+ * user pages. A supervisor page in the low half gives the kernel view a low half of its own. One more tree, lg->kernel, is the kernel half of all roots. Every leaf has U=1, since both of the guest's
  * modes run at CPL 3: what keeps guest user mode out is that the user view has no kernel half.
  *
- * Whatever the guest puts in its tables, a leaf maps only pages that lg_page() knows: pinned guest memory. All of this
- * belongs to the vCPU's thread. Nothing here takes long, whatever the guest's tables are: what is cut off from the tree is
- * taken apart later, a few tables at a time ("doomed"), and a queue that costs too much to look up drops everything
- * instead. Preemption is on throughout, and every loop that can be long has a cond_resched().
+ * Whatever the guest puts in its tables, a leaf maps only pages that lg_page() knows: pinned guest memory. All vCPUs share the
+ * tables; one spinlock guards them (mmu_lock). Nothing under it takes long, whatever the guest's tables are: what is cut off from
+ * the tree is taken apart later, a table at a time ("doomed"), and a queue that costs too much to look up drops everything
+ * instead. Between two holds of the lock there is a cond_resched(). docs/smp.md argues why this is enough.
  */
 #ifndef LG_SHADOW_H
 #define LG_SHADOW_H
@@ -63,13 +63,16 @@ void delete_sp(struct lg_sp *sp);
 struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, struct lg_root *root);
 void set_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i, u64 entry);
 void zap_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i);
+void to_cache(struct lguest *lg, struct list_head *pages, unsigned int n);
 
 /* shadow_losses.c: what the guest takes away */
-void mark_stale(struct lg_vcpu *vcpu, struct lg_root *root);
+void mark_stale(struct lguest *lg, struct lg_root *root);
 void zap_range(struct lguest *lg, struct lg_sp *sp, u64 start, u64 last);
-void flush_low(struct lg_vcpu *vcpu, struct lg_root *root);
+void flush_low(struct lguest *lg, struct lg_root *root);
 
 /* shadow_roots.c: address spaces */
-void release_root(struct lg_vcpu *vcpu, struct lg_root *root);
+struct lg_sp *split_root(struct lguest *lg, struct lg_root *root);
+void unsplit_root(struct lguest *lg, struct lg_root *root);
+void release_root(struct lguest *lg, struct lg_root *root);
 
 #endif

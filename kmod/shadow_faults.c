@@ -26,6 +26,7 @@
 
 struct guest_path {
 	u64 *pte[5];		/* the host's address of each level's entry */
+	u64 entry[5];		/* and what was read there */
 	gfn_t table[5];
 	u64 leaf;
 	unsigned int level;	/* of the leaf */
@@ -56,7 +57,8 @@ static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *wa
  */
 /*
  * Walk the guest's own tables. Each entry is read once; what the guest does to it meanwhile is like a store that
- * a processor's walk just missed.
+ * a processor's walk just missed. With mmu_lock held: no vCPU's loss is taken from its queue between the walk and what is made of
+ * it, so no table that is walked here can have become something else (docs/smp.md).
  */
 static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct guest_path *p, struct lg_walk *walk)
 {
@@ -73,7 +75,7 @@ static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct guest_path 
 			return missing(vcpu, gfn << PAGE_SHIFT, walk) == LG_NEED_PIN ? LG_NEED_PIN : LG_BAD_TABLE;
 		p->table[p->level] = gfn;
 		p->pte[p->level] = (u64 *)page_address(table) + index_of(va, p->level);
-		entry = READ_ONCE(*p->pte[p->level]);
+		entry = p->entry[p->level] = READ_ONCE(*p->pte[p->level]);
 		if (!(entry & G_P)) {
 			walk->error = 0;
 			return LG_GUEST_FAULT;
@@ -110,21 +112,24 @@ static bool allowed(struct lg_vcpu *vcpu, u64 va, u32 error, const struct guest_
 	return !(error & X86_PF_INSTR) || va >> 47;
 }
 
-/* The processor would set A, and D for a write, with a locked access: do the same in the guest's entries */
-static void set_accessed_dirty(struct guest_path *p, bool write)
+/*
+ * The processor would set A, and D for a write, with a locked access: do the same in the guest's entries. Only in those that were walked:
+ * false when one has changed since. A leaf gets its D from here alone, and so its write permission
+ */
+static bool set_accessed_dirty(struct guest_path *p, bool write)
 {
 	unsigned int level;
 
 	for (level = 4; level >= p->level; level--) {
 		u64 bits = G_A | (write && level == p->level ? G_D : 0);
-		u64 old = READ_ONCE(*p->pte[level]);
+		u64 old = p->entry[level];
 
-		/* Lost the race: the guest changed the entry, and its own bits are as good as ours */
-		if ((old & G_P) && (old & bits) != bits)
-			cmpxchg(p->pte[level], old, old | bits);
-		if (level == p->level && write)
-			p->leaf |= G_D;
+		if ((old & bits) != bits && cmpxchg(p->pte[level], old, old | bits) != old)
+			return false;
 	}
+	if (write)
+		p->leaf |= G_D;
+	return true;
 }
 
 static u64 leaf_entry(const struct guest_path *p, u64 guest_entry, const struct page *page)
@@ -152,7 +157,7 @@ static struct lg_sp *child_sp(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned i
 	/* Another table, or a large page, was here and its loss is not flushed yet: the newer one wins */
 	if (entry) {
 		zap_entry(lg, sp, i);
-		mark_stale(vcpu, sp->root);
+		mark_stale(lg, sp->root);
 	}
 	child = get_sp(lg, gfn, sp->level - 1, sp->root);
 	if (!child)
@@ -179,7 +184,7 @@ static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, 
 		page = lg_region_page(p->region, (entry & ADDR_MASK) >> PAGE_SHIFT);
 		if (!page)
 			continue;
-		/* A supervisor page in the low half would make the root unfit for user mode: not unasked */
+		/* A supervisor page in the low half is for the kernel view's own tree alone: not unasked */
 		if (sp->root && !(p->up_user && (entry & G_U)))
 			continue;
 		q.writable = p->up_writable && (entry & G_W);
@@ -221,13 +226,26 @@ static struct page *usable_huge_page(struct lg_vcpu *vcpu, const struct guest_pa
 	return huge ?: page;
 }
 
-/* The guest uses this address, and its neighbours in the same 2 MiB may be filled with it: is it one of the host's? */
-static void look_for_host(struct lg_vcpu *vcpu, u64 va, bool large)
+/* The guest uses this address, and its neighbours in the same 2 MiB may be filled with it: is it one of the host's, and that not known? */
+static bool first_of_host(struct lguest *lg, u64 va, bool large)
 {
 	u64 first = va & PMD_MASK;
 
-	if (va >> 47 && !vcpu->flush_globals && lg_overlaps_host(first, first + PMD_SIZE - 1, large))
-		lg_flush_globals(vcpu);
+	return va >> 47 && !lg->flush_globals && lg_overlaps_host(first, first + PMD_SIZE - 1, large);
+}
+
+/* Which tree a fill goes to; NULL when the kernel view has to get one of its own and there is no table at hand */
+static struct lg_sp *tree_of(struct lg_vcpu *vcpu, u64 va, const struct guest_path *p)
+{
+	struct lg_root *root = vcpu->root;
+
+	if (va >> 47)
+		return vcpu->lg->kernel;
+	if (vcpu->sw->mode || (p->user && !root->klow))
+		return root->low;
+	if (!root->klow)
+		lg_count(vcpu, SPLIT_ROOTS);
+	return root->klow ?: split_root(vcpu->lg, root);
 }
 
 /*H:280
@@ -238,12 +256,17 @@ static void look_for_host(struct lg_vcpu *vcpu, u64 va, bool large)
  */
 static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_path *p, struct page *page)
 {
-	struct lg_sp *sp = va >> 47 ? vcpu->lg->kernel : vcpu->root->low;
+	struct lguest *lg = vcpu->lg;
 	unsigned int i, last;
+	struct lg_sp *sp;
 	u64 old, new;
 
 	page = usable_huge_page(vcpu, p, page, &last);
-	look_for_host(vcpu, va, last == 2);
+	if (first_of_host(lg, va, last == 2))
+		return LG_NEED_GLOBALS;
+	sp = tree_of(vcpu, va, p);
+	if (!sp)
+		return LG_NEED_TABLES;
 	while (sp->level > last) {
 		/* Below a large page of the guest the shadow tables have no guest table of their own */
 		gfn_t gfn = sp->level > p->level ? p->table[sp->level - 1] : LG_NO_GFN;
@@ -260,8 +283,8 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 		lg_count(vcpu, HUGE_FILLS);
 		/* Filled page by page before: one entry replaces the table */
 		if (old && !is_leaf(sp, old)) {
-			zap_entry(vcpu->lg, sp, i);
-			mark_stale(vcpu, sp->root);
+			zap_entry(lg, sp, i);
+			mark_stale(lg, sp->root);
 			old = 0;
 		}
 	}
@@ -271,16 +294,12 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 		vcpu->sw->invlpg = va | 1;	/* any address of the page, and never 0, which is none */
 		return LG_FILLED;
 	}
-	set_entry(vcpu->lg, sp, i, new);
+	set_entry(lg, sp, i, new);
 	/* A change of an entry that was there may be in the TLB as it was */
 	if (old) {
 		vcpu->sw->invlpg = va | 1;
 		if ((old ^ new) & ADDR_MASK || (old & ~new & _PAGE_RW))
-			mark_stale(vcpu, sp->root);
-	}
-	if (sp->root && !p->user) {
-		vcpu->root->kernel_only = true;
-		vcpu->sw->no_direct = 1;
+			mark_stale(lg, sp->root);
 	}
 	if (p->level == 1)
 		fill_around(vcpu, sp, i, p);
@@ -295,26 +314,12 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
  * their accessed and dirty bits are set, and the entry is made (fill()). Nothing here sleeps: what would have to is
  * given back to page_fault(), which does it and asks again.
  */
-/**
- * lg_shadow_fault - the guest faulted: fill, or say what else it is
- * @vcpu: the vCPU
- * @va: the address (CR2)
- * @error: the processor's error code
- * @walk: out: the address that is missing, or the guest's own error code
- *
- * Does not sleep. Return: LG_FILLED (run again), LG_GUEST_FAULT (the guest's own page fault), LG_MMIO (no memory there),
- * LG_BAD_TABLE (a page table where there is no memory), LG_NEED_PIN, LG_NEED_TABLES (see to it and call again).
- */
-enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk)
+static enum lg_fault handle_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk)
 {
 	struct guest_path p;
 	struct page *page;
 	enum lg_fault ret;
 
-	lg_count(vcpu, PAGE_FAULTS);
-	walk->error = 0;
-	if (!vcpu->root)
-		return LG_GUEST_FAULT;
 	if (!lg_canonical48(va) || index_of(va, 4) == SWITCHER_SLOT || index_of(va, 4) == CEA_SLOT)
 		ret = LG_GUEST_FAULT;
 	else
@@ -333,29 +338,66 @@ enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg
 	if (ret != LG_FILLED)
 		return ret;
 
-	set_accessed_dirty(&p, error & X86_PF_WRITE);
+	if (!set_accessed_dirty(&p, error & X86_PF_WRITE))
+		return LG_AGAIN;
 	page = path_page(vcpu->lg, &p, p.gfn);
 	if (!page)
 		return missing(vcpu, p.gfn << PAGE_SHIFT | offset_in_page(va), walk);
-	lg_count(vcpu, FILLS);
-	return fill(vcpu, va, error, &p, page);
+	ret = fill(vcpu, va, error, &p, page);
+	if (ret == LG_FILLED)
+		lg_count(vcpu, FILLS);
+	return ret;
+}
+
+/*
+ * The bytes of the instruction that made the access, for the core, as many as can be read: under the same hold of the lock that found no
+ * memory there, so that they are of the page that was run
+ */
+static void fetch_insn(struct lg_vcpu *vcpu, struct lg_walk *walk)
+{
+	u64 va = vcpu->sw->rip;
+	struct guest_path p;
+	struct lg_walk none;
+
+	walk->insn_len = 0;
+	while (walk->insn_len < sizeof(walk->insn)) {
+		unsigned int part = min_t(unsigned int, sizeof(walk->insn) - walk->insn_len, PAGE_SIZE - offset_in_page(va));
+		struct page *page;
+
+		if (!lg_canonical48(va) || walk_guest(vcpu, va, &p, &none) != LG_FILLED)
+			return;
+		page = path_page(vcpu->lg, &p, p.gfn);
+		if (!page)
+			return;
+		memcpy(walk->insn + walk->insn_len, page_address(page) + offset_in_page(va), part);
+		walk->insn_len += part;
+		va += part;
+	}
 }
 
 /**
- * lg_walk_va - guest-physical address of a virtual one, as the guest's tables have it now
+ * lg_shadow_fault - the guest faulted: fill, or say what else it is
  * @vcpu: the vCPU
- * @va: the address
- * @gpa: out
+ * @va: the address (CR2)
+ * @error: the processor's error code
+ * @walk: out: the address that is missing, the guest's own error code, or the instruction
  *
- * Return: 0; -EFAULT when it is not mapped (or a table is not pinned, which does not happen for what just ran).
+ * Does not sleep. Return: LG_FILLED (run again), LG_GUEST_FAULT (the guest's own page fault), LG_MMIO (no memory there),
+ * LG_BAD_TABLE (a page table where there is no memory), LG_NEED_PIN, LG_NEED_TABLES, LG_NEED_GLOBALS (see to it and call again),
+ * LG_AGAIN (the guest changed its table meanwhile).
  */
-int lg_walk_va(struct lg_vcpu *vcpu, u64 va, gpa_t *gpa)
+enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk)
 {
-	struct guest_path p;
-	struct lg_walk walk;
+	enum lg_fault ret;
 
-	if (!vcpu->root || !lg_canonical48(va) || walk_guest(vcpu, va, &p, &walk) != LG_FILLED)
-		return -EFAULT;
-	*gpa = p.gfn << PAGE_SHIFT | offset_in_page(va);
-	return 0;
+	lg_count(vcpu, PAGE_FAULTS);
+	walk->error = 0;
+	if (!vcpu->root)
+		return LG_GUEST_FAULT;
+	spin_lock(&vcpu->lg->mmu_lock);
+	ret = handle_fault(vcpu, va, error, walk);
+	if (ret == LG_MMIO)
+		fetch_insn(vcpu, walk);
+	spin_unlock(&vcpu->lg->mmu_lock);
+	return ret;
 }

@@ -7,19 +7,11 @@
 #include "lg.h"
 #include "shadow.h"
 
-/*
- * Steps along hash chains that one drain of the lost queue may take. The queue of a guest whose tables are each shadowed once
- * needs a few for a record; the guest can make one table's chain as long as its limit, and then everything is dropped.
- */
-#define DRAIN_STEPS	16384
-
-void mark_stale(struct lg_vcpu *vcpu, struct lg_root *root)
+/* Who was in the guest, or has TLB entries, from before this is stale. Only after the entry itself was changed: docs/smp.md */
+void mark_stale(struct lguest *lg, struct lg_root *root)
 {
-	if (root)
-		root->tlb_gen = 0;
-	else
-		vcpu->tlb_gen = ++vcpu->lg->tlb_gen;	/* the kernel half is in every root's PCIDs */
-	vcpu->cr3_stale = true;
+	lockdep_assert_held(&lg->mmu_lock);
+	WRITE_ONCE(*(root ? &root->gen : &lg->kernel_gen), ++lg->gen);
 }
 
 /*H:317
@@ -45,11 +37,16 @@ void zap_range(struct lguest *lg, struct lg_sp *sp, u64 start, u64 last)
 			zap_entry(lg, sp, i);
 		else
 			zap_range(lg, sp_of(entry), from, to);
-		if (sp->level == 4)	/* an entry of the kernel half is repeated in every root */
-			cond_resched();
 	}
 }
 
+#define LOW_LAST	((1ULL << 47) - 1)
+#define KERNEL_START	((u64)-(1ULL << 47))
+
+/*H:318
+ * Each half of the address space has its own tree, or, since a root can be split, its own two; each has its own generation. So
+ * a range that lies in one half makes nobody stale for the other.
+ */
 /**
  * lg_flush_range - drop what the shadow tables have of a range of virtual addresses
  * @vcpu: the vCPU; its current root and the kernel half
@@ -59,46 +56,62 @@ void zap_range(struct lguest *lg, struct lg_sp *sp, u64 start, u64 last)
 void lg_flush_range(struct lg_vcpu *vcpu, u64 start, u64 end)
 {
 	struct lguest *lg = vcpu->lg;
+	struct lg_root *root = vcpu->root;
 	u64 last = end - 1;
 
 	if (end <= start)
 		return;
-	if (start < 1ULL << 47 && vcpu->root) {
-		zap_range(lg, vcpu->root->low, start, min(last, (1ULL << 47) - 1));
-		mark_stale(vcpu, vcpu->root);
+	if (start <= LOW_LAST && root) {
+		spin_lock(&lg->mmu_lock);
+		zap_range(lg, root->low, start, min(last, LOW_LAST));
+		if (root->klow)
+			zap_range(lg, root->klow, start, min(last, LOW_LAST));
+		mark_stale(lg, root);
+		spin_unlock(&lg->mmu_lock);
 	}
-	if (last >= -(1ULL << 47)) {
-		zap_range(lg, lg->kernel, max(start, (u64)-(1ULL << 47)), last);
-		mark_stale(vcpu, NULL);
+	if (last >= KERNEL_START) {
+		spin_lock(&lg->mmu_lock);
+		zap_range(lg, lg->kernel, max(start, KERNEL_START), last);
+		mark_stale(lg, NULL);
+		spin_unlock(&lg->mmu_lock);
 	}
 }
 
-void flush_low(struct lg_vcpu *vcpu, struct lg_root *root)
+void flush_low(struct lguest *lg, struct lg_root *root)
 {
-	zap_range(vcpu->lg, root->low, 0, (1ULL << 47) - 1);
-	root->kernel_only = false;
-	mark_stale(vcpu, root);
+	zap_range(lg, root->low, 0, LOW_LAST);
+	unsplit_root(lg, root);
+	mark_stale(lg, root);
 }
 
 /** lg_flush_user - drop the low half of the current root */
 void lg_flush_user(struct lg_vcpu *vcpu)
 {
-	if (vcpu->root)
-		flush_low(vcpu, vcpu->root);
+	struct lguest *lg = vcpu->lg;
+
+	if (!vcpu->root)
+		return;
+	spin_lock(&lg->mmu_lock);
+	flush_low(lg, vcpu->root);
+	spin_unlock(&lg->mmu_lock);
 }
 
-/** lg_flush_all - drop everything: all roots' low halves and the kernel half */
+/** lg_flush_all - drop everything: all roots' low halves and the kernel half, in several holds of the lock */
 void lg_flush_all(struct lg_vcpu *vcpu)
 {
-	struct lg_root *root, *next;
+	struct lguest *lg = vcpu->lg;
+	struct lg_root *root;
 
-	list_for_each_entry_safe(root, next, &vcpu->lg->root_lru, lru) {
-		if (root == vcpu->root)
-			flush_low(vcpu, root);
+	for (root = lg->roots; root < lg->roots + LG_ROOTS; root++) {
+		spin_lock(&lg->mmu_lock);
+		if (root->users)
+			flush_low(lg, root);
 		else if (root->used)
-			release_root(vcpu, root);
+			release_root(lg, root);
+		spin_unlock(&lg->mmu_lock);
+		cond_resched();
 	}
-	lg_flush_range(vcpu, -(1ULL << 47), ~0ULL);
+	lg_flush_range(vcpu, KERNEL_START, ~0ULL);
 	lg_count(vcpu, FLUSHES);
 }
 
@@ -111,16 +124,22 @@ void lg_flush_all(struct lg_vcpu *vcpu)
  */
 void lg_shadow_evict(struct lg_vcpu *vcpu)
 {
+	struct lguest *lg = vcpu->lg;
 	struct lg_root *root;
+	bool found = false;
 
 	lg_count(vcpu, EVICTIONS);
-	list_for_each_entry_reverse(root, &vcpu->lg->root_lru, lru) {
-		if (!root->used || root == vcpu->root || !root->low->used)
+	spin_lock(&lg->mmu_lock);
+	list_for_each_entry_reverse(root, &lg->root_lru, lru) {
+		if (!root->used || root->users || !(root->low->used || root->klow))
 			continue;
-		release_root(vcpu, root);
-		return;
+		release_root(lg, root);
+		found = true;
+		break;
 	}
-	lg_flush_all(vcpu);
+	spin_unlock(&lg->mmu_lock);
+	if (!found)
+		lg_flush_all(vcpu);
 }
 
 /*H:330
@@ -130,35 +149,36 @@ void lg_shadow_evict(struct lg_vcpu *vcpu)
  * are loaded again.
  */
 /*
- * One record of the lost queue: an entry of a table that is shadowed once (or more often, by odd guests). Nothing leaves the
- * chain while it is walked: what is cut off is only doomed. It ends when there are no steps left.
+ * One record of a lost queue: an entry of a table that is shadowed once (or more often, by odd guests). Nothing leaves the
+ * chain while it is walked: what is cut off is only doomed. Return: false when there are no steps left, and it is not done.
  */
-static void lose_entry(struct lg_vcpu *vcpu, u64 record, unsigned int *steps)
+static bool lose_entry(struct lguest *lg, u64 record, unsigned int *steps)
 {
-	struct lguest *lg = vcpu->lg;
 	gfn_t gfn = record >> PAGE_SHIFT;
 	unsigned int i = offset_in_page(record) / sizeof(u64);
 	struct lg_sp *sp, *in;
 
-	lg_count(vcpu, LOST);
 	hlist_for_each_entry(sp, bucket(lg, gfn), hash) {
 		if (!--*steps)
-			return;
-		if (!(*steps % 256))
-			cond_resched();
+			return false;
 		if (sp->gfn != gfn)
 			continue;
 		/* The kernel half of a top table is shadowed once for all */
 		in = sp->level == 4 && i >= ENTRIES / 2 ? lg->kernel : sp;
 		if (!in->spt[i] || is_fixed(in, i))
 			continue;
-		mark_stale(vcpu, in->root);
 		if (is_leaf(in, in->spt[i]) && (record & LG_LOST_FLAGS) == LG_LOST_WRITE)
 			WRITE_ONCE(in->spt[i], in->spt[i] & ~(u64)_PAGE_RW);
 		else
 			zap_entry(lg, in, i);
+		mark_stale(lg, in->root);
 	}
+	return true;
 }
+
+/* What one hold of the lock does at most */
+#define HOLD_RECORDS	64
+#define HOLD_STEPS	1024
 
 /*H:320
  * We have seen entries come; now they go. Whenever an entry of the guest's own tables loses something, the guest
@@ -174,21 +194,30 @@ static void lose_entry(struct lg_vcpu *vcpu, u64 record, unsigned int *steps)
  */
 void lg_drain_lost(struct lg_vcpu *vcpu)
 {
+	struct lguest *lg = vcpu->lg;
 	struct lguest_data *data = vcpu->data;
-	unsigned int steps = DRAIN_STEPS;
-	u32 i, n;
+	u32 i = 0, n;
+	bool ok;
 
-	lg_shadow_reap(vcpu->lg);
+	lg_shadow_reap(lg);
 	if (!data)
 		return;
 	n = READ_ONCE(data->lost_count);
 	if (!n)
 		return;
-	if (n > LGUEST_LOST_SIZE)
-		steps = 0;
-	for (i = 0; i < n && steps; i++)
-		lose_entry(vcpu, READ_ONCE(data->lost[i]), &steps);
-	if (!steps)
+	ok = n <= LGUEST_LOST_SIZE;
+	while (ok && i < n) {
+		unsigned int steps = HOLD_STEPS, end = min(n, i + HOLD_RECORDS);
+
+		spin_lock(&lg->mmu_lock);
+		for (; ok && i < end; i++) {
+			lg_count(vcpu, LOST);
+			ok = lose_entry(lg, READ_ONCE(data->lost[i]), &steps);
+		}
+		spin_unlock(&lg->mmu_lock);
+		cond_resched();
+	}
+	if (!ok)
 		lg_flush_all(vcpu);
 	WRITE_ONCE(data->lost_count, 0);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:251
  * The pages of the shadow tables: where they come from, how they hang together, and how what is cut off from the tree is taken
- * apart, a few at a time. Nothing here knows why an entry is made or dropped.
+ * apart, a few at a time, and used again when nobody can be walking it any more. Nothing here knows why an entry is made or
+ * dropped. What is not told to take the lock is called with mmu_lock held.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -39,10 +40,11 @@ struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, struct lg
 {
 	struct lg_sp *sp = list_first_entry_or_null(&lg->sp_cache, struct lg_sp, list);
 
+	lockdep_assert_held(&lg->mmu_lock);
 	if (!sp)
 		return NULL;
 	list_del(&sp->list);
-	lg->sp_cached--;
+	WRITE_ONCE(lg->sp_cached, lg->sp_cached - 1);
 	sp->gfn = gfn;
 	sp->level = level;
 	sp->root = root;
@@ -53,16 +55,11 @@ struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, struct lg
 	return sp;
 }
 
-/*M:110
- * Several vCPUs would begin here. A table is used again at once, because the only vCPU that could have walked it is
- * in the host; with a second one it must wait until each of them has left the guest, and the tables need locks. The
- * ABI is ready for it: it numbers vCPUs.
- */
 /*
- * A table that nothing points to any more goes back to the cache. It needs no TLB flush first: this is the only vCPU and it
- * is not in the guest; every PCID that may have seen the table is flushed when it is next loaded (tlb_gen). There it stays
- * until the host asks (shrink.c) or the guest ends: the kernel's own allocator takes back thousands of pages in one go
- * with interrupts off, and when that happens is not to be the guest's to say.
+ * A table that nothing points to any more. A processor that was in the guest before may still be walking it, so it is not used for
+ * anything else until none is (reuse_zapped(), lg_shootdown()). It needs no TLB flush then: every PCID that may have seen the table is
+ * flushed when it is next loaded. In the cache it stays until the host asks (shrink.c) or the guest ends: the kernel's own
+ * allocator takes back thousands of pages in one go with interrupts off, and when that happens is not to be the guest's to say.
  */
 static void put_sp(struct lguest *lg, struct lg_sp *sp)
 {
@@ -70,23 +67,39 @@ static void put_sp(struct lguest *lg, struct lg_sp *sp)
 		hlist_del_init(&sp->hash);
 	if (sp->used)
 		clear_page(sp->spt);
-	list_add(&sp->list, &lg->sp_cache);
-	lg->sp_cached++;
+	list_add(&sp->list, &lg->zapped);
+	lg->nr_zapped++;
+}
+
+void to_cache(struct lguest *lg, struct list_head *pages, unsigned int n)
+{
+	list_splice_init(pages, &lg->sp_cache);
+	WRITE_ONCE(lg->sp_cached, lg->sp_cached + n);
+}
+
+/* Nobody is in the guest with anything that has been lost: then nobody walks what was cut off */
+static bool reuse_zapped(struct lguest *lg)
+{
+	if (!lg->nr_zapped || !lg_nobody_stale(lg))
+		return false;
+	to_cache(lg, &lg->zapped, lg->nr_zapped);
+	lg->nr_zapped = 0;
+	return true;
 }
 
 /* An entry of a top table is repeated in root pages: the kernel half in all of them, the low half in one */
 static void mirror_top(struct lguest *lg, struct lg_sp *sp, unsigned int i, u64 entry)
 {
-	struct lg_root *root;
+	struct lg_root *root = sp->root;
 
 	if (lg_la57)
 		return;
-	if (sp->root) {
-		sp->root->top[0][i] = entry ? entry | _PAGE_NX : 0;
-		return;
+	if (!root) {
+		list_for_each_entry(root, &lg->root_lru, lru)
+			WRITE_ONCE(root->top[0][i], entry);
+	} else if (sp == (root->klow ?: root->low)) {
+		WRITE_ONCE(root->top[0][i], entry ? entry | _PAGE_NX : 0);
 	}
-	list_for_each_entry(root, &lg->root_lru, lru)
-		root->top[0][i] = entry;
 }
 
 void set_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i, u64 entry)
@@ -112,12 +125,13 @@ void zap_entry(struct lguest *lg, struct lg_sp *sp, unsigned int i)
 		list_add(&sp_of(entry)->list, &lg->doomed);
 }
 
-/* Take one doomed table apart: those below it are doomed in its place */
+/* Take one doomed table apart: those below it are doomed in its place. All are unreachable already: no generation changes */
 static void reap_one(struct lguest *lg)
 {
 	struct lg_sp *sp = list_first_entry(&lg->doomed, struct lg_sp, list);
 	unsigned int i;
 
+	lockdep_assert_held(&lg->mmu_lock);
 	list_del(&sp->list);
 	if (sp->level > 1)
 		for (i = 0; i < ENTRIES && sp->used; i++)
@@ -139,58 +153,126 @@ bool lg_shadow_reap(struct lguest *lg)
 	unsigned int i;
 
 	for (i = 0; i < REAP_TABLES && !list_empty(&lg->doomed); i++) {
-		reap_one(lg);
+		spin_lock(&lg->mmu_lock);
+		if (!list_empty(&lg->doomed))
+			reap_one(lg);
+		spin_unlock(&lg->mmu_lock);
 		cond_resched();
 	}
 	return !list_empty(&lg->doomed);
 }
 
+/* Free tables to have at hand: enough for the next few faults of each vCPU */
+unsigned int lg_cache_target(const struct lguest *lg)
+{
+	unsigned int n = READ_ONCE(lg->nr_vcpus);
+
+	return LG_CACHE_PAGES + LG_CACHE_VCPU * (n ? n - 1 : 0);
+}
+
+/* A doomed table, if there is one, and what is free of those zapped: true when the cache has more than before */
+static bool reuse(struct lguest *lg)
+{
+	bool more;
+
+	spin_lock(&lg->mmu_lock);
+	if (!list_empty(&lg->doomed))
+		reap_one(lg);
+	more = reuse_zapped(lg);
+	spin_unlock(&lg->mmu_lock);
+	return more;
+}
+
+static bool anything_cut_off(struct lguest *lg)
+{
+	return !list_empty(&lg->doomed) || READ_ONCE(lg->nr_zapped);
+}
+
+/*H:342
+ * A page for the host. Those that lie ready go first; then what was cut off, and when somebody may still be walking that, it is waited
+ * for. Only the caller, which evicts address spaces when this finds nothing, makes the guest pay with faults.
+ */
 /**
  * lg_shadow_give_back - free one table that is not in use
- * @lg: the guest
+ * @vcpu: its own thread, preemptible
  *
  * Return: false when all are in use (or wait for the next few faults): evict, then try again.
  */
-bool lg_shadow_give_back(struct lguest *lg)
+bool lg_shadow_give_back(struct lg_vcpu *vcpu)
+{
+	struct lguest *lg = vcpu->lg;
+	struct lg_sp *sp = NULL;
+
+	if (READ_ONCE(lg->sp_cached) <= lg_cache_target(lg)) {
+		if (!anything_cut_off(lg))
+			return false;
+		if (!reuse(lg) && list_empty(&lg->doomed))
+			lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
+	}
+	spin_lock(&lg->mmu_lock);
+	if (lg->sp_cached > lg_cache_target(lg)) {
+		sp = list_first_entry(&lg->sp_cache, struct lg_sp, list);
+		list_del(&sp->list);
+		WRITE_ONCE(lg->sp_cached, lg->sp_cached - 1);
+		WRITE_ONCE(lg->sp_count, lg->sp_count - 1);
+	}
+	spin_unlock(&lg->mmu_lock);
+	if (sp)
+		delete_sp(sp);
+	return true;
+}
+
+/* One more table, if the guest may have it */
+static int add_table(struct lguest *lg)
 {
 	struct lg_sp *sp;
+	int err = 0;
 
-	if (lg->sp_cached <= LG_CACHE_PAGES) {
-		if (list_empty(&lg->doomed))
-			return false;
-		reap_one(lg);
+	spin_lock(&lg->mmu_lock);
+	if (lg->sp_count >= lg->sp_max)
+		err = -ENOSPC;
+	else
+		WRITE_ONCE(lg->sp_count, lg->sp_count + 1);
+	spin_unlock(&lg->mmu_lock);
+	if (err)
+		return err;
+	sp = new_sp();
+	spin_lock(&lg->mmu_lock);
+	if (sp) {
+		list_add(&sp->list, &lg->sp_cache);
+		WRITE_ONCE(lg->sp_cached, lg->sp_cached + 1);
+	} else {
+		WRITE_ONCE(lg->sp_count, lg->sp_count - 1);
+		err = -ENOMEM;
 	}
-	sp = list_first_entry(&lg->sp_cache, struct lg_sp, list);
-	list_del(&sp->list);
-	lg->sp_cached--;
-	lg->sp_count--;
-	delete_sp(sp);
-	return true;
+	spin_unlock(&lg->mmu_lock);
+	return err;
 }
 
 /**
  * lg_shadow_topup - have enough free tables for the next few faults
- * @lg: the guest
+ * @vcpu: its own thread, preemptible
  *
- * May sleep. Return: 0; -ENOMEM; -ENOSPC when the guest's limit does not allow more (evict, then try again).
+ * May sleep. Others may take them before this vCPU does: then its fault says LG_NEED_TABLES, and it comes again.
+ * Return: 0; -ENOMEM; -ENOSPC when the guest's limit does not allow more (evict, then try again).
  */
-int lg_shadow_topup(struct lguest *lg)
+int lg_shadow_topup(struct lg_vcpu *vcpu)
 {
-	while (lg->sp_cached < LG_CACHE_PAGES) {
-		struct lg_sp *sp;
+	struct lguest *lg = vcpu->lg;
+	int err;
 
-		if (!list_empty(&lg->doomed)) {
-			reap_one(lg);
+	while (READ_ONCE(lg->sp_cached) < lg_cache_target(lg)) {
+		if (anything_cut_off(lg) && reuse(lg))
 			continue;
+		err = add_table(lg);
+		if (err == -ENOSPC && anything_cut_off(lg)) {
+			/* What is cut off is somebody else's for as long as he is in the guest with it */
+			lg_shadow_reap(lg);
+			lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
+			return 0;
 		}
-		if (lg->sp_count >= lg->sp_max)
-			return -ENOSPC;
-		sp = new_sp();
-		if (!sp)
-			return -ENOMEM;
-		list_add(&sp->list, &lg->sp_cache);
-		lg->sp_cached++;
-		lg->sp_count++;
+		if (err)
+			return err;
 	}
 	return 0;
 }

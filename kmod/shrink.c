@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:340
- * When the host is short of memory it asks (a shrinker), and shadow tables are a cache: any of them can go. They are the
- * vCPU's thread's alone, though, so what is asked for is noted here, and that thread gives it back, a few tables at each turn,
+ * When the host is short of memory it asks (a shrinker), and shadow tables are a cache: any of them can go. To take them apart is
+ * work of the vCPUs' threads, though, so what is asked for is noted here, and they give it back, a few tables at each turn,
  * those that are not in use first. Nothing here touches a table itself.
  */
 #include <linux/atomic.h>
@@ -22,7 +22,7 @@ static unsigned long spare(const struct lguest *lg)
 {
 	unsigned int n = READ_ONCE(lg->sp_count);
 
-	return n > 2 * LG_CACHE_PAGES ? n - 2 * LG_CACHE_PAGES : 0;
+	return n > 2 * lg_cache_target(lg) ? n - 2 * lg_cache_target(lg) : 0;
 }
 
 static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
@@ -67,7 +67,7 @@ void lg_shrink(struct lg_vcpu *vcpu)
 	unsigned int i;
 
 	for (i = 0; i < A_TURN && atomic_read(&lg->shrink) > 0; i++) {
-		if (lg_shadow_give_back(lg)) {
+		if (lg_shadow_give_back(vcpu)) {
 			atomic_dec(&lg->shrink);
 		} else if (spare(lg)) {
 			lg_shadow_evict(vcpu);

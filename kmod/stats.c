@@ -25,6 +25,7 @@ static const char * const names[LG_STAT_NR] = {
 	[LG_STAT_PINNED_PAGES] = "pinned_pages", [LG_STAT_EVENTS] = "events", [LG_STAT_INTERRUPTS] = "interrupts",
 	[LG_STAT_SLOW_RETURNS] = "slow_returns", [LG_STAT_HALTS] = "halts", [LG_STAT_MMIO] = "mmio",
 	[LG_STAT_NOTIFIES] = "notifies", [LG_STAT_FLUSH_GLOBALS] = "flush_globals",
+	[LG_STAT_KICKS] = "kicks", [LG_STAT_SPLIT_ROOTS] = "split_roots",
 };
 
 static struct dentry *top;
@@ -56,6 +57,7 @@ void lg_read_stats(struct lguest *lg, struct lguest_stats *stats)
 		stats->value[LG_STAT_SWITCHER_MCES] += READ_ONCE(vcpu->sw->mces);
 		stats->value[LG_STAT_SWITCHER_DBS] += READ_ONCE(vcpu->sw->dbs);
 	}
+	stats->value[LG_STAT_FLUSH_GLOBALS] = READ_ONCE(lg->flush_globals);
 	stats->value[LG_STAT_SHADOW_PAGES] = READ_ONCE(lg->sp_count);
 }
 

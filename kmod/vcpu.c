@@ -126,6 +126,7 @@ static void vcpu_load(struct lg_vcpu *vcpu)
 	u16 now[4];
 
 	vcpu->cpu = smp_processor_id();
+	lg_take_asid(vcpu);
 	if (this_cpu_read(last_vcpu) != vcpu) {
 		this_cpu_write(last_vcpu, vcpu);
 		/* What another guest trained must not steer this one */
@@ -372,26 +373,15 @@ static void run_once(struct lg_vcpu *vcpu)
  * decodes no instruction. It hands the core the address and the bytes of the instruction, and LGUEST_RUN returns;
  * core/decode.c is where this goes on.
  */
-static void mmio_exit(struct lg_vcpu *vcpu, struct lguest_run *run, gpa_t gpa, u64 error)
+static void mmio_exit(struct lg_vcpu *vcpu, struct lguest_run *run, const struct lg_walk *walk, u64 error)
 {
-	u64 rip = vcpu->sw->rip;
-	gpa_t from;
-
 	lg_count(vcpu, MMIO);
 	run->reason = LGUEST_EXIT_MMIO;
-	run->addr = gpa;
+	run->addr = walk->gpa;
 	run->write = !!(error & X86_PF_WRITE);
-	run->rip = rip;
-	run->insn_len = 0;
-	while (run->insn_len < sizeof(run->insn)) {
-		u64 va = rip + run->insn_len;
-		unsigned int part = min_t(unsigned int, sizeof(run->insn) - run->insn_len,
-					  PAGE_SIZE - offset_in_page(va));
-
-		if (lg_walk_va(vcpu, va, &from) || lg_read_guest(vcpu, run->insn + run->insn_len, from, part))
-			break;
-		run->insn_len += part;
-	}
+	run->rip = vcpu->sw->rip;
+	run->insn_len = walk->insn_len;
+	memcpy(run->insn, walk->insn, walk->insn_len);
 	vcpu->stop = true;
 }
 
@@ -459,7 +449,7 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 	if (error & X86_PF_PK)
 		return;
 	for (;;) {
-		err = lg_shadow_topup(vcpu->lg);
+		err = lg_shadow_topup(vcpu);
 		/* No memory: the guest's own tables are some, once */
 		if (err == -ENOMEM && evicted)
 			break;
@@ -475,7 +465,7 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 			guest_page_fault(vcpu, va, walk.error);
 			return;
 		case LG_MMIO:
-			mmio_exit(vcpu, run, walk.gpa, error);
+			mmio_exit(vcpu, run, &walk, error);
 			return;
 		case LG_BAD_TABLE:
 			kill_guest(vcpu->lg, "the page table for %#llx is at %#llx, which is not in guest memory", va, walk.gpa);
@@ -487,7 +477,11 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 				return;
 			}
 			break;
+		case LG_NEED_GLOBALS:
+			lg_flush_globals(vcpu);
+			break;
 		case LG_NEED_TABLES:
+		case LG_AGAIN:
 			break;
 		}
 		if (signal_pending(current))
@@ -616,7 +610,7 @@ static bool host_work(struct lg_vcpu *vcpu, struct lguest_run *run)
 /*H:190
  * Now one turn. What may sleep or take long is done first: tables that the host wants back, HALT, an interrupt for
  * the guest. Then interrupts go off, we say that we are in the guest, and only after that look once more whether we
- * should be. Who has work for the vCPU leaves it first and looks at in_guest afterwards (lg_kick() does), so one of
+ * should be. Who has work for the vCPU leaves it first and looks at where afterwards (lg_kick() does), so one of
  * the two sees the other.
  */
 /* One turn: into the guest and out, then what it came out for. Returns false when LGUEST_RUN is to return */
@@ -631,18 +625,15 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	}
 	if (unlikely(lg_interrupt_work(vcpu)))
 		lg_deliver_interrupt(vcpu);
-	/* Nothing below changes the mode or the root, and this may take long: not with interrupts off */
-	if (vcpu->sw->mode)
-		lg_prepare_user(vcpu);
 
 	preempt_disable();
 	lg_fpu_begin(&vcpu->fpu);
 	local_irq_disable();
-	/* in_guest first, then the last look: who raises a line after the look sees in_guest and sends an IPI */
-	WRITE_ONCE(vcpu->in_guest, 1);
+	/* where first, then the last look: who raises a line after the look sees where and sends an IPI */
+	WRITE_ONCE(vcpu->where, LG_ENTERING);
 	smp_mb();
 	if (unlikely(must_not_enter(vcpu))) {
-		WRITE_ONCE(vcpu->in_guest, 0);
+		WRITE_ONCE(vcpu->where, 0);
 		local_irq_enable();
 		lg_fpu_end(&vcpu->fpu);
 		preempt_enable();
@@ -650,7 +641,7 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	}
 	vtime_account_guest_enter();
 	run_once(vcpu);
-	WRITE_ONCE(vcpu->in_guest, 0);
+	WRITE_ONCE(vcpu->where, 0);
 	vtime_account_guest_exit();
 	local_irq_enable();
 	lg_fpu_end(&vcpu->fpu);
@@ -708,6 +699,7 @@ static void free_vcpu(struct lg_vcpu *vcpu)
 {
 	lg_fpu_free(&vcpu->fpu);
 	lg_vcpu_unmap(vcpu);
+	free_cpumask_var(vcpu->kick);
 	kfree(vcpu->pin_pages);
 	kfree(vcpu);
 }
@@ -744,7 +736,8 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	vcpu->pin_pages = lg_try(kcalloc(LG_HUGE_PAGES, sizeof(*vcpu->pin_pages), GFP_KERNEL_ACCOUNT));
 	/* Mapped last, and by a function that maps all or nothing: what is in slot 256 stays there until the guest ends */
-	err = vcpu->pin_pages && !lg_fail() && lg_fpu_create(&vcpu->fpu) ? lg_vcpu_map(vcpu) : -ENOMEM;
+	err = vcpu->pin_pages && !lg_fail() && zalloc_cpumask_var(&vcpu->kick, GFP_KERNEL_ACCOUNT) && !lg_fail() && lg_fpu_create(&vcpu->fpu) ?
+		lg_vcpu_map(vcpu) : -ENOMEM;
 	if (err) {
 		free_vcpu(vcpu);
 		return err;
@@ -757,6 +750,7 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	vcpu->sw->rflags = 0x202;
 	vcpu->sw->no_direct = 1;
 	smp_store_release(&lg->vcpu[id], vcpu);
+	smp_store_release(&lg->nr_vcpus, lg->nr_vcpus + 1);
 	return 0;
 }
 

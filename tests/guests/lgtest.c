@@ -261,7 +261,7 @@ static void print_stats(struct ctx *c, const struct lguest_stats *stats)
 	static const char *const names[LG_STAT_NR] = {
 		"exits", "hcalls", "async", "irqs", "nmis", "sw-nmis", "sw-mces", "sw-dbs", "pf", "fills", "around", "huge",
 		"spurious", "guest-faults", "lost", "flushes", "root-hits", "root-misses", "asids", "shadow-pages", "evictions",
-		"pinned", "events", "interrupts", "slow-returns", "halts", "mmio", "notifies", "flush-globals",
+		"pinned", "events", "interrupts", "slow-returns", "halts", "mmio", "notifies", "flush-globals", "kicks", "split-roots",
 	};
 
 	printf("# %s:", c->test->name);

@@ -367,6 +367,8 @@ enum lguest_stat {
 	LG_STAT_MMIO,
 	LG_STAT_NOTIFIES,
 	LG_STAT_FLUSH_GLOBALS,	/* 1 when every entry flushes global TLB entries */
+	LG_STAT_KICKS,		/* flushes that had to bring another vCPU out */
+	LG_STAT_SPLIT_ROOTS,	/* roots whose kernel view got a low half of its own */
 	LG_STAT_NR
 };
 #define LGUEST_STATS_SIZE	64
