@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "policy/policy.h"
+#include "run/kernel.h"
 #include "run/launch.h"
 #include "run/options.h"
 #include "run/say.h"
@@ -298,7 +299,7 @@ struct plain_option {
 #define TEXT(field) NULL, offsetof(struct launch, field)
 
 static const struct plain_option plain_options[] = {
-	{ "kernel", "FILE", TEXT(kernel), "the guest's kernel: an uncompressed vmlinux made for lguest" },
+	{ "kernel", "FILE", TEXT(kernel), "the guest's kernel: a vmlinux made for lguest, or the version of an installed one; the newest of these if not said" },
 	{ "initrd", "FILE", TEXT(initrd), "its initial root file system" },
 	{ "cmdline", "TEXT", set_cmdline, 0, "its command line" },
 	{ "memory", "SIZE", set_memory, 0, "its memory, 256M if not said; a bare number is MiB" },
@@ -384,7 +385,7 @@ static void help_of_kind(const struct device_kind *k)
 
 static void help(void)
 {
-	puts("usage: lguest-run --kernel FILE [OPTION...]\n\n"
+	puts("usage: lguest-run [--kernel FILE] [OPTION...]\n\n"
 	     "Runs a Linux guest under the lguest module, each of its devices in a process of its own.\n");
 	for (unsigned int i = 0; i < PLAIN_OPTIONS; i++)
 		printf("  --%-8s %-9s  %s\n", plain_options[i].name, plain_options[i].arg ? plain_options[i].arg : "",
@@ -525,8 +526,9 @@ int options_parse(struct launch *l, int argc, char **argv)
 	}
 	if (err)
 		return err;
+	l->kernel = kernel_find(KERNEL_FOLDER, l->kernel);
 	if (!l->kernel)
-		return wrong("no kernel: --kernel FILE is needed");
+		return wrong("no kernel: --kernel FILE is needed, or a package lguest-kernel-VERSION");
 	err = add_defaults(l);
 	if (!err)
 		err = check_terminals(l);

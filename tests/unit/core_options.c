@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ipc/exit.h"
+#include "run/kernel.h"
 #include "run/launch.h"
 #include "run/text.h"
 
@@ -88,6 +89,29 @@ Test(core_options, every_key)
 	cr_expect_str_eq(l.role[3].path, "/s");
 	cr_expect_eq(l.memory, 2ull << 30);
 	cr_expect_str_eq(l.cmdline, "a=b c=d");
+}
+
+/* A version is a name in the folder of installed kernels, no kernel the newest there; everything else is a file. */
+Test(core_options, a_version_is_an_installed_kernel)
+{
+	char folder[] = "/tmp/kernels.XXXXXX", path[64];
+
+	cr_assert(mkdtemp(folder));
+	cr_expect_null(kernel_find(folder, NULL));
+	cr_expect_null(kernel_find("/nonexistent", NULL));
+	for (unsigned int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, ((const char *[]){ "vmlinux-6.1", "vmlinux-6.12", "vmlinux-6.2" })[i]);
+		fclose(fopen(path, "w"));
+	}
+	snprintf(path, sizeof(path), "%s/vmlinux-6.12", folder);
+	cr_expect_str_eq(kernel_find(folder, NULL), path);
+	snprintf(path, sizeof(path), "%s/vmlinux-6.1", folder);
+	cr_expect_str_eq(kernel_find(folder, "6.1"), path);
+	for (unsigned int i = 0; i < 4; i++) {
+		const char *file = ((const char *[]){ "vmlinux", "./6.1", "6.1/x", "" })[i];
+
+		cr_expect_str_eq(kernel_find(folder, file), file);
+	}
 }
 
 Test(core_options, mistakes_are_named)
