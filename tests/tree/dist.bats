@@ -9,7 +9,7 @@ setup_file() {
 	tar=$("$BATS_TEST_DIRNAME/../../scripts/dist" "$work/one") && "$BATS_TEST_DIRNAME/../../scripts/dist" "$work/two"
 	mkdir "$work/tree" && tar -C "$work/tree" --strip-components=1 -xf "$tar"
 }
-setup() { cd "$work/tree"; }
+setup() { cd "$work/tree" || return; }
 
 @test "dist: made twice, it is the same" { cmp "$work"/one/*.tar.xz "$work"/two/*.tar.xz; }
 @test "dist: make" { make -j2 all; }
@@ -19,5 +19,5 @@ setup() { cd "$work/tree"; }
 @test "dist: make journey --check" { scripts/journey --check; }
 @test "dist: make install" { make install DESTDIR="$work/root"; }
 @test "dist: every program was installed" {
-	for p in run core $(cd devices && ls -d */build.mk | sed s,/.*,,); do [ -x "$work/root/usr/local/bin/lguest-$p" ]; done
+	for p in run core $(cd devices && ls -d -- */build.mk | sed s,/.*,,); do [ -x "$work/root/usr/local/bin/lguest-$p" ]; done
 }

@@ -5,7 +5,7 @@
 setup_file() { cd "$BATS_TEST_DIRNAME/../.." && scripts/deps.sh kmod >&2; }
 
 builds() { # builds SERIES
-	cd "$BATS_TEST_DIRNAME/../.."
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	find kmod -name '*.[chS]' ! -name '*.mod.c' -o -name Kbuild | sed 's,^kmod/,,' | (cd kmod && cpio --quiet -pdm "$BATS_TEST_TMPDIR")
 	run make -C "$(tests/host/headers.sh "$1")" M="$BATS_TEST_TMPDIR" W=1 C=2 modules
 	echo "$output" | tail -n 20

@@ -4,7 +4,7 @@
 
 setup() {
 	suite=$BATS_TEST_DIRNAME/../host/suite
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	unset MAKEFLAGS MAKELEVEL MFLAGS
 	cat >Makefile <<'END'
 R := build/results
