@@ -1,36 +1,64 @@
-# Fuzz targets (libFuzzer, ASan, UBSan). A target NAME is FUZZ_NAME, its sources (compiled with the code under test, not
-# linked with the programs' objects), and FUZZ_NAME_FLAGS; tests/fuzz/NAME.mk or devices/NAME/tests/fuzz.mk sets them.
-#
-#	make fuzz T=block SECONDS=60		fuzz one target; the corpus is kept in $(FUZZ_CACHE)/NAME
-#	make fuzz-regress			run the inputs kept in tests/fuzz/regress/NAME (crashes that were fixed, seeds)
-#	make fuzz-seeded			each patch in tests/fuzz/seeded puts a bug in; its target must find it
-FUZZ_CACHE := $(or $(LGUEST_CACHE),$(HOME)/.cache/lguest)/fuzz
+# Fuzz targets. A target NAME is FUZZ_NAME, its sources (compiled with the code under test, not linked with the programs' objects), and
+# FUZZ_NAME_FLAGS; tests/fuzz/NAME.mk or devices/NAME/tests/fuzz.mk sets them. docs/fuzzing.md is the guide.
 FUZZ_CC ?= clang
+AFL_CC ?= afl-clang-fast
 SECONDS ?= 60
-FUZZ_CFLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -DLGUEST_FUZZ -fsanitize=fuzzer,address,undefined \
-	-fno-sanitize-recover=all -Wall -Wextra
--include $(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk)) $(wildcard devices/*/tests/fuzz.mk)
-FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))) \
-	$(patsubst devices/%/tests/fuzz.mk,%,$(wildcard devices/*/tests/fuzz.mk)))
+FUZZ_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -DLGUEST_FUZZ -Wall -Wextra -Wno-unused-command-line-argument -I. -Ikmod/include/uapi -Ibuild/include
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 
+# $(call fuzz_device,NAME[,FILES WITHOUT .c]): the target of devices/NAME on the loop of tests/lib/fake_loop.c: all of the folder's
+# program but what it does before the sandbox, in FILES. fuzz_sources: the same, for a target with a loop of its own.
+fuzz_sources = $(filter-out $(patsubst %,devices/$(1)/%.c,kind launch $(2)),$(filter-out devices/$(1)/manifest%,$(wildcard devices/$(1)/*.c))) \
+	devices/backend_setup.c ipc/virtqueue.c ipc/virtqueue_mem.c
+fuzz_device = devices/$(1)/tests/fuzz.c tests/fuzz/guest.c tests/lib/fake_loop.c $(call fuzz_sources,$(1),$(2))
+
+-include $(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk)) $(wildcard devices/*/tests/fuzz.mk)
+FUZZ_OF_DEVICES := $(patsubst devices/%/tests/fuzz.mk,%,$(wildcard devices/*/tests/fuzz.mk))
+FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))) $(FUZZ_OF_DEVICES))
+
+# Three builds of a target: for libFuzzer, for AFL++, and with counters for coverage.
 define fuzz_target
-$(B)/fuzz/$(1): $(FUZZ_$(1)) $(wildcard tests/fuzz/*.h devices/*.h devices/*/*.h ipc/*.h policy/*.h)
+FUZZ_ALL_$(1) := $$(FUZZ_$(1)) | $$(VERSION_H)
+FUZZ_LINE_$(1) = $(FUZZ_FLAGS) $(if $(filter $(1),$(FUZZ_OF_DEVICES)),-Dmain=lguest_$(1)_main) $$(FUZZ_$(1)_FLAGS) -o $$@ $$(FUZZ_$(1)) $$(FUZZ_$(1)_LIBS)
+$(B)/fuzz/$(1) $(B)/fuzz-afl/$(1) $(B)/fuzz-cov/$(1): $$(wildcard tests/fuzz/*.h tests/lib/*.h devices/*.h devices/*/*.h ipc/*.h policy/*.h core/*.h run/*.h)
+$(B)/fuzz/$(1): $$(FUZZ_ALL_$(1))
 	@mkdir -p $$(@D)
-	$(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(FUZZ_$(1)_FLAGS) -o $$@ $$(FUZZ_$(1))
+	$(FUZZ_CC) -fsanitize=fuzzer $(FUZZ_SAN) $$(FUZZ_LINE_$(1))
+$(B)/fuzz-afl/$(1): $$(FUZZ_ALL_$(1))
+	@mkdir -p $$(@D)
+	AFL_QUIET=1 $(AFL_CC) -fsanitize=fuzzer $(FUZZ_SAN) $$(FUZZ_LINE_$(1))
+$(B)/fuzz-cov/$(1): $$(FUZZ_ALL_$(1))
+	@mkdir -p $$(@D)
+	$(FUZZ_CC) -fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping $$(FUZZ_LINE_$(1))
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 
-.PHONY: fuzz fuzz-regress fuzz-seeded
-fuzz: ## fuzz one target: make fuzz T=block SECONDS=60
-	@test -n "$(FUZZ_$(T))" || { echo "fuzz: T=NAME, one of: $(FUZZ_TARGETS)" >&2; exit 2; }
-	@$(MAKE) --no-print-directory -s $(B)/fuzz/$(T)
-	@mkdir -p $(FUZZ_CACHE)/$(T) $(FUZZ_CACHE)/crashes
-	$(B)/fuzz/$(T) -max_total_time=$(SECONDS) -max_len=1024 -print_final_stats=1 -verbosity=0 \
-		-artifact_prefix=$(FUZZ_CACHE)/crashes/$(T)- $(FUZZ_CACHE)/$(T) $(wildcard tests/fuzz/regress/$(T))
+FUZZ := FUZZ_TARGETS="$(FUZZ_TARGETS)" FUZZ_BIN=$(B) tests/fuzz/fuzz
+.PHONY: fuzz fuzz-farm fuzz-coverage fuzz-corpus fuzz-seeded fuzz-repro fuzz-minimize fuzz-install fuzz-programs fuzz-targets
+fuzz: ## fuzz one target: make fuzz T=block SECONDS=60 (ENGINE=afl)
+	@$(FUZZ) run "$(T)" --seconds $(SECONDS) $(if $(ENGINE),--engine $(ENGINE))
+fuzz-repro: ## run one input again: make fuzz-repro T=block INPUT=FILE
+	@$(FUZZ) repro "$(T)" "$(INPUT)"
+fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=block INPUT=FILE
+	@$(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(SECONDS)
+fuzz-farm: ## every target in turn, JOBS at once, then merged and minimised (SECONDS=60 for each, ENGINE=both)
+	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(SECONDS) --engine $(or $(ENGINE),both) $(T)
+fuzz-corpus: ## put what fuzzing found into the corpora of the tree, minimised (T=NAME for one)
+	@$(FUZZ) corpus $(T)
+fuzz-coverage: ## what the corpora of the tree reach: build/fuzz/coverage/index.html and a table
+	@$(FUZZ) coverage $(T)
+fuzz-seeded: ## every seeded bug must be found within 5 minutes, by both engines (T=NAME, ENGINE=)
+	@$(FUZZ) seeded $(if $(ENGINE),--engine $(ENGINE)) $(T)
+fuzz-targets: ## the names of all targets
+	@echo $(FUZZ_TARGETS)
+fuzz-programs: $(FUZZ_TARGETS:%=$(B)/fuzz/%)
+fuzz-install: fuzz-programs ## the targets as programs lguest-fuzz-NAME (prefix=/usr/local DESTDIR=)
+	install -d $(DESTDIR)$(prefix)/bin
+	for t in $(FUZZ_TARGETS); do install -m 755 $(B)/fuzz/$$t $(DESTDIR)$(prefix)/bin/lguest-fuzz-$$t || exit 1; done
 
-fuzz-regress: $(FUZZ_TARGETS:%=$(B)/fuzz/%) ## run the kept inputs of every fuzz target
-	@set -e; for t in $(FUZZ_TARGETS); do [ ! -d tests/fuzz/regress/$$t ] || \
-		$(B)/fuzz/$$t -runs=0 -verbosity=0 tests/fuzz/regress/$$t; done
-
-fuzz-seeded: ## every seeded bug must be found within 5 minutes
-	tests/fuzz/seeded.sh
+# The corpora of the tree, run once through every target: a crash that was mended stays mended.
+CHECKS += fuzz-corpora
+.PHONY: $(R)/fuzz-corpora.tap
+$(R)/fuzz-corpora.tap:
+	@mkdir -p $(@D)
+	$(FUZZ) replay > $@ || grep -q '^not ok' $@

@@ -1,1 +1,1 @@
-FUZZ_ipc := tests/fuzz/ipc.c ipc/vhost_user.c ipc/vhost_user_backend.c ipc/virtqueue.c ipc/virtqueue_mem.c
+FUZZ_ipc := tests/fuzz/ipc.c $(IPC_BACKEND:.o=.c) $(VIRTQUEUE:.o=.c)

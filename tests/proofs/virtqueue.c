@@ -11,6 +11,7 @@
 
 #define QUEUE 8u
 #define SEGS 6u
+#define WALK_SEGS 3u
 
 static struct vq q;
 static struct iovec seg[SEGS];
@@ -60,23 +61,39 @@ static void any_queue(void)
 	c.seg_max = (uint16_t)any_up_to(SEGS);
 }
 
+/* The walk looks at these alone; the head is anything below the queue's size (proof_pop_keeps). */
+static uint16_t any_walk(void)
+{
+	uint16_t head = any_u16();
+
+	any_guest();
+	q.size = (uint16_t)(1u << any_up_to(2));
+	q.mem = &guest;
+	q.desc = (void *)(uintptr_t)GUEST_AT;
+	q.indirect = any_bool();
+	c.seg_max = (uint16_t)any_up_to(WALK_SEGS);
+	ASSUME(head < q.size && guest_size >= 0x1000);
+	fetches = 0;
+	watched_writable = false;
+	return head;
+}
+
 /*
- * PROOF: every segment that vq_pop() hands out lies in guest memory, there are no more than asked for, and their lengths add up.
- * BOUND: queues of 1 to 8 entries, indirect tables of any length of which 4 entries are followed, 6 segments
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 4u"
+ * PROOF: every segment that the walk hands out lies in guest memory, there are no more than asked for, and their lengths add up.
+ * BOUND: tables of 1 to 4 entries, indirect ones of any length of which 3 are followed, 3 segments
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 3u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 14
+ * UNWIND: 9
  * BUG: ipc/virtqueue.c: "if (c->out + c->in == c->seg_max)" => "if (c->out == c->seg_max)"
  */
-void proof_pop_segments(void)
+void proof_walk_segments(void)
 {
 	uint64_t out = 0, in = 0;
 
-	any_queue();
-	if (vq_pop(&q, &c) != 1)
+	if (walk(&q, &c, any_walk()))
 		return;
 	PROVE(c.out + c.in <= c.seg_max, "no more segments than asked for");
-	for (unsigned int i = 0; i < SEGS; i++) {
+	for (unsigned int i = 0; i < WALK_SEGS; i++) {
 		if (i >= c.out + c.in)
 			break;
 		PROVE(guest_range((uint64_t)seg[i].iov_base, seg[i].iov_len), "a segment lies in guest memory");
@@ -86,56 +103,50 @@ void proof_pop_segments(void)
 }
 
 /*
- * PROOF: vq_pop() ends, and reads the guest's memory a bounded number of times: the index, the entry, and once for each descriptor.
- * BOUND: as proof_pop_segments
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 4u"
+ * PROOF: a walk ends, also one through loops of descriptors without a byte, after as many reads as the table and one indirect table have
+ *	entries.
+ * BOUND: as proof_walk_segments
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 3u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 14
+ * UNWIND: 9
  * BUG: ipc/virtqueue.c: "if (seen++ == max)" => "if (0)"
  */
-void proof_pop_ends(void)
+void proof_walk_ends(void)
 {
-	any_queue();
-	fetches = 0;
-	vq_pop(&q, &c);
-	PROVE(fetches <= 2 + q.size + VQ_MAX_CHAIN, "a bounded number of reads");
+	walk(&q, &c, any_walk());
+	PROVE(fetches <= q.size + VQ_MAX_CHAIN, "a bounded number of reads");
 }
 
 /*
- * PROOF: each field is read once and its copy is used: a chain costs two reads for its head and one for each descriptor, whatever the
- *	guest changes between them, and nothing is read past gmem_fetch().
- * BOUND: queues of 1 to 8 entries without indirect tables, 6 segments
+ * PROOF: each descriptor is read once, whole, and its copy is used: a table of one entry costs one read, whatever the guest changes
+ *	meanwhile, and no byte is read but by gmem_fetch().
+ * BOUND: a table of one entry, without an indirect one
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 14
- * BUG: ipc/virtqueue.c: "p = gmem_at(q->mem, d->addr, d->len);\n\tif (!p)\n\t\treturn \"buffer" => "struct vq_desc again;\n\tgmem_fetch(&again, q->desc, sizeof(again));\n\tp = gmem_at(q->mem, d->addr, d->len);\n\td = &again;\n\tif (!p)\n\t\treturn \"buffer"
+ * UNWIND: 4
+ * BUG: ipc/virtqueue.c: "p = gmem_at(q->mem, d->addr, d->len);\n\tif (!p)\n\t\treturn \"buffer" => "p = gmem_at(q->mem, d->addr, q->desc->len);\n\tif (!p)\n\t\treturn \"buffer"
  */
-void proof_pop_once(void)
+void proof_walk_once(void)
 {
-	any_queue();
-	q.indirect = false;
-	q.resubmit_n = q.resubmit_at = 0;
-	ASSUME(q.size <= 2);
-	fetches = 0;
-	if (vq_pop(&q, &c) == 1)
-		PROVE(fetches <= 2u + q.size && fetches >= 3, "index, entry, and each descriptor once");
-	PROVE(fetches <= 2u + q.size, "never more");
+	uint16_t head = any_walk();
+
+	ASSUME(q.size == 1 && !q.indirect);
+	walk(&q, &c, head);
+	PROVE(fetches == 1, "one read for one descriptor");
 }
 
 /*
  * PROOF: no byte lies in a writable segment of which no descriptor that was read said that the device may write it.
- * BOUND: as proof_pop_segments; any byte of guest memory
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 4u"
+ * BOUND: as proof_walk_segments; any byte of guest memory
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 3u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 14
+ * UNWIND: 9
  * BUG: ipc/virtqueue.c: "bool write = d->flags & VQ_DESC_WRITE;" => "bool write = d->flags & (VQ_DESC_WRITE | 8);"
  */
-void proof_pop_writable(void)
+void proof_walk_writable(void)
 {
-	any_queue();
-	watched_writable = false;
-	if (vq_pop(&q, &c) != 1)
+	if (walk(&q, &c, any_walk()))
 		return;
-	for (unsigned int i = 0; i < SEGS; i++)
+	for (unsigned int i = 0; i < WALK_SEGS; i++)
 		if (i >= c.out && i < c.out + c.in && watched - (uint64_t)seg[i].iov_base < seg[i].iov_len)
 			PROVE(watched_writable, "the driver has offered it for writing");
 }
@@ -143,10 +154,11 @@ void proof_pop_writable(void)
 /*
  * PROOF: after vq_pop() the queue is one that vq_pop() may be called on: the head that it took was free and in range, and no more are in
  *	flight than the queue has.
- * BOUND: queues of 1 to 8 entries, chains of one descriptor
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 2u"
+ * BOUND: queues of 1 to 8 entries, chains of one descriptor: the walk has its own proofs
+ * SCALE: ipc/virtqueue.c: "if (!(d.flags & VQ_DESC_NEXT))\n\t\t\treturn NULL;" => "return NULL;"
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 1u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 12
+ * UNWIND: 9
  * BUG: ipc/virtqueue.c: "else if (is_busy(q, head))" => "else if (0)"
  */
 void proof_pop_keeps(void)
@@ -164,10 +176,11 @@ void proof_pop_keeps(void)
 
 /*
  * PROOF: a queue that is full of requests, popped or completed and not yet shown, gives no further one.
- * BOUND: queues of 1 to 8 entries
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 2u"
+ * BOUND: queues of 1 to 8 entries, chains of one descriptor
+ * SCALE: ipc/virtqueue.c: "if (!(d.flags & VQ_DESC_NEXT))\n\t\t\treturn NULL;" => "return NULL;"
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 1u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 12
+ * UNWIND: 9
  * BUG: ipc/virtqueue.c: "q->inflight + q->staged == q->size" => "q->inflight == q->size"
  */
 void proof_pop_full(void)
@@ -179,10 +192,11 @@ void proof_pop_full(void)
 
 /*
  * PROOF: vq_unpop() makes the last vq_pop() undone: index, budget, what is in flight.
- * BOUND: queues of 1 to 8 entries, chains of one descriptor
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 2u"
+ * BOUND: queues of 1 to 8 entries, chains of one descriptor: the walk has its own proofs
+ * SCALE: ipc/virtqueue.c: "if (!(d.flags & VQ_DESC_NEXT))\n\t\t\treturn NULL;" => "return NULL;"
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 1u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 12
+ * UNWIND: 9
  * BUG: ipc/virtqueue.c: "q->resubmit_at--;\n\t\treturn;" => "q->resubmit_at--;"
  */
 void proof_unpop(void)
@@ -255,7 +269,7 @@ void proof_push_once(void)
  * BOUND: queues of 1 to 8 entries, any index, with and without an in-flight record
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
  * UNWIND: 10
- * BUG: ipc/virtqueue.c: "i < q->staged; i++)" => "i <= q->size; i++)"
+ * BUG: ipc/virtqueue.c: "i < q->staged; i++)" => "i <= q->staged; i++)"
  */
 void proof_publish(void)
 {
@@ -353,7 +367,7 @@ void proof_copy_in(void)
  * PROOF: a slice of segments lies in them, has exactly the bytes asked for, and no more pieces than there were.
  * BOUND: 0 to 3 segments, any offset and length
  * ASSUME: a process's addresses are below 2^47
- * BUG: ipc/virtqueue.c: "if (part > len)\n\t\t\tpart = len;\n\t\tiov" => "iov"
+ * BUG: ipc/virtqueue.c: "part = seg[i].iov_len - off;\n\t\tif (part > len)\n" => "part = seg[i].iov_len;\n\t\tif (part > len)\n"
  */
 void proof_slice(void)
 {
@@ -403,16 +417,16 @@ void proof_log_settle(void)
 
 /*
  * PROOF: what a record says was in flight is collected as heads of the queue, oldest first, at most once each.
- * BOUND: queues of 1 to 4 entries
+ * BOUND: queues of 1 and 2 entries
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 12
+ * UNWIND: 4
  * BUG: ipc/virtqueue.c: "at && counter[at - 1] > c; at--)" => "at && counter[at - 1] < c; at--)"
  */
 void proof_log_collect(void)
 {
 	struct vq_inflight *log = (struct vq_inflight *)&record;
 
-	q.size = (uint16_t)(1u << any_up_to(2));
+	q.size = (uint16_t)(1u << any_up_to(1));
 	ANY(record);
 	log_collect(&q, log);
 	PROVE(q.resubmit_n <= q.size, "no more than the queue has");

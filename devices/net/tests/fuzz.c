@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz/net.c: the request code of lguest-net with a hostile guest and a tap that delivers anything.
+ * fuzz.c: the request code of lguest-net with a hostile guest and a tap that delivers anything.
  *
  * Besides ASan and UBSan: what is written to the tap is a header, as negotiated, and a frame; its bytes lie in guest
  * memory or in the device's copy; with the source address locked every frame that leaves has that address.

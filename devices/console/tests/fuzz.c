@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz/console.c: the port of lguest-console with a hostile guest, and a peer that types, stalls, leaves and comes back.
+ * fuzz.c: the port of lguest-console with a hostile guest, and a peer that types, stalls, leaves and comes back.
  *
  * Besides ASan and UBSan: output lies in the console's own buffer, which never holds more than its size; at most one
  * request of the guest is held; input is read into the input buffer only.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz/block.c: the request code of lguest-block and the virtqueue under it, with a hostile guest.
+ * fuzz.c: the request code of lguest-block and the virtqueue under it, with a hostile guest.
  *
  * The real main.c, request.c and virtqueue*.c run on a loop that is faked here: operations complete in an order and with
  * results that the input picks, and the guest changes memory *while the device reads it* (gmem_fetch_hook()). The input

@@ -1,0 +1,1 @@
+FUZZ_console := $(call fuzz_device,console,terminal)

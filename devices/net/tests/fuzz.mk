@@ -1,0 +1,1 @@
+FUZZ_net := $(call fuzz_device,net,tap tap_owner)

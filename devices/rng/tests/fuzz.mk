@@ -1,0 +1,2 @@
+FUZZ_rng := $(call fuzz_device,rng)
+FUZZ_rng_FLAGS := -Dgetrandom=fuzz_getrandom
