@@ -67,7 +67,7 @@ static uint16_t any_walk(void)
 	uint16_t head = any_u16();
 
 	any_guest();
-	q.size = (uint16_t)(1u << any_up_to(2));
+	q.size = (uint16_t)(1u << any_up_to(1));
 	q.mem = &guest;
 	q.desc = (void *)(uintptr_t)GUEST_AT;
 	q.indirect = any_bool();
@@ -80,10 +80,10 @@ static uint16_t any_walk(void)
 
 /*
  * PROOF: every segment that the walk hands out lies in guest memory, there are no more than asked for, and their lengths add up.
- * BOUND: tables of 1 to 4 entries, indirect ones of any length of which 3 are followed, 3 segments
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 3u"
+ * BOUND: tables of 1 and 2 entries, indirect ones of any length of which 2 are followed, 3 segments
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 2u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 9
+ * UNWIND: 6
  * BUG: ipc/virtqueue.c: "if (c->out + c->in == c->seg_max)" => "if (c->out == c->seg_max)"
  */
 void proof_walk_segments(void)
@@ -106,9 +106,9 @@ void proof_walk_segments(void)
  * PROOF: a walk ends, also one through loops of descriptors without a byte, after as many reads as the table and one indirect table have
  *	entries.
  * BOUND: as proof_walk_segments
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 3u"
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 2u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 9
+ * UNWIND: 6
  * BUG: ipc/virtqueue.c: "if (seen++ == max)" => "if (0)"
  */
 void proof_walk_ends(void)
@@ -137,9 +137,9 @@ void proof_walk_once(void)
 /*
  * PROOF: no byte lies in a writable segment of which no descriptor that was read said that the device may write it.
  * BOUND: as proof_walk_segments; any byte of guest memory
- * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 3u"
+ * SCALE: ipc/virtqueue.h: "VQ_MAX_CHAIN 1024u" => "VQ_MAX_CHAIN 2u"
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
- * UNWIND: 9
+ * UNWIND: 6
  * BUG: ipc/virtqueue.c: "bool write = d->flags & VQ_DESC_WRITE;" => "bool write = d->flags & (VQ_DESC_WRITE | 8);"
  */
 void proof_walk_writable(void)
