@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * record.c: lguest-record, which stands between a front end and a back end and writes down what the back end receives (recording.h).
+ *
+ *	lguest-record --socket-path=PATH --backend=PATH --record=DIR [--max=MiB]
+ *
+ * The back end is any vhost-user program, sealed as always: it gains no descriptor and no right. It gets memory of our own in place of the
+ * guest's, and eventfds of ours. What the guest changes is copied there when it kicks, or a moment later, and written down; what the back
+ * end changes is copied to the guest, the used index last. So the back end has read nothing that the recording does not have.
+ *
+ * It believes neither end: addresses go through the table of regions, indexes are masked, each copy reads the guest's memory once.
+ * It may map what the front end sends and write DIR/recording, up to --max.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipc/virtqueue_ring.h"
+#include "tests/replay/recording.h"
+
+#define QUEUES 32u
+#define REGIONS 8u
+#define CHUNK 4096u
+#define GAP 32u		/* equal bytes that do not end a run of changed ones */
+#define TICK_MS 2	/* a driver need not kick, a device need not call: look all the same */
+
+/* A region: the guest's memory, what the back end sees of it, and what both agreed on last. */
+struct region {
+	uint64_t gpa, size, uaddr;
+	uint8_t *guest, *own, *agreed;
+	void *map;
+	size_t map_len;
+	int own_fd;
+};
+
+struct queue {
+	uint16_t num;
+	uint64_t desc, avail, used;
+	bool known;
+	int guest_kick, own_kick;	/* the front end's, and what the back end waits for */
+	int guest_call, own_call;
+	uint16_t kicked, seen;
+};
+
+static struct region region[REGIONS];
+static unsigned int regions;
+static struct queue queue[QUEUES];
+static struct vu_chan front, back;
+static FILE *out;
+static uint64_t began, written, max = 256ull << 20;
+static bool full;
+
+static void say(const char *what, const char *object, int err)
+{
+	fprintf(stderr, "lguest-record: %s %s: %s\n", what, object, strerror(err));
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The guest goes on when the recording does not. */
+static void put(uint8_t kind, uint16_t q, const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	if (full)
+		return;
+	written += sizeof(struct rec_head) + a_len + b_len;
+	if (written > max || rec_put(out, kind, q, now() - began, a, a_len, b, b_len)) {
+		fprintf(stderr, "lguest-record: the recording ends here: %s\n", written > max ? "it has the size that --max allows" : strerror(errno));
+		full = true;
+	}
+}
+
+static uint8_t *own_at(uint64_t uaddr, uint64_t len, uint8_t **guest)
+{
+	for (unsigned int i = 0; i < regions; i++) {
+		uint64_t off = uaddr - region[i].uaddr;
+
+		if (off >= region[i].size || len > region[i].size - off)
+			continue;
+		*guest = region[i].guest + off;
+		return region[i].own + off;
+	}
+	return NULL;
+}
+
+/* Copy what changed in a chunk from @from to @to; @skip is a 16-bit word that is copied by itself. */
+static void copy_chunk(struct region *r, size_t off, size_t len, const uint8_t *from, uint8_t *to, uint8_t kind)
+{
+	uint8_t copy[CHUNK];
+	size_t i = 0, end;
+	uint64_t gpa;
+
+	memcpy(copy, from + off, len);	/* the one read */
+	if (!memcmp(copy, r->agreed + off, len))
+		return;
+	while (i < len) {
+		if (copy[i] == r->agreed[off + i]) {
+			i++;
+			continue;
+		}
+		end = i + 1;
+		for (size_t k = end; k < len && k < end + GAP; k++)
+			if (copy[k] != r->agreed[off + k])
+				end = k + 1;
+		for (size_t k = i; k < end; k++)
+			if (copy[k] != r->agreed[off + k])
+				to[off + k] = copy[k];
+		memcpy(r->agreed + off + i, copy + i, end - i);
+		gpa = r->gpa + off + i;
+		put(kind, 0, &gpa, 8, copy + i, end - i);
+		i = end;
+	}
+}
+
+static void copy_all(bool from_guest)
+{
+	for (unsigned int i = 0; i < regions; i++) {
+		struct region *r = &region[i];
+
+		for (size_t off = 0; off < r->size; off += CHUNK)
+			copy_chunk(r, off, r->size - off < CHUNK ? r->size - off : CHUNK, from_guest ? r->guest : r->own, from_guest ? r->own : r->guest,
+				   from_guest ? REC_MEMORY : REC_WROTE);
+	}
+}
+
+/* A ring's index, in the guest's memory and in ours. */
+static uint16_t *index_of(const struct queue *q, bool used, uint16_t **guest)
+{
+	uint8_t *g, *own = q->known && q->num ? own_at(used ? q->used : q->avail, 4, &g) : NULL;
+
+	if (!own || (uintptr_t)own % 2)
+		return NULL;
+	*guest = (uint16_t *)(void *)(g + 2);
+	return (uint16_t *)(void *)(own + 2);
+}
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+		return;	/* full: it will wake up all the same */
+}
+
+/*
+ * The guest's bytes first, then that they are there. An index that moves while the bytes are copied is kicked for again at the next look: it is
+ * copied with the rest, and the back end reads entries that came with it or before it.
+ */
+static void guest_to_back(void)
+{
+	uint16_t *own, *guest, early[QUEUES];
+
+	for (unsigned int i = 0; i < QUEUES; i++)
+		early[i] = index_of(&queue[i], false, &guest) ? __atomic_load_n(guest, __ATOMIC_ACQUIRE) : 0;
+	copy_all(true);
+	for (unsigned int i = 0; i < QUEUES; i++) {
+		struct queue *q = &queue[i];
+
+		own = index_of(q, false, &guest);
+		if (!own || early[i] == q->kicked || q->own_kick < 0)
+			continue;
+		q->kicked = early[i];
+		put(REC_KICK, (uint16_t)i, NULL, 0, NULL, 0);
+		signal_fd(q->own_kick);
+	}
+}
+
+static void note_used(unsigned int index, struct queue *q, uint16_t idx)
+{
+	struct vq_used_elem e[1024];
+	uint16_t n = (uint16_t)(idx - q->seen), k = 0;
+	uint8_t *own, *guest;
+
+	own = own_at(q->used, 4 + 8ull * q->num, &guest);
+	if (!own || n > q->num)
+		n = 0;
+	for (; k < n && k < 1024; k++)
+		memcpy(&e[k], own + 4 + 8 * (size_t)((q->seen + k) & (q->num - 1)), 8);
+	put(REC_USED, (uint16_t)index, &idx, 2, e, k * sizeof(e[0]));
+}
+
+static void back_to_guest(void)
+{
+	uint16_t *own, *guest, early[QUEUES];
+
+	for (unsigned int i = 0; i < QUEUES; i++) {
+		own = index_of(&queue[i], true, &guest);
+		early[i] = own ? __atomic_load_n(own, __ATOMIC_ACQUIRE) : 0;
+	}
+	copy_all(false);
+	for (unsigned int i = 0; i < QUEUES; i++) {
+		struct queue *q = &queue[i];
+
+		own = index_of(q, true, &guest);
+		if (!own || early[i] == q->seen)
+			continue;
+		note_used(i, q, early[i]);
+		q->seen = early[i];
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		signal_fd(q->guest_call);
+	}
+}
+
+/* --- messages --- */
+
+static uint8_t kind_of(int fd, uint64_t *size)
+{
+	struct stat st;
+	char path[64], link[64];
+	ssize_t n;
+
+	*size = 0;
+	if (fstat(fd, &st))
+		return REC_FD_OTHER;
+	if (S_ISREG(st.st_mode)) {
+		*size = (uint64_t)st.st_size;
+		return REC_FD_MEMORY;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = '\0';
+	return strstr(link, "eventfd") ? REC_FD_EVENT : REC_FD_OTHER;
+}
+
+static void put_message(uint8_t kind, const struct vu_msg *m)
+{
+	struct rec_message r = { .request = m->request, .flags = m->flags, .size = m->size };
+
+	for (unsigned int i = 0; i < m->nfds; i++)
+		r.fd[i] = kind_of(m->fd[i], &r.fd_size[i]);
+	memcpy(r.payload, m->u.bytes, m->size);
+	put(kind, 0, &r, sizeof(r), NULL, 0);
+}
+
+static int add_region(const struct vu_region *r, int *fd)
+{
+	struct region *n = &region[regions];
+	uint64_t lead = r->offset % CHUNK, end;
+	struct stat st;
+
+	if (regions == REGIONS || !r->size || r->size > REC_MEMORY_MAX || __builtin_add_overflow(r->offset, r->size, &end) || fstat(*fd, &st) ||
+	    end > (uint64_t)st.st_size) {
+		fprintf(stderr, "lguest-record: a region of %llu bytes cannot be recorded: up to %u regions of 1 GiB within their files can be\n",
+			(unsigned long long)r->size, REGIONS);
+		return -EINVAL;
+	}
+	*n = (struct region){ .gpa = r->gpa, .size = r->size, .uaddr = r->uaddr, .map_len = (size_t)(lead + r->size) };
+	n->map = mmap(NULL, n->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, (off_t)(r->offset - lead));
+	n->own_fd = memfd_create("recorded", MFD_CLOEXEC);
+	if (n->map == MAP_FAILED || n->own_fd < 0 || ftruncate(n->own_fd, (off_t)end))
+		return -ENOMEM;
+	n->guest = (uint8_t *)n->map + lead;
+	n->own = mmap(NULL, n->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, n->own_fd, (off_t)(r->offset - lead));
+	n->agreed = calloc(1, r->size);
+	if (n->own == MAP_FAILED || !n->agreed)
+		return -ENOMEM;
+	n->own += lead;
+	close(*fd);
+	*fd = fcntl(n->own_fd, F_DUPFD_CLOEXEC, 0);
+	regions++;
+	return 0;
+}
+
+static void forget_region(unsigned int i)
+{
+	munmap(region[i].map, region[i].map_len);
+	munmap(region[i].own - (region[i].guest - (uint8_t *)region[i].map), region[i].map_len);
+	free(region[i].agreed);
+	close(region[i].own_fd);
+	region[i] = region[--regions];
+}
+
+static void replace(int *kept, int fd)
+{
+	if (*kept >= 0)
+		close(*kept);
+	*kept = fd;
+}
+
+/* The front end's eventfd stays here, ours goes on. */
+static int swap_eventfd(struct vu_msg *m, int *guest, int *own)
+{
+	replace(guest, -1);
+	replace(own, -1);
+	if (!m->nfds)
+		return 0;
+	*guest = m->fd[0];
+	*own = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	m->fd[0] = fcntl(*own, F_DUPFD_CLOEXEC, 0);
+	return m->fd[0] < 0 ? -errno : 0;
+}
+
+static struct queue *queue_of(uint64_t index)
+{
+	return &queue[index % QUEUES];	/* a wrong one is the back end's to refuse */
+}
+
+static int memory_message(struct vu_msg *m)
+{
+	int err = 0;
+
+	switch (m->request) {
+	case VU_SET_MEM_TABLE:
+		if (m->u.table.n > VU_MEM_TABLE_MAX || m->nfds != m->u.table.n)
+			return 0;
+		while (regions)
+			forget_region(0);
+		for (unsigned int i = 0; i < m->nfds && !err; i++)
+			err = add_region(&m->u.table.r[i], &m->fd[i]);
+		return err;
+	case VU_ADD_MEM_REG:
+		return m->nfds == 1 ? add_region(&m->u.reg.r, &m->fd[0]) : 0;
+	case VU_REM_MEM_REG:
+		for (unsigned int i = 0; i < regions; i++)
+			if (region[i].gpa == m->u.reg.r.gpa && region[i].size == m->u.reg.r.size)
+				forget_region(i--);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* What we must know of a message before it goes on. Return: 0 or -errno, the connection ends then. */
+static int note(struct vu_msg *m)
+{
+	struct queue *q;
+	uint16_t *guest;
+
+	switch (m->request) {
+	case VU_SET_VRING_NUM:
+		queue_of(m->u.state.index)->num = (uint16_t)(m->u.state.num & (m->u.state.num - 1) || m->u.state.num > 1024 ? 0 : m->u.state.num);
+		return 0;
+	case VU_SET_VRING_BASE:
+		queue_of(m->u.state.index)->kicked = (uint16_t)m->u.state.num;
+		return 0;
+	case VU_SET_VRING_ADDR:
+		q = queue_of(m->u.addr.index);
+		q->desc = m->u.addr.desc;
+		q->avail = m->u.addr.avail;
+		q->used = m->u.addr.used;
+		q->known = true;
+		if (index_of(q, true, &guest))
+			q->seen = *guest;
+		return 0;
+	case VU_GET_VRING_BASE:
+		return 0;
+	case VU_SET_VRING_KICK:
+		q = queue_of(m->u.u64 & VU_RING_INDEX);
+		return swap_eventfd(m, &q->guest_kick, &q->own_kick);
+	case VU_SET_VRING_CALL:
+		q = queue_of(m->u.u64 & VU_RING_INDEX);
+		return swap_eventfd(m, &q->guest_call, &q->own_call);
+	default:
+		return memory_message(m);
+	}
+}
+
+static int from_front(void)
+{
+	struct vu_msg m;
+	int r;
+
+	while ((r = vu_recv(&front, &m)) > 0) {
+		guest_to_back();
+		r = note(&m);
+		if (!r) {
+			put_message(REC_MESSAGE, &m);
+			r = vu_send(&back, &m);
+		}
+		if (m.request == VU_SET_MEM_TABLE || m.request == VU_ADD_MEM_REG)
+			copy_all(true);
+		vu_close_fds(&front, &m);
+		if (r)
+			return r;
+	}
+	return r;
+}
+
+static int from_back(void)
+{
+	struct vu_msg m;
+	int r;
+
+	while ((r = vu_recv(&back, &m)) > 0) {
+		back_to_guest();	/* a queue that has stopped has nothing in flight */
+		if (m.request == VU_GET_VRING_BASE)
+			queue_of(m.u.state.index)->known = false;
+		put_message(REC_REPLY, &m);
+		r = vu_send(&front, &m);
+		vu_close_fds(&back, &m);
+		if (r)
+			return r;
+	}
+	return r;
+}
+
+static void drain(int fd)
+{
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		return;	/* nothing there */
+}
+
+static int wait_for_news(void)
+{
+	struct pollfd p[2 + 2 * QUEUES] = { { .fd = front.fd, .events = POLLIN }, { .fd = back.fd, .events = POLLIN } };
+
+	for (unsigned int i = 0; i < QUEUES; i++) {
+		p[2 + 2 * i] = (struct pollfd){ .fd = queue[i].guest_kick, .events = POLLIN };
+		p[3 + 2 * i] = (struct pollfd){ .fd = queue[i].own_call, .events = POLLIN };
+	}
+	if (poll(p, 2 + 2 * QUEUES, regions ? TICK_MS : -1) < 0 && errno != EINTR)
+		return -errno;
+	for (unsigned int i = 2; i < 2 + 2 * QUEUES; i++)
+		if (p[i].fd >= 0 && p[i].revents & POLLIN)
+			drain(p[i].fd);
+	return 0;
+}
+
+static int carry(void)
+{
+	int r = 0, why;
+
+	while (!r) {
+		r = wait_for_news();
+		if (!r)
+			guest_to_back();
+		back_to_guest();
+		why = r ? r : from_front();
+		if (why) {
+			put(REC_END, 0, NULL, 0, NULL, 0);
+			return why;
+		}
+		why = from_back();
+		if (why) {
+			put(REC_END, 1, NULL, 0, NULL, 0);
+			return why;
+		}
+		if (fflush(out))
+			return -errno;
+	}
+	return r;
+}
+
+/* --- start --- */
+
+static int unix_socket(const char *path, bool listening)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), conn;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(a.sun_path, path);
+	if (!listening)
+		return connect(fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : fd;
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1))
+		return -errno;
+	conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	close(fd);
+	unlink(path);
+	return conn < 0 ? -errno : conn;
+}
+
+static FILE *make_file(const char *dir)
+{
+	const struct rec_file head = { .magic = REC_MAGIC, .version = REC_VERSION, .record_size = sizeof(struct rec_head) };
+	char path[4096];
+	int fd;
+	FILE *f;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/recording", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (f && fwrite(&head, sizeof(head), 1, f) != 1)
+		return NULL;
+	return f;
+}
+
+static int usage(FILE *to, int status)
+{
+	fputs("usage: lguest-record --socket-path=PATH --backend=PATH --record=DIR [--max=MiB]\n"
+	      "  --socket-path=PATH  listen there for one front end\n"
+	      "  --backend=PATH      where the back end listens\n"
+	      "  --record=DIR        make DIR/recording, which must not be there\n"
+	      "  --max=MiB           its size at most (256); the guest goes on without it\n", to);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "socket-path", 1, NULL, 's' }, { "backend", 1, NULL, 'b' }, { "record", 1, NULL, 'r' },
+						 { "max", 1, NULL, 'm' }, { "help", 0, NULL, 'h' }, { 0 } };
+	const char *listen_at = NULL, *backend = NULL, *dir = NULL;
+	int opt, r, s, b;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (opt) {
+		case 's': listen_at = optarg; break;
+		case 'b': backend = optarg; break;
+		case 'r': dir = optarg; break;
+		case 'm': max = strtoull(optarg, NULL, 10) << 20; break;
+		case 'h': return usage(stdout, 0);
+		default: return usage(stderr, 2);
+		}
+	if (!listen_at || !backend || !dir || optind != argc || !max)
+		return usage(stderr, 2);
+	out = make_file(dir);
+	if (!out) {
+		say("cannot make a recording in", dir, errno);
+		return 1;
+	}
+	for (unsigned int i = 0; i < QUEUES; i++)
+		queue[i].guest_kick = queue[i].own_kick = queue[i].guest_call = queue[i].own_call = -1;
+	b = unix_socket(backend, false);
+	if (b < 0) {
+		say("cannot reach the back end at", backend, -b);
+		return 1;
+	}
+	s = unix_socket(listen_at, true);
+	if (s < 0) {
+		say("cannot listen at", listen_at, -s);
+		return 1;
+	}
+	began = now();
+	vu_chan_init(&front, s, &vu_io_plain, NULL);
+	vu_chan_init(&back, b, &vu_io_plain, NULL);
+	r = carry();
+	if (fclose(out)) {
+		say("cannot write the recording in", dir, errno);
+		return 1;
+	}
+	if (r != -ECONNRESET)
+		fprintf(stderr, "lguest-record: the connection ended: %s\n", strerror(-r));
+	return r == -ECONNRESET ? 0 : 3;
+}
