@@ -1,1 +1,1 @@
-FUZZ_vq := tests/fuzz/vq.c tests/fuzz/guest.c tests/lib/fake_loop.c ipc/virtqueue.c ipc/virtqueue_mem.c
+FUZZ_vq := tests/fuzz/vq.c tests/fuzz/guest.c tests/lib/fake_loop.c $(VIRTQUEUE:.o=.c)
