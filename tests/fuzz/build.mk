@@ -9,7 +9,7 @@ FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 # $(call fuzz_device,NAME[,FILES WITHOUT .c]): the target of devices/NAME on the loop of tests/lib/fake_loop.c: all of the folder's
 # program but what it does before the sandbox, in FILES. fuzz_sources: the same, for a target with a loop of its own.
 fuzz_sources = $(filter-out $(patsubst %,devices/$(1)/%.c,kind launch $(2)),$(filter-out devices/$(1)/manifest%,$(wildcard devices/$(1)/*.c))) \
-	devices/backend_setup.c $(VIRTQUEUE:.o=.c)
+	devices/backend_setup.c devices/rate.c $(VIRTQUEUE:.o=.c)
 fuzz_device = devices/$(1)/tests/fuzz.c tests/fuzz/guest.c tests/lib/fake_loop.c $(call fuzz_sources,$(1),$(2))
 
 -include $(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk)) $(wildcard devices/*/tests/fuzz.mk)

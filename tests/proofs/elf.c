@@ -185,7 +185,7 @@ void proof_maps_va(void)
  * ASSUME: load_kernel() has left kernel_end at most low_end
  * UNWIND: 4
  * FLAGS: --no-unwinding-assertions --unsigned-overflow-check
- * BUG: core/elf.c: "if (size > m->low_end - l->kernel_end)" => "if (l->kernel_end + size > m->low_end)"
+ * BUG: core/elf.c: "start >= l->kernel_end ? guest_ptr(m, start, size) : NULL" => "guest_ptr(m, start, size)"
  */
 void proof_initrd(void)
 {
