@@ -65,7 +65,7 @@ uint64_t device_registers(const struct device *d)
 
 uint32_t device_line(const struct device *d)
 {
-	return d->index + 1;
+	return d->index + LGUEST_IRQ_DEVICE;
 }
 
 static void raise_line(void *dev)

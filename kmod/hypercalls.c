@@ -91,6 +91,10 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	data->reserve_start = 0xffff800000000000ULL;
 	data->reserve_end = 0xffff808000000000ULL;
 	data->host_features = 0;
+	data->vcpu_id = vcpu->id;
+	data->nr_vcpus = 1;
+	memset(&data->host_out, 0, sizeof(data->host_out));
+	data->host_out.taken = data->host_out.done = vcpu->taken;
 	/* A page of zeros is a ring full of ready slots */
 	memset(data->hcall_status, LHCALL_RING_FREE, sizeof(data->hcall_status));
 	vcpu->data = data;
@@ -140,7 +144,7 @@ static s64 print(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 /*M:120
  * A context switch of the guest comes all the way to this function. When nothing was lost and the root is cached, it
  * comes to little more than other values in two words of struct lg_switch, cr3[0] and cr3[1], and the switcher could
- * do so itself if it had the values of a few roots. It would have to look at lost_count first: with a loss in the
+ * do so itself if it had the values of a few roots. It would have to look at lost_in.head first: with a loss in the
  * queue the way must still lead here.
  */
 static s64 new_pgtable(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
@@ -164,7 +168,7 @@ static s64 flush_tlb(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *ru
 		lg_flush_user(vcpu);
 	else if (arg[0] == LG_FLUSH_ALL)
 		lg_flush_all(vcpu);
-	else if (arg[0] != LG_FLUSH_LOST)
+	else if (arg[0] > LG_FLUSH_KERNEL)
 		return -EINVAL;
 	lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
 	return 0;
@@ -302,7 +306,9 @@ static const struct hcall hcalls[LHCALL_NR] = {
 
 static const struct hcall *find_hcall(u64 nr)
 {
-	return nr < LHCALL_NR ? &hcalls[array_index_nospec(nr, LHCALL_NR)] : NULL;
+	const struct hcall *h = nr < LHCALL_NR ? &hcalls[array_index_nospec(nr, LHCALL_NR)] : NULL;
+
+	return h && h->call ? h : NULL;
 }
 
 /* Slots are run in the order in which the guest filled them, from where the last run stopped, each copied once */

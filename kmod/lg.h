@@ -169,6 +169,7 @@ struct lg_vcpu {
 	wait_queue_head_t wq;
 	struct hrtimer timer;
 	unsigned int ring_next;
+	u32 taken;			/* records of the lost queue */
 
 	bool loaded;
 	struct preempt_notifier notifier;

@@ -196,28 +196,32 @@ void lg_drain_lost(struct lg_vcpu *vcpu)
 {
 	struct lguest *lg = vcpu->lg;
 	struct lguest_data *data = vcpu->data;
-	u32 i = 0, n;
+	u32 head;
 	bool ok;
 
 	lg_shadow_reap(lg);
 	if (!data)
 		return;
-	n = READ_ONCE(data->lost_count);
-	if (!n)
+	head = READ_ONCE(data->lost_in.head);
+	if (head == vcpu->taken)
 		return;
-	ok = n <= LGUEST_LOST_SIZE;
-	while (ok && i < n) {
-		unsigned int steps = HOLD_STEPS, end = min(n, i + HOLD_RECORDS);
+	smp_rmb();	/* the count, then the records */
+	ok = head - vcpu->taken <= LGUEST_LOST_SIZE;
+	while (ok && vcpu->taken != head) {
+		unsigned int n, steps = HOLD_STEPS;
 
 		spin_lock(&lg->mmu_lock);
-		for (; ok && i < end; i++) {
+		for (n = 0; ok && n < HOLD_RECORDS && vcpu->taken != head; n++) {
 			lg_count(vcpu, LOST);
-			ok = lose_entry(lg, READ_ONCE(data->lost[i]), &steps);
+			ok = lose_entry(lg, READ_ONCE(data->lost[vcpu->taken++ % LGUEST_LOST_SIZE]), &steps);
 		}
 		spin_unlock(&lg->mmu_lock);
 		cond_resched();
 	}
 	if (!ok)
 		lg_flush_all(vcpu);
-	WRITE_ONCE(data->lost_count, 0);
+	vcpu->taken = head;
+	WRITE_ONCE(data->host_out.taken, head);
+	/* Nobody else runs on these tables, and this vCPU's next entry flushes what mark_stale() noted */
+	WRITE_ONCE(data->host_out.done, head);
 }

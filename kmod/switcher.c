@@ -66,7 +66,7 @@ static void check_layout(void)
 	SW_AT(dbs, DBS); SW_AT(fault_vec, FAULT_VEC); SW_AT(fault_error, FAULT_ERROR); SW_AT(fault_rip, FAULT_RIP);
 	SW_AT(fault_cr2, FAULT_CR2); SW_AT(verw_sel, VERW); SW_AT(cr4, CR4); SW_AT(flush, FLUSH);
 	LGD_AT(irq_enabled, IRQ_ENABLED); LGD_AT(irq_pending, IRQ_PENDING); LGD_AT(event_busy, EVENT_BUSY);
-	LGD_AT(lost_count, LOST_COUNT); LGD_AT(cr2, CR2); LGD_AT(sp0, SP0); LGD_AT(user_gsbase, USER_GSBASE);
+	LGD_AT(cr2, CR2); LGD_AT(sp0, SP0); LGD_AT(user_gsbase, USER_GSBASE);
 	LGD_AT(frame.rip, FRAME_RIP); LGD_AT(frame.rflags, FRAME_RFLAGS); LGD_AT(frame.rsp, FRAME_RSP);
 	LGD_AT(frame.rcx, FRAME_RCX); LGD_AT(frame.r11, FRAME_R11); LGD_AT(frame.error, FRAME_ERROR);
 	LGD_AT(frame.vector, FRAME_VECTOR); LGD_AT(frame.cs, FRAME_CS); LGD_AT(frame.ss, FRAME_SS);
@@ -74,6 +74,8 @@ static void check_layout(void)
 	BUILD_BUG_ON(SW_MCE_PENDING != SW_NMI_PENDING + 4);	/* looked at as one */
 	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct lguest_data) > PAGE_SIZE);
+	BUILD_BUG_ON(offsetof(struct lguest_data, lost_in) % 64 || offsetof(struct lguest_data, host_out) % 64);
+	BUILD_BUG_ON(LGUEST_LOST_SIZE & (LGUEST_LOST_SIZE - 1));
 #undef SW_AT
 #undef LGD_AT
 }

@@ -173,14 +173,21 @@ static void emit_ring(struct chance *c, struct code *k)
 	store(k, lgd_va((unsigned int)__builtin_offsetof(struct lguest_data, hcall_status) + slot), LHCALL_RING_READY, 1);
 }
 
+#define LOST_HEAD lgd_va((unsigned int)__builtin_offsetof(struct lguest_data, lost_in.head))
+
 static void emit_lost(struct chance *c, struct code *k)
 {
 	unsigned int n = (unsigned int)below(c, 4);
 
 	for (unsigned int i = 0; i < n; i++)
-		store(k, lgd_va((unsigned int)__builtin_offsetof(struct lguest_data, lost) + 8 * i),
+		store(k, lgd_va((unsigned int)(__builtin_offsetof(struct lguest_data, lost) + 8 * below(c, LGUEST_LOST_SIZE))),
 		      (PML4 + below(c, TABLES * 512) * 8) | below(c, 8), 8);
-	store(k, lgd_va(LGD_LOST_COUNT), one_in(c, 8) ? word(c) : n, 4);
+	if (one_in(c, 8)) {
+		store(k, LOST_HEAD, word(c), 4);
+	} else {	/* as many more as are there now, wherever in the ring that is */
+		load(k, RAX, LOST_HEAD);
+		BYTES(k, 0x83, 0x00, (uint8_t)n);	/* addl $n, (%rax) */
+	}
 	load(k, RAX, one_in(c, 2) ? LHCALL_FLUSH_ASYNC : LHCALL_FLUSH_TLB);
 	load(k, RDI, below(c, 3));
 	BYTES(k, 0x0f, 0x05);
@@ -441,7 +448,10 @@ void guest_change(struct chance *c, struct guest *g)
 		((volatile uint64_t *)g->lgd)[below(c, 512)] = word(c);
 		break;
 	case 3:
-		*(volatile uint32_t *)&g->lgd->lost_count = (uint32_t)(one_in(c, 4) ? any(c) : below(c, LGUEST_LOST_SIZE + 4));
+		if (one_in(c, 4))
+			*(volatile uint32_t *)&g->lgd->lost_in.head = (uint32_t)any(c);
+		else
+			*(volatile uint32_t *)&g->lgd->lost_in.head += (uint32_t)below(c, LGUEST_LOST_SIZE + 4);
 		break;
 	case 4:
 		words = (volatile uint64_t *)g->lgd->hcalls;

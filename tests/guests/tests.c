@@ -36,6 +36,7 @@ const struct test tests[] = {
 	PASS("lose-newpgtable", "lose", 5),
 	PASS("lose-tree", "lose_tree", 0),
 	PASS("lose-full", "lose_full", 0),
+	PASS("lose-wrap", "lose_wrap", 0),
 	PASS("roots-5", "roots", 5, .flags = T_RANDOM),
 	PASS("roots-300", "roots", 300, .flags = T_RANDOM, .seconds = 20),
 	PASS("root-drop", "root_drop", 0),

@@ -51,11 +51,11 @@ void map(u64 *root, u64 address, u64 phys, u64 flags)
 void pte_lose(u64 *pte, u64 value, u64 flag)
 {
 	pte_set(pte, value);
-	if (lgd.lost_count >= LGUEST_LOST_SIZE)
+	if (lgd.lost_in.head - *(volatile u32 *)&lgd.host_out.taken >= LGUEST_LOST_SIZE)
 		hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
-	lgd.lost[lgd.lost_count] = pa(pte) | flag;
+	lgd.lost[lgd.lost_in.head % LGUEST_LOST_SIZE] = pa(pte) | flag;
 	asm volatile("" : : : "memory");
-	lgd.lost_count++;
+	lgd.lost_in.head++;
 }
 
 void root_load(u64 *root)

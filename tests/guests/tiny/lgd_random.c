@@ -19,7 +19,12 @@ void guest_main(u64 arg, u64 seed)
 				value >>= 32;
 			((volatile u64 *)&lgd)[where] = value;
 		}
-		*(volatile u32 *)&lgd.lost_count = random64(&seed) & 1 ? (u32)random64(&seed) : (u32)random64(&seed) % 400;
+		if (random64(&seed) & 1)	/* a head from anywhere, or one that the host believes, or one just past that */
+			*(volatile u32 *)&lgd.lost_in.head = (u32)random64(&seed);
+		else
+			*(volatile u32 *)&lgd.lost_in.head += (u32)random64(&seed) % (LGUEST_LOST_SIZE + 20);
+		*(volatile u32 *)&lgd.host_out.taken = (u32)random64(&seed);
+		*(volatile u32 *)&lgd.host_out.done = (u32)random64(&seed);
 		for (u64 j = 0; j < LGUEST_LOST_SIZE; j += 1 + random64(&seed) % 50)
 			lgd.lost[j] = random64(&seed) & 1 ? random64(&seed) : (random64(&seed) & (RAM_SIZE - 1));
 		lgd.event_busy = 0;

@@ -17,7 +17,8 @@ static void lose(enum way how, u64 address, u64 value, u64 flag)
 	case LOST:
 		pte_lose(pte, value, flag);
 		CHECK_EQ(hcall(LHCALL_FLUSH_TLB, LG_FLUSH_LOST, 0, 0, 0), 0);
-		CHECK_EQ(lgd.lost_count, 0);
+		CHECK_EQ(lgd.host_out.taken, lgd.lost_in.head);
+		CHECK_EQ(lgd.host_out.done, lgd.lost_in.head);
 		break;
 	case RANGE:
 		pte_set(pte, value);

@@ -36,8 +36,8 @@ static void fill(u64 *root, u64 n, u64 step)
 static void records(const u64 *table)
 {
 	for (u32 i = 0; i < LGUEST_LOST_SIZE; i++)
-		lgd.lost[i] = pa(table + i);
-	lgd.lost_count = LGUEST_LOST_SIZE;
+		lgd.lost[(lgd.lost_in.head + i) % LGUEST_LOST_SIZE] = pa(table + i);
+	lgd.lost_in.head += LGUEST_LOST_SIZE;
 }
 
 USER static void come_back(u64 arg)

@@ -13,13 +13,20 @@
 #include <linux/ioctl.h>
 #endif
 
-#define LGUEST_API_VERSION	1	/* of the ioctls */
-#define LGUEST_ABI_VERSION	1	/* of the guest ABI: in the ELF note and in struct lguest_data */
+#define LGUEST_API_VERSION	2	/* of the ioctls */
+#define LGUEST_ABI_VERSION	2	/* of the guest ABI: in the ELF note and in struct lguest_data */
 
 #define LGUEST_MAX_REGIONS	32
 #define LGUEST_MAX_VCPUS	1	/* the ABI numbers vCPUs; this module runs one */
-#define LGUEST_IRQS		64	/* interrupt lines; line 0 is the timer */
+#define LGUEST_IRQS		64	/* interrupt lines of a vCPU */
+#define LGUEST_IRQ_DEVICE	8	/* the first line of a device; those below are each vCPU's own: */
 #define LGUEST_IRQ_TIMER	0
+#define LGUEST_IRQ_RESCHEDULE	1	/* 1 to 5 mean what the guest kernel has them mean */
+#define LGUEST_IRQ_CALL		2
+#define LGUEST_IRQ_CALL_SINGLE	3
+#define LGUEST_IRQ_WORK		4
+#define LGUEST_IRQ_STOP		5
+#define LGUEST_IRQ_KICK		6	/* kept blocked: ends HALT(LG_HALT_WAIT) and is forgotten then */
 #define LGUEST_TEXT_SIZE	256	/* reasons, console text; always NUL-terminated */
 
 /* ---- Guest ABI ---- */
@@ -32,18 +39,22 @@
 #define LHCALL_LGUEST_INIT	1	/* (pa of struct lguest_data): the first call but for PRINT */
 #define LHCALL_SHUTDOWN		2	/* (pa of text, length, LGUEST_SHUTDOWN_*, exit status 0-255) */
 #define LHCALL_NEW_PGTABLE	3	/* (guest cr3: pa of the top table; low 12 bits ignored) */
-#define LHCALL_FLUSH_TLB	4	/* (LG_FLUSH_*) the lost queue is always drained first */
+#define LHCALL_FLUSH_TLB	4	/* (LG_FLUSH_*, pa of a top table: MM only) the lost queues are always drained first */
 #define LHCALL_FLUSH_RANGE	5	/* (start va, end va) of the current root and of the kernel half */
 #define LHCALL_DROP_PGTABLE	6	/* (pa of a top table that will not be used again, not the current) */
 #define LHCALL_SET_CLOCKEVENT	7	/* (ns from now; 0 = off): line LGUEST_IRQ_TIMER, CLOCK_MONOTONIC */
-#define LHCALL_HALT		8	/* () set irq_enabled, sleep until an interrupt can be delivered */
+#define LHCALL_HALT		8	/* (LG_HALT_*) sleep until an interrupt can be delivered */
 #define LHCALL_SEND_INTERRUPTS	9	/* () deliver what is pending: after irq_enabled was set */
 #define LHCALL_NOTIFY		10	/* (gpa of the notify register, value): ioeventfd, else an exit */
 #define LHCALL_SET_KERNEL_GS	11	/* (base): GS base in kernel mode; also loads it now */
 #define LHCALL_LOAD_GS		12	/* (selector): load it as the user's GS; result: its base */
 #define LHCALL_LOAD_TLS		13	/* (d0, d1, d2): the three GDT TLS descriptors */
 #define LHCALL_PRINT		14	/* (pa of text, length <= 255): console text; works before INIT */
-#define LHCALL_NR		15
+#define LHCALL_VCPU_UP		15	/* (id, pa of struct lguest_vcpu_start): -EINVAL no such vCPU, -EBUSY it is not parked */
+#define LHCALL_VCPU_DOWN	16	/* () this vCPU parks; does not return */
+#define LHCALL_SEND_IPI		17	/* (mask of vCPU ids, line): raise the line there */
+#define LHCALL_ROUTE_IRQ	18	/* (line of a device, id): where it is delivered from now on */
+#define LHCALL_NR		19	/* a host may not have all of them: -ENOSYS */
 
 #define LGUEST_SHUTDOWN_POWEROFF	1
 #define LGUEST_SHUTDOWN_RESTART		2
@@ -56,15 +67,22 @@
 #define LG_FLUSH_LOST		0
 #define LG_FLUSH_USER		1	/* the low half of the current root */
 #define LG_FLUSH_ALL		2	/* every root, and the kernel half */
+#define LG_FLUSH_MM		3	/* as LOST, but only vCPUs on that root have to have forgotten it */
+#define LG_FLUSH_KERNEL		4	/* as LOST, but only what the kernel half lost has to be forgotten */
+
+#define LG_HALT_WAIT		1	/* leave irq_enabled alone (else it is set); LGUEST_IRQ_KICK ends it too */
 
 /*
- * The lost queue: guest-physical addresses of page-table entries (of any level) that lost a permission,
+ * The lost queue of a vCPU, a ring: guest-physical addresses of page-table entries (of any level) that lost a permission,
  * written by the guest after the store. Bits 0-2 of a record are flags. Gains need no record.
  */
 #define LG_LOST_ALL		0UL	/* the entry is gone or points elsewhere */
 #define LG_LOST_WRITE		1UL	/* a last-level entry lost its write permission or dirty bit, nothing else */
 #define LG_LOST_FLAGS		7UL
-#define LGUEST_LOST_SIZE	320	/* records; the guest calls FLUSH_ASYNC when it is full */
+#define LGUEST_LOST_SIZE	256	/* records, a power of two; the guest calls FLUSH_ASYNC when it is full */
+
+/* Bits of struct lguest_data.host_features */
+#define LG_HOST_TSC_AUX		1	/* RDTSCP and RDPID give the vCPU's id */
 
 #define LHCALL_RING_SIZE	16
 #define LHCALL_RING_READY	0	/* hcall_status: the host may run it */
@@ -89,7 +107,6 @@
 #define LGD_IRQ_ENABLED		0
 #define LGD_IRQ_PENDING		4
 #define LGD_EVENT_BUSY		8
-#define LGD_LOST_COUNT		12
 #define LGD_CR2			16
 #define LGD_SP0			24
 #define LGD_USER_GSBASE		32
@@ -173,7 +190,7 @@ struct lguest_data {
 	__u32 irq_enabled;	/* virtual interrupt flag: 0 or LGUEST_FLAG_IF */
 	__u32 irq_pending;	/* host: an interrupt waits for irq_enabled; call SEND_INTERRUPTS */
 	__u32 event_busy;	/* host sets 1 with each event; the guest clears it when it has copied the frame */
-	__u32 lost_count;	/* records in lost[]; the host sets it to 0 */
+	__u32 reserved3;
 	__u64 cr2;		/* of the last page fault delivered */
 	__u64 sp0;		/* stack pointer for entries from user mode */
 	__u64 user_gsbase;	/* GS base of user mode, while in kernel mode */
@@ -197,8 +214,10 @@ struct lguest_data {
 	/* Filled in by the host at INIT */
 	__u64 reserve_start;		/* virtual range that the guest must leave alone */
 	__u64 reserve_end;
-	__u64 host_features;		/* 0 */
-	__u64 reserved2[5];
+	__u64 host_features;		/* LG_HOST_* */
+	__u32 vcpu_id;			/* whose page this is */
+	__u32 nr_vcpus;			/* of this guest */
+	__u64 reserved2[4];
 
 	__u8 hcall_status[LHCALL_RING_SIZE];
 	struct {
@@ -206,7 +225,35 @@ struct lguest_data {
 		__u64 arg[4];
 	} hcalls[LHCALL_RING_SIZE];
 
-	__u64 lost[LGUEST_LOST_SIZE];
+	__u64 reserved4[5];
+
+	/*
+	 * The lost queue. The counts run freely: slots are free up to taken + LGUEST_LOST_SIZE, and there is nothing to flush
+	 * when done == head. Cache lines of their own, because other vCPUs read them. Offset 1088.
+	 */
+	struct {
+		__u32 head;		/* guest: records written so far */
+		__u32 pad[15];
+	} lost_in;
+	struct {
+		__u32 taken;		/* host: records that it has read */
+		__u32 done;		/* host: records that no vCPU goes by any more */
+		__u64 steal_ns;		/* for how long the vCPU's thread wanted to run and did not */
+		__u32 preempted;	/* 1: that is so now */
+		__u32 pad[11];
+	} host_out;
+	__u64 lost[LGUEST_LOST_SIZE];	/* the record n is in lost[n % LGUEST_LOST_SIZE] */
+};
+
+/**
+ * struct lguest_vcpu_start - LHCALL_VCPU_UP: how another vCPU starts, in kernel mode with irq_enabled 0 and all other registers 0
+ */
+struct lguest_vcpu_start {
+	__u64 rip;
+	__u64 rsp;
+	__u64 gsbase;
+	__u64 cr3;
+	__u64 rdi;
 };
 
 /* ---- /dev/lguest ---- */
