@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*L:490
- * core.c: lguest-core, the process that holds the guest: RAM, the vCPU, the register files of its devices.
+ * core.c: lguest-core, the process that holds the guest: RAM, the vCPUs, the register files of its devices.
  *
  * It is started by lguest-run with the descriptors of enum core_fd and opens nothing itself: it enters its sandbox
  * (core/manifest.c) before it reads the first byte of a kernel, and is sealed before the guest's first instruction. After loading it does four
- * things: run the vCPU (a thread), serve device registers, talk vhost-user, and exchange struct control_msg
+ * things: run the vCPUs (a thread each), serve device registers, talk vhost-user, and exchange struct control_msg
  * with lguest-run. It may not open, create, execute, or reach a device's resource.
  *
  * Assume that the guest controls this process: it is trusted no more than the guest. All that it can reach is guest
@@ -37,6 +37,7 @@ struct options {
 	const char *cmdline;
 	bool initrd;
 	bool verbose;
+	unsigned int vcpus;
 	unsigned int require;	/* layers of the sandbox */
 	uid_t user;
 	unsigned int devices;
@@ -62,10 +63,10 @@ static bool say(uint32_t type, uint32_t device, uint32_t code, const char *text)
 static uint32_t culprit;	/* the device that the last word is about */
 
 /*L:975
- * The vCPU's thread brought its reason here, and main() comes here too when a start fails. The last word is a message
+ * A vCPU's thread brought its reason here, and main() comes here too when a start fails. The last word is a message
  * and not an exit status, because a guest may use every status from 0 to 255 itself.
  */
-/* The last word. Both threads may come here: the second waits for the first one's exit. */
+/* The last word. All threads may come here: the others wait for the first one's exit. */
 static void __attribute__((noreturn)) end(uint32_t code, const char *text)
 {
 	static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
@@ -86,14 +87,19 @@ static void __attribute__((noreturn, format(printf, 2, 3))) fail(uint32_t code, 
 	end(code, text);
 }
 
-/* On the vCPU's thread. The pipe is lguest-run's and does not block: what it does not take is lost, counted, and told when there is room. */
+/*
+ * On the vCPUs' threads, one at a time. The pipe is lguest-run's and does not block: what it does not take is lost, counted, and told when
+ * there is room.
+ */
 static void print(struct machine *m, const char *text, uint32_t len)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static uint64_t lost;
 	char told[64];
 	ssize_t n;
 
 	(void)m;
+	pthread_mutex_lock(&lock);
 	if (lost) {
 		n = snprintf(told, sizeof(told), "[%llu bytes were lost here]\n", (unsigned long long)lost);
 		if (write(CORE_FD_CONSOLE, told, (size_t)n) == n)
@@ -102,11 +108,12 @@ static void print(struct machine *m, const char *text, uint32_t len)
 	n = write(CORE_FD_CONSOLE, text, len);
 	if (n < (ssize_t)len)
 		lost += len - (n > 0 ? (uint64_t)n : 0);
+	pthread_mutex_unlock(&lock);
 }
 
 /* --- the guest --- */
 
-static void open_module(void)
+static void open_module(const struct options *o)
 {
 	struct lguest_create create = { 0 };
 	struct lguest_vcpu vcpu = { .id = 0 };
@@ -119,8 +126,10 @@ static void open_module(void)
 		     version, LGUEST_API_VERSION);
 	if (ioctl(CORE_FD_LGUEST, LGUEST_CREATE, &create))
 		fail(EXIT_DEVICE, "/dev/lguest does not make a guest: %s (the host's kernel log may say why)", strerror(errno));
-	if (ioctl(CORE_FD_LGUEST, LGUEST_CREATE_VCPU, &vcpu))
-		fail(EXIT_DEVICE, "/dev/lguest does not make a vCPU: %s", strerror(errno));
+	for (; vcpu.id < o->vcpus; vcpu.id++)
+		if (ioctl(CORE_FD_LGUEST, LGUEST_CREATE_VCPU, &vcpu))
+			fail(EXIT_DEVICE, "/dev/lguest does not make vCPU %u of %u: %s", vcpu.id, o->vcpus, strerror(errno));
+	machine.vcpus = o->vcpus;
 }
 
 static void add_memory(const struct guest_region *r)
@@ -238,7 +247,7 @@ static void load_guest(const struct options *o)
 		fail(EXIT_KERNEL, "the kernel has an entry that no processor can start at");
 }
 
-/* A filter is a thread's own: each of the two seals itself, the vCPU's before its first instruction. */
+/* A filter is a thread's own: each seals itself, a vCPU's before its first instruction. */
 static void seal(void)
 {
 	int err = policy_seal(&policy_core);
@@ -252,18 +261,17 @@ static void seal(void)
 #define KICKER_STACK (64u << 10)
 
 /*L:660
- * Loading is over, and main() has made this thread. It waits for the lock, seals itself, because a filter is a
+ * Loading is over, and main() has made this thread, one for each vCPU. It waits for the lock, seals itself, because a filter is a
  * thread's own, and only then runs the guest. When vcpu_run() returns there is no guest any more, and end() says why.
  */
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu_end why;
 
-	(void)arg;
 	pthread_mutex_lock(&start);
 	pthread_mutex_unlock(&start);
 	seal();
-	vcpu_run(&machine, &why);
+	vcpu_run(&machine, (uint32_t)(uintptr_t)arg, &why);
 	end(why.code, why.text);
 }
 
@@ -367,7 +375,7 @@ static void control_message(void)
 }
 
 /*
- * How long a connection that died under the vCPU's thread goes unreported: the hang-up wakes poll() for a process that ended; one that
+ * How long a connection that died under a vCPU's thread goes unreported: the hang-up wakes poll() for a process that ended; one that
  * is late is found by the vCPU's deadline, and this tick reports it. Also how often a flood is looked at.
  */
 #define TICK_MS 200
@@ -475,22 +483,31 @@ static void add_device(struct options *o, char *text)
 	o->devices++;
 }
 
+static void set_vcpus(struct options *o, uint64_t n)
+{
+	if (!n || n > LGUEST_MAX_VCPUS)
+		fail(EXIT_USAGE, "lguest-core: --cpus: from 1 to %u", LGUEST_MAX_VCPUS);
+	o->vcpus = (unsigned int)n;
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longopts[] = {
 		{ "memory", required_argument, NULL, 'm' }, { "cmdline", required_argument, NULL, 'c' },
-		{ "initrd", no_argument, NULL, 'i' }, { "device", required_argument, NULL, 'd' },
+		{ "initrd", no_argument, NULL, 'i' }, { "cpus", required_argument, NULL, 'n' }, { "device", required_argument, NULL, 'd' },
 		{ "require", required_argument, NULL, 'r' }, { "user", required_argument, NULL, 'u' }, { "verbose", no_argument, NULL, 'V' },
 		{ "print-policy", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' }, { 0 },
 	};
 	int opt;
 
 	o->cmdline = "";
+	o->vcpus = 1;
 	while ((opt = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
 		switch (opt) {
 		case 'm': o->memory = number(optarg); break;
 		case 'c': o->cmdline = optarg; break;
 		case 'i': o->initrd = true; break;
+		case 'n': set_vcpus(o, number(optarg)); break;
 		case 'V': o->verbose = true; break;
 		case 'u': o->user = (uid_t)number(optarg); break;
 		case 'r':
@@ -538,7 +555,7 @@ static void enter(const struct options *o)
 /*L:500
  * We change sides: this is the process that spawn_core() started. The order is an argument again. The sandbox comes
  * before the first byte of a kernel, which may be hostile; the guest, which belongs to the process that makes it,
- * after the fork in policy_enter(); and the lock "start" keeps the vCPU's thread from the guest until the main thread
+ * after the fork in policy_enter(); and the lock "start" keeps the vCPUs' threads from the guest until the main thread
  * is sealed and has said so.
  */
 int main(int argc, char **argv)
@@ -551,12 +568,13 @@ int main(int argc, char **argv)
 	parse(argc, argv, &o);
 	place_fds(o.devices);
 	enter(&o);
-	open_module();
+	open_module(&o);
 	make_memory(&o);
 	make_devices(&o);
 	load_guest(&o);
 	pthread_mutex_lock(&start);
-	start_thread(vcpu_thread, NULL, VCPU_STACK);
+	for (unsigned int i = 0; i < machine.vcpus; i++)
+		start_thread(vcpu_thread, (void *)(uintptr_t)i, VCPU_STACK);
 	for (unsigned int i = 0; i < machine.devices; i++)
 		if (!machine.device[i].own)
 			start_thread(kicker_thread, &machine.device[i], KICKER_STACK);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*L:670
- * vcpu.c: the vCPU's thread: LGUEST_RUN, and what it returns for (vcpu.h).
+ * vcpu.c: a vCPU's thread: LGUEST_RUN, and what it returns for (vcpu.h).
  *
  * struct lguest_run is filled by the module, which we trust, with numbers and bytes that the guest chose, which we do
  * not. It may touch devices under their locks, and the vCPU's registers.
@@ -160,13 +160,14 @@ static bool handle(struct machine *m, const struct lguest_run *run, struct vcpu_
  * signal; handle(), above, is the whole list of that, and false from it is the end. What happens inside of the ioctl
  * is chapter Host.
  */
-void vcpu_run(struct machine *m, struct vcpu_end *end)
+void vcpu_run(struct machine *m, uint32_t id, struct vcpu_end *end)
 {
 	struct lguest_run run;
 	int saved;
 
 	for (;;) {
 		memset(&run, 0, sizeof(run));
+		run.vcpu = id;
 		if (ioctl(m->lguest, LGUEST_RUN, &run)) {
 			saved = errno;
 			end->code = EXIT_DEVICE;

@@ -10,10 +10,12 @@
 /**
  * struct machine - the guest, as the threads of the core share it
  * @lguest: descriptor of /dev/lguest
- * @print: early console text
+ * @vcpus: how many there are, a thread each
+ * @print: early console text, on any vCPU's thread
  */
 struct machine {
 	int lguest;
+	unsigned int vcpus;
 	struct guest_memory memory;
 	unsigned int devices;
 	struct device device[GUEST_DEVICES];
@@ -39,8 +41,13 @@ struct vcpu_end {
  */
 int vcpu_start_regs(struct machine *m, uint64_t entry, uint64_t cr3);
 
-/** vcpu_run() - run the guest until its end. */
-void vcpu_run(struct machine *m, struct vcpu_end *end);
+/**
+ * vcpu_run() - run a vCPU until the guest's end
+ * @m: the machine
+ * @id: which vCPU; one that the guest has not started waits in here
+ * @end: why it ended, the same for each vCPU
+ */
+void vcpu_run(struct machine *m, uint32_t id, struct vcpu_end *end);
 
 /** vcpu_mmio() - serve one LGUEST_EXIT_MMIO. Return: NULL, or why the guest cannot go on. */
 const char *vcpu_mmio(struct machine *m, const struct lguest_run *run);

@@ -60,8 +60,8 @@ void explain(const struct launch *l)
 	printf(", sealed\n"
 	       "  holds    /dev/lguest; until the guest runs %s%s%s\n", l->kernel, l->initrd ? " and " : "", l->initrd ? l->initrd : "");
 	printf("  sees     the guest's %llu MiB of memory and the windows below\n", (unsigned long long)l->memory >> 20);
-	printf("  may      run the vCPU, serve device registers, talk to the roles (lguest-core --print-policy)\n"
-	       "  dies     the guest is over\n");
+	printf("  may      run the guest's %u CPU%s, a thread each, serve device registers, talk to the roles (lguest-core --print-policy)\n"
+	       "  dies     the guest is over\n", l->cpus, l->cpus == 1 ? "" : "s");
 	for (unsigned int i = 0; i < l->roles; i++)
 		explain_role(&l->role[i]);
 	printf("\nEach of these that lguest-run starts runs as ");

@@ -76,6 +76,7 @@ struct launch {
 	const char *pidfile;
 	const char *log;
 	uint64_t memory;
+	unsigned int cpus;
 	const char *cgroup;
 	bool check;
 	bool explain;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/lguest.h>
+
 #include "policy/policy.h"
 #include "run/kernel.h"
 #include "run/launch.h"
@@ -220,9 +222,9 @@ static int set_cpus(struct launch *l, const char *value)
 {
 	uint64_t n;
 
-	(void)l;
-	if (!text_number(value, 1, &n) || n != 1)
-		return wrong("--cpus %s: this module gives a guest one CPU: say 1, or leave it out", value);
+	if (!text_number(value, 1, &n) || !n || n > LGUEST_MAX_VCPUS)
+		return wrong("--cpus %s: a guest can have from 1 to %u CPUs", value, LGUEST_MAX_VCPUS);
+	l->cpus = (unsigned int)n;
 	return 0;
 }
 
@@ -303,7 +305,7 @@ static const struct plain_option plain_options[] = {
 	{ "initrd", "FILE", TEXT(initrd), "its initial root file system" },
 	{ "cmdline", "TEXT", set_cmdline, 0, "its command line" },
 	{ "memory", "SIZE", set_memory, 0, "its memory, 256M if not said; a bare number is MiB" },
-	{ "cpus", "N", set_cpus, 0, "its CPUs: 1" },
+	{ "cpus", "N", set_cpus, 0, "its CPUs, 1 if not said" },
 	{ "name", "NAME", set_name, 0, "what its processes are called" },
 	{ "pidfile", "FILE", TEXT(pidfile), "write the process id of lguest-run here" },
 	{ "log", "FILE", TEXT(log), "messages go to the end of this file instead of stderr" },
@@ -497,7 +499,7 @@ int options_parse(struct launch *l, int argc, char **argv)
 	int err = 0;
 
 	*l = (struct launch){
-		.cmdline = "", .name = "guest", .memory = MEMORY_DEFAULT,
+		.cmdline = "", .name = "guest", .memory = MEMORY_DEFAULT, .cpus = 1,
 		.kernel_fd = -1, .initrd_fd = -1, .lguest_fd = -1, .null_fd = -1, .program_dir = -1, .control = -1, .core_pidfd = -1,
 		.stop_timeout = 90, .control_pidfd = -1,
 	};

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +178,19 @@ static int raise_limits(void)
 	return EXIT_HOST;
 }
 
+/* More CPUs than the host lets us use work, and wait for each other: that is somebody's mistake more often than his wish. */
+static void warn_of_cpus(const struct launch *l)
+{
+	cpu_set_t set;
+	int have;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return;
+	have = CPU_COUNT(&set);
+	if (have > 0 && l->cpus > (unsigned int)have)
+		complain("the guest has %u CPUs and may use %d of the host's: they will wait for each other (--cpus %d would not)", l->cpus, have, have);
+}
+
 /*L:110
  * This is lguest-run on one screen. The order is the point: everything is read, opened and checked before the first
  * process of the guest is started, so that a mistake of the user's costs a sentence and starts nothing. supervise(),
@@ -198,6 +212,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	status = open_log(&l);
+	if (!status)
+		warn_of_cpus(&l);
 	if (!status)
 		status = raise_limits();
 	if (!status)

@@ -130,6 +130,8 @@ int spawn_core(struct launch *l)
 	sandbox_options(l, &c);
 	child_arg(&c, "--memory");
 	child_option(&c, "%llu", (unsigned long long)l->memory);
+	child_arg(&c, "--cpus");
+	child_option(&c, "%u", l->cpus);
 	child_arg(&c, "--cmdline");
 	cmdline_build(l, cmdline, sizeof(cmdline));
 	child_arg(&c, cmdline);

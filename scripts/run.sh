@@ -6,6 +6,7 @@
 #
 #   run.sh             a shell in the guest
 #   run.sh COMMAND     run COMMAND in the guest, print what it prints, exit with its status
+# CPUS=N gives the guest N CPUs.
 #
 # The first run installs packages (scripts/deps.sh) and builds for some minutes; later ones find all of it made. It
 # may write below build/ and the cache only; messages go to stderr, so that stdout is the command's.
@@ -15,6 +16,7 @@ cd "$(dirname "$0")/.."
 B=build/release
 work=build/run
 memory=${MEMORY:-256}
+cpus=${CPUS:-1}
 say() { echo "run: $*" >&2; }
 die() { say "$*"; exit 105; }
 
@@ -38,7 +40,7 @@ disks() {
 
 # What lguest-run is given, in both places; $1 is the folder of kernel and disks.
 options() {
-	echo "--kernel $1/vmlinux --memory $memory"
+	echo "--kernel $1/vmlinux --memory $memory --cpus $cpus"
 	[ -n "${DEBIAN-}" ] || echo "--initrd $1/initramfs"
 	[ -z "$debian" ] || echo "--block ro:$1/debian"
 	[ -n "$command" ] || echo "--block $1/disk.img"

@@ -144,7 +144,9 @@ Test(core_options, mistakes_are_named)
 	refused("--kernel|k|--memory|17592186044416M", "not a size");	/* 2^44 MiB wraps */
 	refused("--kernel|k|--memory|18446744073709551615", "not a size");
 	refused("--kernel|k|--memory|99999999999999999999", "not a size");
-	refused("--kernel|k|--cpus|2", "one CPU");
+	refused("--kernel|k|--cpus|0", "from 1 to");
+	refused("--kernel|k|--cpus|17", "from 1 to");
+	refused("--kernel|k|--cpus|two", "from 1 to");
 	refused("--kernel|k|--name|a/b", "without '/'");
 	refused("--kernel|k|--check=1", "takes no value");
 }

@@ -27,6 +27,7 @@ static int answer(unsigned long request, void *arg)
 	switch (request) {
 	case LGUEST_RUN:
 		cr_assert_lt(module.at, module.lines, "ran past the end of the script");
+		cr_assert_eq(((struct lguest_run *)arg)->vcpu, 3, "another vCPU than this thread's was run");
 		memcpy(arg, &module.script[module.at++], sizeof(struct lguest_run));
 		return 0;
 	case LGUEST_GET_REGS:
@@ -102,7 +103,7 @@ static struct vcpu_end run(void)
 {
 	struct vcpu_end end = { .code = 0xdead };
 
-	vcpu_run(&machine, &end);
+	vcpu_run(&machine, 3, &end);
 	return end;
 }
 

@@ -32,7 +32,7 @@ values() {
 	value memory 100 'abc is not a size like 256M or 2G' --memory abc
 	value memory 100 '1M: a guest can have from 16M to 1T' --memory 1M
 	value memory 100 'a guest can have from 16M to 1T' --memory 2T
-	value cpus 100 '2: this module gives a guest one CPU: say 1, or leave it out' --cpus 2
+	value cpus 100 '17: a guest can have from 1 to' --cpus 17
 	value name 100 'a/b: 1 to 63 characters without' --name a/b
 	value pidfile 101 'cannot write the pidfile /nowhere/x: No such file or directory (check the name)' --pidfile /nowhere/x
 	value log 101 'cannot write the log /nowhere/x: No such file or directory (check the name)' --log /nowhere/x
