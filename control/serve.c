@@ -272,7 +272,7 @@ static void answered(const struct answer *a)
 /* Return: false when lguest-run is gone. */
 static bool hear_run(void)
 {
-	struct answer a;
+	struct answer a = { 0 };
 	ssize_t n = 1;
 
 	for (int i = 0; i < READS; i++) {
