@@ -99,9 +99,13 @@ static unsigned int any_width(void)
  */
 void proof_mmio_read(void)
 {
+	uint64_t off = any_u64();
+	unsigned int size = any_width();
+
 	any_device();
-	v.config_size = VIRTIO_CONFIG_MAX;
-	virtio_mmio_read(&v, any_u64(), any_width());
+	virtio_mmio_read(&v, off, size);
+	if (in_config(&v, off, size))
+		PROVE(off - VIRTIO_MMIO_CONFIG < v.config_size && size <= v.config_size - (off - VIRTIO_MMIO_CONFIG), "whole in config space");
 }
 
 /*
