@@ -35,8 +35,12 @@ static uint32_t features_word(uint64_t features, uint32_t sel)
 
 static uint32_t read_register(struct virtio_mmio *v, uint64_t off)
 {
-	const struct virtio_queue *q = selected(v);
+	const struct virtio_queue *q;
 
+	/* Read without the lock (virtio_mmio_needs_lock()): nothing else may be looked at */
+	if (off == VIRTIO_MMIO_INTERRUPT_STATUS)
+		return interrupt_status(v);
+	q = selected(v);
 	switch (off) {
 	case VIRTIO_MMIO_MAGIC_VALUE: return VIRTIO_MAGIC;
 	case VIRTIO_MMIO_VERSION: return 2;
@@ -45,7 +49,6 @@ static uint32_t read_register(struct virtio_mmio *v, uint64_t off)
 	case VIRTIO_MMIO_DEVICE_FEATURES: return features_word(v->features, v->device_features_sel);
 	case VIRTIO_MMIO_QUEUE_NUM_MAX: return q ? GUEST_QUEUE_SIZE : 0;
 	case VIRTIO_MMIO_QUEUE_READY: return q && q->ready;
-	case VIRTIO_MMIO_INTERRUPT_STATUS: return interrupt_status(v);
 	case VIRTIO_MMIO_STATUS: return v->status;
 	case VIRTIO_MMIO_CONFIG_GENERATION: return v->generation;
 	/* No shared memory regions: length -1 says so, and the base must then be -1 too. */

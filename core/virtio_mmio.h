@@ -55,7 +55,7 @@ struct virtio_ops {
  * Filled by its owner before the guest runs: @ops, @dev, @device_id, @features (offered), @required (features
  * without which FEATURES_OK is refused), @queues, @config and @config_size (config space is served from here).
  * @interrupt: raise the device's line; @check: are these bytes memory that the device may reach?
- * @interrupt_status: changed by both threads, without a lock (virtio_mmio_needs_lock())
+ * @interrupt_status: changed by all threads, without a lock (virtio_mmio_needs_lock())
  */
 struct virtio_mmio {
 	const struct virtio_ops *ops;

@@ -30,3 +30,14 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 $(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS),-pthread $(POLICY_LIBS)))
 $(eval $(call unit,run,run/restart.o run/log.o))
 include tests/unit/devices.mk
+
+# Device registers under several threads, with ThreadSanitizer; it wants the addresses as they were meant (setarch -R).
+CHECKS += unit-threads
+CHECKS_BESIDE += unit-threads
+.PHONY: $(R)/unit-threads.tap
+build/tsan/mmio: tests/unit/threads/mmio.c core/virtio_mmio.c core/virtio_mmio.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g $(WARN) $(CPPFLAGS_ALL) -fsanitize=thread -pthread -o $@ $(filter %.c,$^)
+$(R)/unit-threads.tap: build/tsan/mmio
+	@mkdir -p $(@D)
+	setarch -R $< >$@ 2>$(@:.tap=.err) || { cat $(@:.tap=.err) >&2; echo "not ok 2 - registers: ThreadSanitizer reports a race" >>$@; }
