@@ -24,8 +24,8 @@ build() { # build KERNEL [flags]
 	make -s -C "$(tests/host/headers.sh "$1")" M="$work/src/kmod" modules >"$work/log" 2>&1
 }
 
-host() { # host KERNEL
-	tests/host/run --icount --kernel "$1" --pti off --timeout 900 --file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
+host() { # host KERNEL [SILENCE]
+	tests/host/run --icount --kernel "$1" --pti off --timeout 1800 --silence "${2:-900}" --file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
 		"insmod /lg.ko && /lgtest ticks" >"$work/log" 2>&1
 }
 
@@ -37,6 +37,8 @@ for kernel in $kernels; do
 done
 build 7.3 flags
 check $? "ticks on 7.3, interrupts off in the frame: is put in and builds"
-host 7.3
-[ $? = 1 ] && grep -q '^not ok .*ticks' "$work/log"
-check $? "ticks on 7.3, interrupts off in the frame: found: $(grep -m 1 -o '^not ok .*' "$work/log")"
+host 7.3 300
+status=$?
+# The timer is never armed again: the guest has the CPU for ever, and the host hangs with it. Its guest is in top-level slot 257
+{ [ $status = 1 ] && grep -q '^not ok .*ticks' "$work/log"; } || { [ $status = 124 ] && grep -q '^host: .*CPU 0 at 0xffff808' "$work/log"; }
+check $? "ticks on 7.3, interrupts off in the frame: found: $(grep -m 1 -o '^not ok .*\|has said nothing.*CPU 0 at [^;]*' "$work/log")"
