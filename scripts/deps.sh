@@ -20,7 +20,7 @@ packages_of() {
 	kmod)	 echo 'gcc-12|gcc-14' make libc6-dev libelf1 sparse linux-headers-amd64 ;;
 	guest)	 echo gcc make flex bison bc perl libelf-dev libssl-dev xz-utils cpio kmod rsync patch python3 \
 			  'linux-source-6.1|linux-source' busybox-static squashfs-tools e2fsprogs ;;
-	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libmd-dev libjansson-dev libcriterion-dev iproute2 xfsprogs btrfs-progs ;;
+	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libmd-dev libjansson-dev libcriterion-dev iproute2 xfsprogs btrfs-progs socat ;;
 	bochs)	 echo g++ make patch xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ patch ;;
 	bench)	 echo fio qemu-utils qemu-system-common ;;

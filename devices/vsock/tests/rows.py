@@ -3,8 +3,10 @@
 """rows.py BUILD: the released lguest-vsock, sandbox and all, between programs of this machine and a guest that is played: each case says one
 thing that must hold. TAP on standard output. Native; it writes in one temporary folder."""
 import os
+import re
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -292,6 +294,45 @@ def case_told_after_a_death():
             assert g.events.take(5) == (0, 4) and bytes(g.fe.mem[0x300000:0x300004]) == bytes(4)
 
 
+def examples():
+    """The lines of the manual page that use socat, as a reader sees them."""
+    with open(os.path.join(ROOT, "devices/vsock/lguest-vsock.1"), encoding="utf-8") as f:
+        lines = [text.rstrip("\n").replace("\\-", "-") for text in f if "socat" in text]
+    assert len(lines) == 2, lines
+    return [text.replace("/tmp/guest", Guest.path) for text in lines]
+
+
+def case_manual():
+    """the socat lines of the manual page, as written: to a port of the guest's, and a service of the host's for it"""
+    with Guest() as g:
+        connect, serve = examples()
+        with subprocess.Popen(["sh", "-c", connect], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as there:
+            ports = g.wait(REQUEST, 20)[1]
+            assert ports[0] == 1000, ports
+            g.send(RESPONSE, ports)
+            there.stdin.write(b"typed\n")
+            there.stdin.flush()
+            assert g.wait(RW, 20)[3] == b"typed\n"
+            g.send(RW, ports, b"said by the guest\n")
+            assert re.match(rb"OK \d+\n", there.stdout.readline()) and there.stdout.readline() == b"said by the guest\n"
+            there.stdin.close()         # socat tells the end, waits half a second for more, and goes
+            g.wait(SHUTDOWN, 20)
+            g.send(RST, ports)
+        g.forwarded = 0                 # of another connection
+        with subprocess.Popen(["sh", "-c", "exec " + serve]) as served:
+            try:
+                for _ in range(1000):
+                    if os.path.exists(Guest.path + "_2000"):
+                        break
+                    time.sleep(0.01)
+                g.send(REQUEST, (5, 2000))
+                g.wait(RESPONSE, 20)
+                text = g.wait(RW, 20)[3]
+                assert re.search(rb" \d\d:\d\d:\d\d ", text), text
+            finally:
+                served.kill()
+
+
 def main():
     fe.bindir = os.path.abspath(sys.argv[1])
     cases = [(n[5:], f) for n, f in globals().items() if n.startswith("case_") and (len(sys.argv) < 3 or n[5:] in sys.argv[2:])]
@@ -303,7 +344,7 @@ def main():
                 print("ok vsock", f.__doc__)
             except Exception as e:  # noqa: BLE001: any is a failure
                 print("not ok vsock", f.__doc__)
-                print("# %s: %s" % (type(e).__name__, e))
+                print("# %s: %s, at line %d" % (type(e).__name__, e, e.__traceback__.tb_next.tb_lineno))
             sys.stdout.flush()
         os.chdir("/")
 
