@@ -26,7 +26,7 @@ packages_of() {
 	bench)	 echo fio qemu-utils qemu-system-common ;;
 	lint)	 echo clang-tidy cppcheck shellcheck mandoc ;;
 	deb)	 echo debhelper dh-dkms dpkg-dev lintian mmdebstrap bash-completion xz-utils ;;
-	interop) echo mmdebstrap e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;
+	interop) echo mmdebstrap xorriso squashfs-tools e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;
 	*)	 return 1 ;;
 	esac
 }

@@ -15,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 B=build/release
 work=build/run
-memory=${MEMORY:-256}
+memory=${MEMORY:-$([ -n "${DEBIAN-}" ] && echo 768 || echo 256)}
 cpus=${CPUS:-1}
 say() { echo "run: $*" >&2; }
 die() { say "$*"; exit 105; }
@@ -31,11 +31,18 @@ build() {
 	guest/mkinitramfs.sh -o "$work/initramfs" ${1:+-c "$1"} || die "the guest's file system could not be made"
 }
 
-# The disks of an interactive guest: Debian's is made once; the writable one is empty.
+# The disks of an interactive guest: Debian's is made once; the writable one is empty. DEBIAN=1 boots a server, whose writable disk is
+# laid over Debian's (scripts/debian-server.sh) and keeps what was changed.
 disks() {
-	debian=$(scripts/debian.sh) || { say "no Debian disk; going on without"; debian=; }
-	[ -e "$work/disk.img" ] || truncate -s 256M "$work/disk.img"
-	if [ -z "$debian" ] && [ -n "${DEBIAN-}" ]; then die "DEBIAN=1 needs the Debian disk"; fi
+	if [ -n "${DEBIAN-}" ]; then
+		debian=$(scripts/debian-server.sh) || die "DEBIAN=1 needs the Debian disk"
+		disk=server.img size=8G
+		cmdline="$cmdline init=/sbin/overlay-init net.ifnames=0"
+		address="ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:none ip=[fd77::2]::[fd77::1]:64::eth0:none"
+	else
+		debian=$(scripts/debian.sh) || { say "no Debian disk; going on without"; debian=; }
+	fi
+	[ -e "$work/$disk" ] || truncate -s $size "$work/$disk"
 }
 
 # What lguest-run is given, in both places; $1 is the folder of kernel and disks.
@@ -43,11 +50,11 @@ options() {
 	echo "--kernel $1/vmlinux --memory $memory --cpus $cpus"
 	[ -n "${DEBIAN-}" ] || echo "--initrd $1/initramfs"
 	[ -z "$debian" ] || echo "--block ro:$1/debian"
-	[ -n "$command" ] || echo "--block $1/disk.img"
+	[ -n "$command" ] || echo "--block $1/$disk"
 }
 tips() {
-	[ -z "${DEBIAN-}" ] || { say "log in as root, without a password; poweroff ends the guest." \
-		"Try: ip addr add 10.77.0.2/24 dev eth0; ip link set eth0 up; ping 10.77.0.1"; return; }
+	[ -z "${DEBIAN-}" ] || { say "log in as root, without a password; poweroff ends the guest. What you change stays in $1." \
+		"Try: ping 10.77.0.1    podman info    nft list ruleset"; return; }
 	say "a shell in the guest. Try: mount /dev/vda /mnt; chroot /mnt    mke2fs /dev/vdb    ping 10.77.0.1"
 	say "exit, or three times ctrl-C, leaves"
 }
@@ -58,8 +65,8 @@ on_this_machine() {
 	[ -z "$command" ] || exec "$B/lguest-run" $(options "$work") --cmdline "$cmdline" --log "$work/log"
 	if ip link show "${TAP:-tap0}" >/dev/null 2>&1; then net="--net ${TAP:-tap0}" cmdline="$cmdline $address"
 	else net=; say "no tap ${TAP:-tap0} here: a guest without network (ip tuntap add tap0 mode tap user $(id -un);" \
-		"ip addr add 10.77.0.1/24 dev tap0; ip link set tap0 up make one)"; fi
-	tips
+		"ip addr add 10.77.0.1/24 dev tap0; ip addr add fd77::1/64 dev tap0; ip link set tap0 up make one)"; fi
+	tips "$work/$disk"
 	exec "$B/lguest-run" $(options "$work") $net --cmdline "$cmdline"
 }
 
@@ -76,17 +83,17 @@ in_the_test_host() {
 	fi
 	# The emulated host has its disks in memory: what the guest writes there ends with it.
 	files+=(--file "$(command -v ip):/bin/lguest/ip")	# busybox makes no tap that has an owner
-	local net="/bin/lguest/ip tuntap add tap0 mode tap user 0; ip addr add 10.77.0.1/24 dev tap0; ip link set tap0 up"
+	local net="/bin/lguest/ip tuntap add tap0 mode tap user 0; ip addr add 10.77.0.1/24 dev tap0; /bin/lguest/ip addr add fd77::1/64 dev tap0; ip link set tap0 up"
 	[ -z "$debian" ] || files+=(--file "$debian:/guest/debian")
-	tips
+	tips "the emulated host's memory, until it ends"
 	exec tests/host/run --mem $((memory * 2 + 1024)) "${files[@]}" --shell -- \
-		"$load; $net; truncate -s 256M /guest/disk.img; $run --net tap0; reboot -f"
+		"$load; $net; truncate -s $size /guest/$disk; $run --net tap0; reboot -f"
 }
 
 command=${1-}
 [ -z "$command" ] || DEBIAN=	# a command runs in the small file system
 unset CMD MAKEFLAGS MFLAGS MAKELEVEL
-debian= cmdline=quiet
+debian= cmdline=quiet disk=disk.img size=256M
 address=init.address=10.77.0.2/24	# the guest's, which guest/init sets; the host's end of the tap has 10.77.0.1
 build "$command"
 [ -n "$command" ] || disks

@@ -9,7 +9,7 @@ $(B)/linux-bench: tests/linux/guest/bench.c
 
 CHECKS += linux
 LINUX_NEEDS := $(B)/selftest launch-programs module
-.PHONY: $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots bench-linux
+.PHONY: linux-server $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots bench-linux
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
 	tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' > $@
@@ -33,3 +33,8 @@ linux-boots: $(LINUX_NEEDS) ## 100 boots in a row, and 50 kills, on one test hos
 
 bench-linux: $(B)/linux-bench launch-programs module ## what a guest costs beside the same kernel booted bare, in instructions
 	@tests/linux/bench.sh
+
+# A Debian as people rent it: containers, cloud-init, storage under load, tracing, a tunnel. PARTS='containers seed' for some of it.
+linux-server: launch-programs module ## Debian as a server: podman, cloud-init, wireguard, swap, file systems, bpftrace; PARTS= for some
+	@mkdir -p $(R)
+	tests/linux/server.sh $(PARTS) > $(R)/linux-server.tap; s=$$?; cat $(R)/linux-server.tap; exit $$s
