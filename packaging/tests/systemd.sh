@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make check-systemd: the packages in a Debian 12 with systemd as test host, emulated: units, users, groups, ends. What runs there is
-# systemd-host. TAP on standard output. Root, and minutes. It may write in the cache and one temporary folder.
+# systemd-host. TAP on standard output. Root, and minutes. DEBS_ARE_THERE=1 takes the packages that lie in build/deb. It may write in the cache and one temporary folder.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 scripts/deps.sh deb interop host >&2 || exit 1
@@ -45,6 +45,8 @@ host=$(tests/host/mkhost.sh 6.1) && release=$(cat "$host/release") || die "the k
 make -s module KVER=6.1 >"$work/log" 2>&1 || die "the module"
 mkdir "$root/debs" && cp build/deb/lguest_*.deb "$root/debs/"
 in_root 'dpkg -i /debs/*.deb' >"$work/log" 2>&1 || die "dpkg -i"
+# PROGRAMS=FOLDER: these in place of the package's, to try a change without building it
+[ -z "${PROGRAMS-}" ] || cp "$PROGRAMS"/lguest-{run,core,control,block,net,console,rng,vsock} "$PROGRAMS"/lguestctl "$root/usr/bin/"
 modules=$root/lib/modules/$release
 mkdir -p "$modules/updates" && cp "$host/root/lib/modules/$release/modules".{builtin,builtin.modinfo,order} "$modules/" && cp kmod/lg.ko "$modules/updates/" &&
 	cp "$host/root/lib/modules/$release/kernel/drivers/net/tun.ko" "$modules/updates/" && /sbin/depmod -b "$root" "$release" || die "the modules"
