@@ -17,15 +17,15 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-# Modules for the tests: block, net and console devices, file systems, tap devices. What is built in is skipped.
-MODULES='virtio_mmio virtio_pci virtio_blk virtio_net virtio_console virtio-rng 9p 9pnet_virtio tun vhost_net vhost_vsock
-	bridge veth ext4 squashfs loop overlay msr kvm_amd kvm_intel'
+# Modules for the tests: file systems, tap devices, and below a driver for each device of ours. What is built in is skipped.
+MODULES='virtio_mmio virtio_pci 9p 9pnet_virtio tun vhost_net vhost_vsock bridge veth ext4 squashfs loop overlay msr kvm_amd kvm_intel'
+DEVICES=$(sed -n 's/.*\.id = \(VIRTIO_ID_[A-Z]*\).*/\1/p' "$HOSTDIR"/../../devices/*/kind.c)
 
 refresh=
 [ "${1-}" != --refresh ] || { refresh=1; shift; }
 kernel=${1:-6.1}
 here=$CACHE/host
-text=$(hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/init" "$HOSTDIR/unpack-kernel" "$HOSTDIR/boot.S")
+text=$(echo "$DEVICES" | hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/init" "$HOSTDIR/unpack-kernel" "$HOSTDIR/boot.S" -)
 
 current() { [ "$(cat "$here/$kernel/text" 2>/dev/null)" = "$text" ]; }
 
@@ -131,7 +131,8 @@ if [ ! -d "$dir" ]; then
 	cp /bin/busybox "$r/bin/"
 	/bin/busybox --list | while read -r a; do [ "$a" = busybox ] || ln -s busybox "$r/bin/$a"; done
 	cp "$HOSTDIR/init" "$r/init"; chmod 755 "$r/init"
-	for m in $MODULES; do
+	ids=$({ echo '#include <linux/virtio_ids.h>'; echo "$DEVICES"; } | cpp -P)
+	for m in $MODULES $(printf 'virtio:d%08Xv00001AF4 ' $ids); do
 		/sbin/modprobe -d "$new/root" -S "$release" --show-depends "$m" 2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p'
 	done | sort -u | xargs cp -t "$r/lib/modules/$release/"
 	cp "$new/root/lib/modules/$release"/modules.builtin* "$r/lib/modules/$release/"
