@@ -96,6 +96,22 @@ static inline void lg_host_nmi(bool blocked)
 }
 #endif
 
+/* Is there an MSR_TSC_AUX, which RDTSCP and RDPID read? */
+static inline bool lg_has_tsc_aux(void)
+{
+	return boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
+}
+
+/* For how long the current thread has waited for a CPU, in ns, as KVM reads it */
+static inline u64 lg_run_delay(void)
+{
+#ifdef CONFIG_SCHED_INFO
+	return current->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
+
 /* What another guest, or the launcher, trained must not steer what runs next here */
 static inline void lg_branch_barrier(void)
 {

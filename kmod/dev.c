@@ -151,12 +151,33 @@ static long create_vcpu(struct lguest *lg, void __user *argp)
 		return -EINVAL;
 	if (args.id >= LGUEST_MAX_VCPUS)
 		return -E2BIG;
+	if (lg->started)
+		return -EBUSY;
+	if (args.id < lg->nr_vcpus)
+		return -EEXIST;
+	if (args.id > lg->nr_vcpus)
+		return -EINVAL;
+	/* Each needs some tables at the same time as the others */
+	lg->sp_max = max(lg->sp_max, MIN_SHADOW_PAGES + 64 * args.id);
+	lg->sp_target = LG_CACHE_PAGES + LG_CACHE_VCPU * args.id;
 	return lg_vcpu_create(lg, args.id);
 }
 
 static struct lg_vcpu *find_vcpu(struct lguest *lg, u32 id)
 {
 	return id < LGUEST_MAX_VCPUS ? smp_load_acquire(&lg->vcpu[id]) : NULL;
+}
+
+/* From now on there are no more vCPUs than there are: nobody who looks at all of them needs a lock */
+static int first_run(struct lguest *lg)
+{
+	if (smp_load_acquire(&lg->started))
+		return 0;
+	if (mutex_lock_interruptible(&lg->lock))
+		return -ERESTARTSYS;
+	smp_store_release(&lg->started, true);
+	mutex_unlock(&lg->lock);
+	return 0;
 }
 
 /* A vCPU's own mutex, not the guest's: other requests go on while it runs */
@@ -175,6 +196,9 @@ static long run(struct lguest *lg, void __user *argp)
 	vcpu = find_vcpu(lg, id);
 	if (!vcpu)
 		return -EINVAL;
+	err = first_run(lg);
+	if (err)
+		return err;
 	args = lg_try(kzalloc(sizeof(*args), GFP_KERNEL_ACCOUNT));
 	if (!args)
 		return -ENOMEM;
@@ -225,12 +249,22 @@ static long write_regs(struct lg_vcpu *vcpu, struct lguest_regs *r)
 	    !lg_canonical48(r->gsbase) || !lg_canonical48(r->kernel_gsbase) || !lg_canonical48(r->fsbase) ||
 	    r->cr3 & ~0x000ffffffffff000ULL)
 		return -EINVAL;
-	if (lg_set_root(vcpu, r->cr3))
+	/* One that is being started by another vCPU is not to be had */
+	if (vcpu->state != LG_RUNNING && !lg_claim(vcpu))
+		return -EBUSY;
+	if (lg_set_root(vcpu, r->cr3)) {
+		if (vcpu->state == LG_CLAIMED)
+			smp_store_release(&vcpu->state, LG_PARKED);
 		return -ENOMEM;
+	}
 	copy_gprs(r, vcpu->sw, true);
 	vcpu->sw->rflags = (r->rflags & (SW_USER_FLAGS | X86_EFLAGS_TF)) | 0x202;
 	vcpu->sw->mode = r->mode;
 	vcpu->guest_fsbase = r->fsbase;
+	if (vcpu->state == LG_CLAIMED) {
+		vcpu->halted = false;
+		smp_store_release(&vcpu->state, LG_RUNNING);
+	}
 	return 0;
 }
 
@@ -278,11 +312,9 @@ static long irqfd(struct lguest *lg, void __user *argp)
 
 static long interrupt(struct lguest *lg, unsigned long irq)
 {
-	struct lg_vcpu *vcpu = find_vcpu(lg, 0);
-
-	if (irq >= LGUEST_IRQS || !vcpu)
+	if (irq >= LGUEST_IRQS || !find_vcpu(lg, 0))
 		return -EINVAL;
-	lg_raise(vcpu, irq);
+	lg_raise_line(lg, irq);
 	return 0;
 }
 

@@ -114,14 +114,6 @@ bool lg_notify(struct lguest *lg, u64 addr, u64 value)
 	return found;
 }
 
-static void raise_line(struct lguest *lg, u32 irq)
-{
-	struct lg_vcpu *vcpu = smp_load_acquire(&lg->vcpu[0]);
-
-	if (vcpu)
-		lg_raise(vcpu, irq);
-}
-
 /*H:520
  * The device's process has put its answer into the ring and signals the eventfd; this runs in the middle of that. It
  * takes the signal and raises the line, and lg_raise(), lg_kick() and lg_deliver_interrupt() do the rest. A request
@@ -138,7 +130,7 @@ static int irqfd_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, v
 
 	if (key_to_poll(key) & EPOLLIN) {
 		eventfd_ctx_do_read(irqfd->ctx, &count);
-		raise_line(irqfd->lg, irqfd->irq);
+		lg_raise_line(irqfd->lg, irqfd->irq);
 	}
 	return 0;
 }
@@ -204,7 +196,7 @@ static int bind_irqfd(struct lguest *lg, struct eventfd_ctx *ctx, struct file *f
 	lg->nr_irqfds++;
 	/* A signal from before the binding counts */
 	if (vfs_poll(file, &irqfd->pt) & EPOLLIN)
-		raise_line(lg, irq);
+		lg_raise_line(lg, irq);
 	return 0;
 }
 

@@ -209,19 +209,94 @@ void lg_raise(struct lg_vcpu *vcpu, u32 irq)
 }
 
 /**
+ * lg_raise_line - raise a line where it is routed to
+ * @lg: the guest
+ * @irq: below LGUEST_IRQS; one of those that are each vCPU's own is vCPU 0's
+ *
+ * From any context. A vCPU that is parked takes no interrupts; then vCPU 0 does.
+ */
+void lg_raise_line(struct lguest *lg, u32 irq)
+{
+	unsigned int n = smp_load_acquire(&lg->nr_vcpus), to = READ_ONCE(lg->route[irq]);
+
+	if (!n)
+		return;
+	if (irq < LGUEST_IRQ_DEVICE || to >= n || READ_ONCE(lg->vcpu[to]->state) == LG_PARKED)
+		to = 0;
+	lg_raise(lg->vcpu[to], irq);
+}
+
+/* What ends HALT */
+static bool wakes(struct lg_vcpu *vcpu)
+{
+	if (!vcpu->halt_wait)
+		return ready_lines(vcpu);
+	return atomic64_read(&vcpu->pending) & 1ULL << LGUEST_IRQ_KICK || (ready_lines(vcpu) && can_take_interrupt(vcpu));
+}
+
+/**
+ * lg_claim - become the one that starts a vCPU
+ * @vcpu: any
+ *
+ * Return: false when it is not parked.
+ */
+bool lg_claim(struct lg_vcpu *vcpu)
+{
+	return cmpxchg(&vcpu->state, LG_PARKED, LG_CLAIMED) == LG_PARKED;
+}
+
+/* The thread of a vCPU that another one has started: nobody else touches its registers or root */
+static void start_vcpu(struct lg_vcpu *vcpu)
+{
+	const struct lguest_vcpu_start *s = &vcpu->start;
+	struct lg_switch *sw = vcpu->sw;
+
+	if (lg_set_root(vcpu, s->cr3)) {
+		kill_guest(vcpu->lg, "no memory for shadow tables");
+		return;
+	}
+	memset(sw, 0, offsetof(struct lg_switch, trapnum));
+	sw->rdi = s->rdi;
+	sw->rip = s->rip;
+	sw->rsp = s->rsp;
+	sw->rflags = FLAGS_KERNEL;
+	sw->cs = LGUEST_USER_CS;
+	sw->ss = LGUEST_USER_DS;
+	sw->mode = 0;
+	sw->gsbase = sw->kernel_gsbase = s->gsbase;
+	vcpu->halted = false;
+	smp_store_release(&vcpu->state, LG_RUNNING);
+}
+
+/* A vCPU that has not been started, or has stopped, sleeps in LGUEST_RUN */
+static void park(struct lg_vcpu *vcpu)
+{
+	wait_event_interruptible(vcpu->wq, smp_load_acquire(&vcpu->state) == LG_STARTING || READ_ONCE(vcpu->lg->dead) ||
+				 atomic_read(&vcpu->lg->shrink));
+	if (smp_load_acquire(&vcpu->state) == LG_STARTING)
+		start_vcpu(vcpu);
+}
+
+/**
  * lg_halt - sleep until an interrupt can be delivered, a signal comes or the guest dies
- * @vcpu: its own thread
+ * @vcpu: its own thread; halted, or parked: then until another vCPU starts it
  */
 void lg_halt(struct lg_vcpu *vcpu)
 {
+	if (READ_ONCE(vcpu->state) != LG_RUNNING) {
+		park(vcpu);
+		return;
+	}
 	lg_count(vcpu, HALTS);
 	/* Time for what was put off */
-	while (!ready_lines(vcpu) && !signal_pending(current) && lg_shadow_reap(vcpu->lg))
+	while (!wakes(vcpu) && !signal_pending(current) && lg_shadow_reap(vcpu->lg))
 		;
-	wait_event_interruptible(vcpu->wq, ready_lines(vcpu) || READ_ONCE(vcpu->lg->dead) ||
-				 atomic_read(&vcpu->lg->shrink));
-	if (ready_lines(vcpu))
-		vcpu->halted = false;
+	wait_event_interruptible(vcpu->wq, wakes(vcpu) || READ_ONCE(vcpu->lg->dead) || atomic_read(&vcpu->lg->shrink));
+	if (!wakes(vcpu))
+		return;
+	vcpu->halted = false;
+	if (vcpu->halt_wait)
+		atomic64_andnot(1ULL << LGUEST_IRQ_KICK, &vcpu->pending);
 }
 
 static enum hrtimer_restart timer_fired(struct hrtimer *timer)

@@ -5,10 +5,19 @@
  */
 #include <linux/sched.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 #include <trace/events/ipi.h>
 #include "compat.h"
 #include "lg.h"
+
+static void kick_all(struct lguest *lg)
+{
+	unsigned int i, n = smp_load_acquire(&lg->nr_vcpus);
+
+	for (i = 0; i < n; i++)
+		lg_kick(lg->vcpu[i]);
+}
 
 /*H:230
  * Several of these roads can end here: at a guest that did what no guest may, or that cannot go on. Only the first
@@ -26,7 +35,6 @@
 void kill_guest(struct lguest *lg, const char *fmt, ...)
 {
 	unsigned long flags;
-	unsigned int i;
 	va_list ap;
 
 	spin_lock_irqsave(&lg->dead_lock, flags);
@@ -37,9 +45,33 @@ void kill_guest(struct lguest *lg, const char *fmt, ...)
 		smp_store_release(&lg->dead, true);
 	}
 	spin_unlock_irqrestore(&lg->dead_lock, flags);
-	for (i = 0; i < LGUEST_MAX_VCPUS; i++)
-		if (lg->vcpu[i])
-			lg_kick(lg->vcpu[i]);
+	kick_all(lg);
+}
+
+/**
+ * lg_shut_down - the guest has said goodbye
+ * @lg: the guest
+ * @code: LGUEST_SHUTDOWN_*
+ * @status: its exit status
+ * @text: its own words
+ * @length: of them, below LGUEST_TEXT_SIZE
+ *
+ * Whichever vCPU said it, each thread's LGUEST_RUN returns it from now on: unless the guest was dead already.
+ */
+void lg_shut_down(struct lguest *lg, u32 code, u32 status, const char *text, u32 length)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&lg->dead_lock, flags);
+	if (!lg->dead) {
+		memcpy(lg->reason, text, length);
+		lg->end.code = code;
+		lg->end.status = status;
+		lg->end.length = length;
+		smp_store_release(&lg->dead, true);
+	}
+	spin_unlock_irqrestore(&lg->dead_lock, flags);
+	kick_all(lg);
 }
 
 /*H:420

@@ -54,6 +54,32 @@ static void choose_flush_globals(struct lg_vcpu *vcpu, const struct init_args *d
 	}
 }
 
+/*
+ * A Linux with several CPUs moves its boot CPU's data, this page with it, once: out of its image, before it starts another CPU. Until
+ * one has been started nobody else looks at the page. The old one stays pinned, so that a translation of it is only the guest's confusion.
+ */
+static bool may_move(const struct lg_vcpu *vcpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < LGUEST_MAX_VCPUS; i++) {
+		const struct lg_vcpu *v = READ_ONCE(vcpu->lg->vcpu[i]);
+
+		if (v && v != vcpu && smp_load_acquire(&v->data))
+			return false;
+	}
+	return true;
+}
+
+/* PCIDs that have never seen the page that was mapped before */
+static void forget_page(struct lg_vcpu *vcpu)
+{
+	preempt_disable();
+	vcpu->asid_cpu = -1;
+	lg_take_asid(vcpu);
+	preempt_enable();
+}
+
 /*H:460
  * This is the call that makes most others possible. The guest names the page that it is going to share with us, and
  * in it the addresses where it wants to be continued. The page is pinned, what is read from it is copied and then
@@ -66,15 +92,22 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	struct lguest_data *data;
 	struct init_args d;
 	struct page *page;
+	bool moved;
 
-	if (vcpu->data || arg[0] & ~PAGE_MASK || lg_pin(vcpu, arg[0] >> PAGE_SHIFT)) {
-		kill_guest(lg, "LHCALL_LGUEST_INIT with bad address %#llx, or twice", arg[0]);
+	/* A vCPU that was stopped and is started again says it again, with the same page */
+	if (arg[0] & ~PAGE_MASK || lg_pin(vcpu, arg[0] >> PAGE_SHIFT)) {
+		kill_guest(lg, "LHCALL_LGUEST_INIT with bad address %#llx", arg[0]);
 		return -EINVAL;
 	}
 	page = lg_page(lg, arg[0] >> PAGE_SHIFT);
 	if (!page)
 		return -EFAULT;
 	data = page_address(page);
+	moved = vcpu->data && vcpu->data != data;
+	if (moved && !may_move(vcpu)) {
+		kill_guest(lg, "LHCALL_LGUEST_INIT with %#llx, another page than the first time", arg[0]);
+		return -EINVAL;
+	}
 	BUILD_BUG_ON(sizeof(d) != offsetof(struct lguest_data, reserved1) - offsetof(struct lguest_data, abi_version));
 	memcpy(&d, (const u8 *)data + offsetof(struct lguest_data, abi_version), sizeof(d));
 	barrier();	/* what is checked below is the copy */
@@ -90,16 +123,22 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	choose_flush_globals(vcpu, &d);
 	data->reserve_start = 0xffff800000000000ULL;
 	data->reserve_end = 0xffff808000000000ULL;
-	data->host_features = 0;
+	data->host_features = lg_has_tsc_aux() ? LG_HOST_TSC_AUX : 0;
 	data->vcpu_id = vcpu->id;
-	data->nr_vcpus = 1;
-	memset(&data->host_out, 0, sizeof(data->host_out));
-	data->host_out.taken = data->host_out.done = vcpu->taken;
+	data->nr_vcpus = lg->nr_vcpus;
+	data->host_out.preempted = 0;
+	spin_lock(&lg->mmu_lock);
+	data->host_out.taken = vcpu->taken;
+	data->host_out.done = vcpu->done;
+	spin_unlock(&lg->mmu_lock);
 	/* A page of zeros is a ring full of ready slots */
 	memset(data->hcall_status, LHCALL_RING_FREE, sizeof(data->hcall_status));
-	vcpu->data = data;
+	smp_store_release(&vcpu->data, data);
+	vcpu->ring_next = 0;
 	lg_fill_time(vcpu);
 	lg_map_data(vcpu, page);
+	if (moved)
+		forget_page(vcpu);
 	vcpu->sw->syscall_entry = d.syscall_entry;
 	vcpu->sw->return_to_user = d.return_to_user;
 	vcpu->entry_user = d.event_entry_user;
@@ -127,7 +166,7 @@ static s64 shutdown(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run
 		kill_guest(vcpu->lg, "LHCALL_SHUTDOWN with unknown reason %llu", arg[2]);
 		run->reason = 0;
 	} else {
-		kill_guest(vcpu->lg, "the guest has shut down");
+		lg_shut_down(vcpu->lg, run->code, run->status, run->text, run->length);
 	}
 	vcpu->stop = true;
 	return 0;
@@ -170,7 +209,10 @@ static s64 flush_tlb(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *ru
 		lg_flush_all(vcpu);
 	else if (arg[0] > LG_FLUSH_KERNEL)
 		return -EINVAL;
-	lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
+	if (arg[0] == LG_FLUSH_MM)
+		lg_flush_mm(vcpu, arg[1]);
+	else
+		lg_shootdown(vcpu, arg[0] == LG_FLUSH_KERNEL ? LG_SCOPE_KERNEL : LG_SCOPE_ALL, NULL);
 	return 0;
 }
 
@@ -197,8 +239,78 @@ static s64 set_clockevent(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_ru
 
 static s64 halt_vcpu(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
-	WRITE_ONCE(vcpu->data->irq_enabled, LGUEST_FLAG_IF);
+	if (arg[0] & ~(u64)LG_HALT_WAIT)
+		return -EINVAL;
+	vcpu->halt_wait = arg[0] & LG_HALT_WAIT;
+	if (!vcpu->halt_wait)
+		WRITE_ONCE(vcpu->data->irq_enabled, LGUEST_FLAG_IF);
 	vcpu->halted = true;
+	return 0;
+}
+
+/*H:465
+ * The guest has several processors, and one of them starts another: it names where that begins, as a real one names an address
+ * to a starting processor. The other's thread has been asleep in LGUEST_RUN since the core called it (park() in events.c); only
+ * that thread touches its registers, so what is to be in them is left for it here.
+ */
+static s64 vcpu_up(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	struct lguest *lg = vcpu->lg;
+	struct lguest_vcpu_start start;
+	struct lg_vcpu *other;
+
+	if (arg[0] >= lg->nr_vcpus || lg_read_guest(vcpu, &start, arg[1], sizeof(start)))
+		return -EINVAL;
+	if (!lg_canonical48(start.rip) || !lg_canonical48(start.gsbase) || !lg_find_region(lg, start.cr3 >> PAGE_SHIFT))
+		return -EINVAL;
+	other = lg->vcpu[array_index_nospec(arg[0], LGUEST_MAX_VCPUS)];
+	if (!lg_claim(other))
+		return -EBUSY;
+	other->start = start;
+	smp_store_release(&other->state, LG_STARTING);
+	lg_kick(other);
+	return 0;
+}
+
+/* This one has no address space from now on, and no timer; what is pending stays so */
+static s64 vcpu_down(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	lg_set_clockevent(vcpu, 0);
+	lg_leave_root(vcpu);
+	vcpu->halted = true;
+	smp_store_release(&vcpu->state, LG_PARKED);
+	return 0;
+}
+
+static s64 send_ipi(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	struct lguest *lg = vcpu->lg;
+	unsigned int i;
+
+	if (arg[1] >= LGUEST_IRQS)
+		return -EINVAL;
+	for (i = 0; i < lg->nr_vcpus; i++) {
+		if (!(arg[0] >> i & 1))
+			continue;
+		lg_count(vcpu, IPIS);
+		lg_raise(lg->vcpu[i], arg[1]);
+	}
+	return 0;
+}
+
+/* What is pending moves along. What is raised at this moment may still come to where the line was: an edge is never lost */
+static s64 route_irq(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	struct lguest *lg = vcpu->lg;
+	struct lg_vcpu *old;
+	u64 bit;
+
+	if (arg[0] < LGUEST_IRQ_DEVICE || arg[0] >= LGUEST_IRQS || arg[1] >= lg->nr_vcpus)
+		return -EINVAL;
+	bit = 1ULL << arg[0];
+	old = lg->vcpu[xchg(&lg->route[array_index_nospec(arg[0], LGUEST_IRQS)], (u8)arg[1])];
+	if (old != lg->vcpu[array_index_nospec(arg[1], LGUEST_MAX_VCPUS)] && atomic64_fetch_andnot(bit, &old->pending) & bit)
+		lg_raise_line(lg, arg[0]);
 	return 0;
 }
 
@@ -302,6 +414,10 @@ static const struct hcall hcalls[LHCALL_NR] = {
 	[LHCALL_LOAD_GS]	= { load_gs },
 	[LHCALL_LOAD_TLS]	= { load_tls, QUEUED },
 	[LHCALL_PRINT]		= { print, BEFORE_INIT },
+	[LHCALL_VCPU_UP]	= { vcpu_up },
+	[LHCALL_VCPU_DOWN]	= { vcpu_down },
+	[LHCALL_SEND_IPI]	= { send_ipi, QUEUED },
+	[LHCALL_ROUTE_IRQ]	= { route_irq, QUEUED },
 };
 
 static const struct hcall *find_hcall(u64 nr)

@@ -125,8 +125,14 @@ struct lg_fpu {
 #endif
 };
 
-/* What SYSCALL and SYSENTER do */
-enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_CS, LG_MSRS };
+/* What SYSCALL and SYSENTER do, and what RDTSCP and RDPID say */
+enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_CS, LG_MSR_TSC_AUX, LG_MSRS };
+
+/*
+ * PARKED: it has not been started, or has stopped. Who starts it claims it, writes how, and says STARTING; its own thread does the rest.
+ * vCPU 0 is RUNNING from the first; it has no root until SET_REGS.
+ */
+enum lg_state { LG_PARKED, LG_CLAIMED, LG_STARTING, LG_RUNNING };
 
 /**
  * struct lg_vcpu - a virtual CPU
@@ -169,7 +175,12 @@ struct lg_vcpu {
 	wait_queue_head_t wq;
 	struct hrtimer timer;
 	unsigned int ring_next;
-	u32 taken;			/* records of the lost queue */
+	u32 taken, done;		/* records of the lost queue that were read; that nobody goes by any more. Under mmu_lock */
+	u32 snap[LGUEST_MAX_VCPUS];	/* scratch for lg_shootdown() */
+	int state;			/* enum lg_state */
+	struct lguest_vcpu_start start;	/* written by who has claimed it */
+	bool halt_wait;			/* it halted with LG_HALT_WAIT */
+	u64 run_delay, steal_ns;	/* the thread's, when last looked at; what that has come to */
 
 	bool loaded;
 	struct preempt_notifier notifier;
@@ -212,7 +223,9 @@ struct lguest {
 	unsigned int nr_regions;
 	struct mutex pin_lock;		/* pages[] are set under it; not held while pages are sought */
 	struct lg_vcpu *vcpu[LGUEST_MAX_VCPUS];
-	unsigned int nr_vcpus;		/* ids are dense */
+	unsigned int nr_vcpus;		/* ids are dense; constant once started is set */
+	bool started;			/* LGUEST_RUN was called */
+	u8 route[LGUEST_IRQS];		/* device lines: to which vCPU */
 
 	/*
 	 * Shadow tables: all of this is guarded by mmu_lock, which is held for microseconds: never while anything sleeps, an IPI is
@@ -230,6 +243,7 @@ struct lguest {
 	u64 *user_high;			/* LA57: the user view's upper half: the cpu_entry_area alone */
 	struct list_head sp_cache, doomed, zapped;
 	unsigned int sp_cached, nr_zapped, sp_count, sp_max;
+	unsigned int sp_target;		/* free tables to have at hand: enough for the next few faults of each vCPU */
 	struct list_head shrink_list;	/* of all guests that have tables */
 	atomic_t shrink;	/* tables that the host wants back: the vCPUs' threads see to it */
 
@@ -242,6 +256,9 @@ struct lguest {
 	spinlock_t dead_lock;
 	bool dead;
 	char reason[LGUEST_TEXT_SIZE];
+	struct {			/* code is not 0: it has shut down, and this is its own text */
+		u32 code, status, length;
+	} end;
 
 	struct dentry *debugfs;
 };
@@ -302,13 +319,13 @@ bool lg_shadow_reap(struct lguest *lg);
 bool lg_shadow_give_back(struct lg_vcpu *vcpu);
 void lg_shadow_evict(struct lg_vcpu *vcpu);
 int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
+void lg_flush_mm(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_drop_root(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_flush_user(struct lg_vcpu *vcpu);
 void lg_flush_all(struct lg_vcpu *vcpu);
 void lg_flush_range(struct lg_vcpu *vcpu, u64 start, u64 end);
 void lg_drain_lost(struct lg_vcpu *vcpu);
 void lg_leave_root(struct lg_vcpu *vcpu);
-unsigned int lg_cache_target(const struct lguest *lg);
 
 /* shootdown.c */
 #define LG_ENTERING		1	/* in lg_vcpu.where; generations begin at 2 */
@@ -344,12 +361,15 @@ void lg_vcpu_free(struct lg_vcpu *vcpu);
 int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run);
 void lg_kick(struct lg_vcpu *vcpu);
 __printf(2, 3) void kill_guest(struct lguest *lg, const char *fmt, ...);
+void lg_shut_down(struct lguest *lg, u32 code, u32 status, const char *text, u32 length);
 
 /* events.c */
 void lg_deliver_event(struct lg_vcpu *vcpu, u32 vector, u64 error);
 void lg_deliver_interrupt(struct lg_vcpu *vcpu);
 bool lg_interrupt_ready(struct lg_vcpu *vcpu);
 void lg_raise(struct lg_vcpu *vcpu, u32 irq);
+void lg_raise_line(struct lguest *lg, u32 irq);
+bool lg_claim(struct lg_vcpu *vcpu);
 void lg_return_to_user(struct lg_vcpu *vcpu);
 void lg_slow_syscall(struct lg_vcpu *vcpu);
 void lg_halt(struct lg_vcpu *vcpu);

@@ -156,8 +156,6 @@ static void __exit lg_exit(void)
 
 /*M:100
  * You know it all now; what is left is yours. In the order in which we would want it:
- *  - more than one vCPU: the ABI numbers them, the shadow tables need a lock per root, and what put_sp() reuses at once must then
- *    wait until every vCPU has left the guest;
  *  - a context switch without the host: the switcher could take NEW_PGTABLE itself when the root is cached and nothing is lost;
  *  - a page table walk in the switcher, to reflect true faults of the guest without an exit (the old lguest wanted that, too);
  *  - memory that is not pinned (mmu notifiers, a reverse map), then a balloon;

@@ -176,52 +176,92 @@ static bool lose_entry(struct lguest *lg, u64 record, unsigned int *steps)
 	return true;
 }
 
-/* What one hold of the lock does at most */
+/* What one hold of the lock does at most, and steps of one hypercall; a record of an ordinary guest takes a few */
 #define HOLD_RECORDS	64
 #define HOLD_STEPS	1024
+#define DRAIN_STEPS	16384
+
+/*
+ * Records of a queue up to @head, or as many as one hold of the lock may take. A record counts as taken in the hold that did what it
+ * says. Return: false when this is too costly.
+ */
+static bool take_some(struct lg_vcpu *vcpu, struct lg_vcpu *from, u32 head, unsigned int *left)
+{
+	unsigned int n, steps = min(HOLD_STEPS, *left), had = steps;
+	struct lguest_data *data = from->data;
+	bool ok = true;
+
+	if (!*left || READ_ONCE(data->lost_in.head) - from->taken > LGUEST_LOST_SIZE)
+		return false;
+	smp_rmb();	/* the count, then the records */
+	for (n = 0; ok && n < HOLD_RECORDS && (s32)(head - from->taken) > 0; n++) {
+		ok = lose_entry(vcpu->lg, READ_ONCE(data->lost[from->taken % LGUEST_LOST_SIZE]), &steps);
+		if (ok)
+			WRITE_ONCE(from->taken, from->taken + 1);
+	}
+	WRITE_ONCE(data->host_out.taken, from->taken);
+	vcpu->stat[LG_STAT_LOST] += n;
+	if (from != vcpu)
+		vcpu->stat[LG_STAT_TAKEN_BY_OTHERS] += n;
+	*left -= min(*left, had - steps);
+	return ok || (n > 1 && *left);
+}
+
+/* Everything is dropped instead of what the queue says up to @head */
+static void give_up_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, u32 head)
+{
+	struct lguest_data *data = from->data;
+
+	lg_flush_all(vcpu);
+	spin_lock(&vcpu->lg->mmu_lock);
+	/* Never back behind what another vCPU has taken meanwhile, unless the count is none */
+	if ((s32)(head - from->taken) > 0 || READ_ONCE(data->lost_in.head) - from->taken > LGUEST_LOST_SIZE)
+		WRITE_ONCE(from->taken, head);
+	WRITE_ONCE(data->host_out.taken, from->taken);
+	spin_unlock(&vcpu->lg->mmu_lock);
+}
+
+static void drain_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, unsigned int *left)
+{
+	struct lguest_data *data = smp_load_acquire(&from->data);
+	struct lguest *lg = vcpu->lg;
+	bool ok;
+	u32 head;
+
+	if (!data)
+		return;
+	head = READ_ONCE(data->lost_in.head);
+	if (head == READ_ONCE(from->taken))
+		return;
+	do {
+		spin_lock(&lg->mmu_lock);
+		ok = take_some(vcpu, from, head, left);
+		spin_unlock(&lg->mmu_lock);
+		cond_resched();
+	} while (ok && (s32)(head - READ_ONCE(from->taken)) > 0);
+	if (!ok)
+		give_up_queue(vcpu, from, head);
+}
 
 /*H:320
  * We have seen entries come; now they go. Whenever an entry of the guest's own tables loses something, the guest
- * notes that in a queue in the page that it shares (chapter Guest), and each hypercall that touches translations comes
- * here first. The queue is the guest's to write to, hence the limit on steps: one that would take too long costs the
- * guest all of its entries, and the host little.
+ * notes that in a queue in the page that the vCPU shares (chapter Guest), and each hypercall that touches translations comes
+ * here first and takes what all vCPUs' queues hold. A queue is the guest's to write to, hence the limit on steps: one
+ * that would take too long costs the guest all of its entries, and the host little.
  */
 /**
- * lg_drain_lost - do what the guest's lost queue says
+ * lg_drain_lost - do what the guest's lost queues say
  * @vcpu: the vCPU
  *
- * When that would take too long, or the queue is not one, everything is dropped: a TLB may always forget more.
+ * When that would take too long, or a queue is not one, everything is dropped: a TLB may always forget more. Nobody is waited for:
+ * lg_shootdown() does that, and only then is "done" what was taken.
  */
 void lg_drain_lost(struct lg_vcpu *vcpu)
 {
 	struct lguest *lg = vcpu->lg;
-	struct lguest_data *data = vcpu->data;
-	u32 head;
-	bool ok;
+	unsigned int i, left = DRAIN_STEPS;
 
 	lg_shadow_reap(lg);
-	if (!data)
-		return;
-	head = READ_ONCE(data->lost_in.head);
-	if (head == vcpu->taken)
-		return;
-	smp_rmb();	/* the count, then the records */
-	ok = head - vcpu->taken <= LGUEST_LOST_SIZE;
-	while (ok && vcpu->taken != head) {
-		unsigned int n, steps = HOLD_STEPS;
-
-		spin_lock(&lg->mmu_lock);
-		for (n = 0; ok && n < HOLD_RECORDS && vcpu->taken != head; n++) {
-			lg_count(vcpu, LOST);
-			ok = lose_entry(lg, READ_ONCE(data->lost[vcpu->taken++ % LGUEST_LOST_SIZE]), &steps);
-		}
-		spin_unlock(&lg->mmu_lock);
-		cond_resched();
-	}
-	if (!ok)
-		lg_flush_all(vcpu);
-	vcpu->taken = head;
-	WRITE_ONCE(data->host_out.taken, head);
-	/* Nobody else runs on these tables, and this vCPU's next entry flushes what mark_stale() noted */
-	WRITE_ONCE(data->host_out.done, head);
+	for (i = 0; i < lg->nr_vcpus; i++)
+		drain_queue(vcpu, lg->vcpu[i], &left);
 }

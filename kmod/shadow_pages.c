@@ -162,14 +162,6 @@ bool lg_shadow_reap(struct lguest *lg)
 	return !list_empty(&lg->doomed);
 }
 
-/* Free tables to have at hand: enough for the next few faults of each vCPU */
-unsigned int lg_cache_target(const struct lguest *lg)
-{
-	unsigned int n = READ_ONCE(lg->nr_vcpus);
-
-	return LG_CACHE_PAGES + LG_CACHE_VCPU * (n ? n - 1 : 0);
-}
-
 /* A doomed table, if there is one, and what is free of those zapped: true when the cache has more than before */
 static bool reuse(struct lguest *lg)
 {
@@ -203,14 +195,14 @@ bool lg_shadow_give_back(struct lg_vcpu *vcpu)
 	struct lguest *lg = vcpu->lg;
 	struct lg_sp *sp = NULL;
 
-	if (READ_ONCE(lg->sp_cached) <= lg_cache_target(lg)) {
+	if (READ_ONCE(lg->sp_cached) <= lg->sp_target) {
 		if (!anything_cut_off(lg))
 			return false;
 		if (!reuse(lg) && list_empty(&lg->doomed))
 			lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
 	}
 	spin_lock(&lg->mmu_lock);
-	if (lg->sp_cached > lg_cache_target(lg)) {
+	if (lg->sp_cached > lg->sp_target) {
 		sp = list_first_entry(&lg->sp_cache, struct lg_sp, list);
 		list_del(&sp->list);
 		WRITE_ONCE(lg->sp_cached, lg->sp_cached - 1);
@@ -261,7 +253,7 @@ int lg_shadow_topup(struct lg_vcpu *vcpu)
 	struct lguest *lg = vcpu->lg;
 	int err;
 
-	while (READ_ONCE(lg->sp_cached) < lg_cache_target(lg)) {
+	while (READ_ONCE(lg->sp_cached) < lg->sp_target) {
 		if (anything_cut_off(lg) && reuse(lg))
 			continue;
 		err = add_table(lg);

@@ -263,6 +263,21 @@ int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3)
 	return root ? 0 : -ENOMEM;
 }
 
+/**
+ * lg_flush_mm - what the low half of an address space has lost is no vCPU's any more when this returns
+ * @vcpu: its own thread; the queues were drained
+ * @cr3: guest-physical address of the address space's top table; when it is not cached nobody is on it
+ */
+void lg_flush_mm(struct lg_vcpu *vcpu, gpa_t cr3)
+{
+	struct lg_root *root;
+
+	spin_lock(&vcpu->lg->mmu_lock);
+	root = find_root(vcpu->lg, (cr3 & ADDR_MASK) >> PAGE_SHIFT);
+	spin_unlock(&vcpu->lg->mmu_lock);
+	lg_shootdown(vcpu, LG_SCOPE_ROOT, root);
+}
+
 /** lg_leave_root - the vCPU stops: it has no address space until it is started again */
 void lg_leave_root(struct lg_vcpu *vcpu)
 {
@@ -315,6 +330,7 @@ int lg_shadow_init(struct lguest *lg)
 	INIT_LIST_HEAD(&lg->doomed);
 	INIT_LIST_HEAD(&lg->zapped);
 	lg->gen = lg->kernel_gen = LG_FIRST_GEN;
+	lg->sp_target = LG_CACHE_PAGES;
 	lg->kernel = new_sp();
 	if (!lg->kernel)
 		return -ENOMEM;

@@ -16,7 +16,7 @@ static u64 limit_of(const struct lguest *lg, const struct lg_vcpu *vcpu, enum lg
 {
 	switch (scope) {
 	case LG_SCOPE_ROOT:
-		return vcpu->root == root ? root->gen : 0;
+		return root && vcpu->root == root ? root->gen : 0;	/* a vCPU that is parked has none */
 	case LG_SCOPE_KERNEL:
 		return lg->kernel_gen;
 	default:
@@ -65,9 +65,53 @@ static bool find_stale(struct lg_vcpu *vcpu, enum lg_scope scope, const struct l
 	return all;
 }
 
+/* What every queue's records so far have taken from: the caller's own copy of it, for publish() */
+static void snapshot(struct lg_vcpu *vcpu)
+{
+	struct lguest *lg = vcpu->lg;
+	unsigned int i;
+
+	for (i = 0; i < lg->nr_vcpus; i++)
+		vcpu->snap[i] = lg->vcpu[i]->taken;
+}
+
+/* Under mmu_lock: nobody goes by what those records took away any more, and guests need not ask for a flush of it */
+static void publish(struct lg_vcpu *vcpu)
+{
+	struct lguest *lg = vcpu->lg;
+	unsigned int i;
+
+	for (i = 0; i < lg->nr_vcpus; i++) {
+		struct lg_vcpu *v = lg->vcpu[i];
+
+		if (v->done == vcpu->snap[i] || ((s32)(vcpu->snap[i] - v->done) < 0 && v->taken - v->done <= LGUEST_LOST_SIZE))
+			continue;
+		v->done = vcpu->snap[i];
+		if (v->data)
+			WRITE_ONCE(v->data->host_out.done, v->done);
+	}
+}
+
 /* That it was taken is all: interrupts are taken outside the guest, under the host's page table */
 static void out_of_guest(void *unused)
 {
+}
+
+/* The only vCPU is here, and not in the guest: nobody else could be stale */
+static void alone(struct lg_vcpu *vcpu)
+{
+	struct lguest *lg = vcpu->lg;
+
+	if (lg->nr_zapped) {
+		spin_lock(&lg->mmu_lock);
+		to_cache(lg, &lg->zapped, lg->nr_zapped);
+		lg->nr_zapped = 0;
+		spin_unlock(&lg->mmu_lock);
+	}
+	if (vcpu->done == vcpu->taken || !vcpu->data)
+		return;
+	vcpu->done = vcpu->taken;
+	WRITE_ONCE(vcpu->data->host_out.done, vcpu->done);
 }
 
 /*H:333
@@ -85,9 +129,13 @@ void lg_shootdown(struct lg_vcpu *vcpu, enum lg_scope scope, const struct lg_roo
 {
 	struct lguest *lg = vcpu->lg;
 	LIST_HEAD(pages);
-	unsigned int n;
+	unsigned int n = 0;
 	bool all;
 
+	if (lg->nr_vcpus == 1) {
+		alone(vcpu);
+		return;
+	}
 	spin_lock(&lg->mmu_lock);
 	all = find_stale(vcpu, scope, root);
 	if (all && lg->nr_zapped) {
@@ -95,22 +143,18 @@ void lg_shootdown(struct lg_vcpu *vcpu, enum lg_scope scope, const struct lg_roo
 		n = lg->nr_zapped;
 		lg->nr_zapped = 0;
 	}
-	if (all && cpumask_empty(vcpu->kick)) {
-		if (!list_empty(&pages))
-			to_cache(lg, &pages, n);
+	if (all)
+		snapshot(vcpu);
+	if (!cpumask_empty(vcpu->kick)) {
 		spin_unlock(&lg->mmu_lock);
-		return;
+		lg_count(vcpu, KICKS);
+		preempt_disable();
+		smp_call_function_many(vcpu->kick, out_of_guest, NULL, true);
+		preempt_enable();
+		spin_lock(&lg->mmu_lock);
 	}
-	spin_unlock(&lg->mmu_lock);
-	if (cpumask_empty(vcpu->kick))
-		return;
-	lg_count(vcpu, KICKS);
-	preempt_disable();
-	smp_call_function_many(vcpu->kick, out_of_guest, NULL, true);
-	preempt_enable();
-	if (list_empty(&pages))
-		return;
-	spin_lock(&lg->mmu_lock);
+	if (all)
+		publish(vcpu);
 	to_cache(lg, &pages, n);
 	spin_unlock(&lg->mmu_lock);
 }

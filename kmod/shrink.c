@@ -22,7 +22,7 @@ static unsigned long spare(const struct lguest *lg)
 {
 	unsigned int n = READ_ONCE(lg->sp_count);
 
-	return n > 2 * lg_cache_target(lg) ? n - 2 * lg_cache_target(lg) : 0;
+	return n > 2 * lg->sp_target ? n - 2 * lg->sp_target : 0;
 }
 
 static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)

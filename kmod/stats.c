@@ -26,6 +26,7 @@ static const char * const names[LG_STAT_NR] = {
 	[LG_STAT_SLOW_RETURNS] = "slow_returns", [LG_STAT_HALTS] = "halts", [LG_STAT_MMIO] = "mmio",
 	[LG_STAT_NOTIFIES] = "notifies", [LG_STAT_FLUSH_GLOBALS] = "flush_globals",
 	[LG_STAT_KICKS] = "kicks", [LG_STAT_SPLIT_ROOTS] = "split_roots",
+	[LG_STAT_TAKEN_BY_OTHERS] = "taken_by_others", [LG_STAT_IPIS] = "ipis",
 };
 
 static struct dentry *top;

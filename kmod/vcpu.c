@@ -27,7 +27,7 @@ static DEFINE_PER_CPU(struct lg_vcpu *, last_vcpu);
 /* ---- Loaded state ---- */
 
 static const u32 msr_index[LG_MSRS] = {
-	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_IA32_SYSENTER_CS,
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_IA32_SYSENTER_CS, MSR_TSC_AUX,
 };
 
 #define SYSCALL_MASK (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | \
@@ -50,7 +50,8 @@ static void read_host_msrs(struct lg_vcpu *vcpu)
 	unsigned int i;
 
 	for (i = 0; i < LG_MSRS; i++)
-		vcpu->host_msr[i] = native_read_msr(msr_index[i]);
+		if (i != LG_MSR_TSC_AUX || lg_has_tsc_aux())	/* else 0, as the guest's */
+			vcpu->host_msr[i] = native_read_msr(msr_index[i]);
 	vcpu->host_msrs_known = true;
 }
 
@@ -71,6 +72,9 @@ static void init_guest_msrs(struct lg_vcpu *vcpu)
 	vcpu->guest_msr[LG_MSR_CSTAR] = lg_switcher_addr(vcpu, lg_cstar);
 	vcpu->guest_msr[LG_MSR_SFMASK] = SYSCALL_MASK;
 	vcpu->guest_msr[LG_MSR_SYSENTER_CS] = 0;	/* SYSENTER is #GP */
+	/* What the vDSO takes for node and CPU: a program that counts by it must find the guest's */
+	if (lg_has_tsc_aux())
+		vcpu->guest_msr[LG_MSR_TSC_AUX] = vcpu->id;
 }
 
 static void save_selectors(u16 sel[4])
@@ -174,14 +178,33 @@ static void vcpu_put(struct lg_vcpu *vcpu)
 	forget_training(vcpu);
 }
 
+/* For how long the thread wanted to run and did not: the guest takes it for time that was stolen */
+static void count_steal(struct lg_vcpu *vcpu)
+{
+	u64 now = lg_run_delay();
+
+	WRITE_ONCE(vcpu->data->host_out.steal_ns, vcpu->steal_ns += now - vcpu->run_delay);
+	vcpu->run_delay = now;
+	WRITE_ONCE(vcpu->data->host_out.preempted, 0);
+}
+
 static void sched_in(struct preempt_notifier *pn, int cpu)
 {
-	vcpu_load(container_of(pn, struct lg_vcpu, notifier));
+	struct lg_vcpu *vcpu = container_of(pn, struct lg_vcpu, notifier);
+
+	vcpu_load(vcpu);
+	if (vcpu->data)
+		count_steal(vcpu);
 }
 
 static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 {
-	vcpu_put(container_of(pn, struct lg_vcpu, notifier));
+	struct lg_vcpu *vcpu = container_of(pn, struct lg_vcpu, notifier);
+
+	/* It would go on: whoever waits for a lock that it holds had better sleep */
+	if (vcpu->data && READ_ONCE(current->__state) == TASK_RUNNING)
+		WRITE_ONCE(vcpu->data->host_out.preempted, 1);
+	vcpu_put(vcpu);
 }
 
 static struct preempt_ops preempt_ops = { .sched_in = sched_in, .sched_out = sched_out };
@@ -651,6 +674,23 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	return !vcpu->stop;
 }
 
+/* The guest is no more: what each thread's LGUEST_RUN says from now on */
+static void tell_end(const struct lguest *lg, struct lguest_run *run)
+{
+	if (lg->end.code) {
+		run->reason = LGUEST_EXIT_SHUTDOWN;
+		run->code = lg->end.code;
+		run->status = lg->end.status;
+		run->length = lg->end.length;
+		memcpy(run->text, lg->reason, run->length);
+		run->text[run->length] = '\0';
+		return;
+	}
+	run->reason = LGUEST_EXIT_DEAD;
+	strscpy(run->text, lg->reason, sizeof(run->text));
+	run->length = strlen(run->text);
+}
+
 /*H:160
  * The guest is furnished and the core calls LGUEST_RUN: its thread stays in this function until the core has to do
  * something, a signal is due, or the guest is dead. Around the loop the vCPU is loaded, which we look at next. The
@@ -661,7 +701,8 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
  * @vcpu: not running; its mutex is held
  * @run: zeroed but for the vCPU number
  *
- * Return: 0 with run->reason; -EPERM when the thread has an LDT, I/O ports or a shadow stack; -EINVAL before there is a root.
+ * A vCPU that has not been started sleeps in here until it is.
+ * Return: 0 with run->reason; -EPERM when the thread has an LDT, I/O ports or a shadow stack; -EINVAL before vCPU 0 has a root.
  */
 int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 {
@@ -669,10 +710,11 @@ int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 
 	if (unfit_thread())
 		return -EPERM;
-	if (!vcpu->root)
+	if (vcpu->state == LG_RUNNING && !vcpu->root)
 		return -EINVAL;
 	vcpu->stop = false;
 	vcpu->err = 0;
+	vcpu->run_delay = lg_run_delay();	/* the thread may be another than last time */
 	preempt_disable();
 	preempt_notifier_register(&vcpu->notifier);
 	vcpu_load(vcpu);
@@ -687,11 +729,8 @@ int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run)
 	vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->notifier);
 	preempt_enable();
-	if (READ_ONCE(lg->dead) && run->reason != LGUEST_EXIT_SHUTDOWN) {
-		run->reason = LGUEST_EXIT_DEAD;
-		strscpy(run->text, lg->reason, sizeof(run->text));
-		run->length = strlen(run->text);
-	}
+	if (smp_load_acquire(&lg->dead))
+		tell_end(lg, run);
 	return vcpu->err;
 }
 
@@ -749,6 +788,8 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	vcpu->sw->ss = LGUEST_USER_DS;
 	vcpu->sw->rflags = 0x202;
 	vcpu->sw->no_direct = 1;
+	vcpu->state = id ? LG_PARKED : LG_RUNNING;
+	vcpu->halted = id;
 	smp_store_release(&lg->vcpu[id], vcpu);
 	smp_store_release(&lg->nr_vcpus, lg->nr_vcpus + 1);
 	return 0;

@@ -24,13 +24,14 @@ packages_of() {
 	bochs)	 echo g++ make patch xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ patch ;;
 	bench)	 echo fio qemu-utils qemu-system-common ;;
+	model)	 echo spin gcc libc6-dev ;;
 	lint)	 echo clang-tidy cppcheck shellcheck mandoc ;;
 	deb)	 echo debhelper dh-dkms dpkg-dev lintian mmdebstrap bash-completion xz-utils ;;
 	interop) echo mmdebstrap xorriso squashfs-tools e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;
 	*)	 return 1 ;;
 	esac
 }
-ALL='build host kmod guest devices bochs fuzz interop bench lint deb'
+ALL='build host kmod guest devices bochs fuzz interop bench model lint deb'
 
 die() { echo "deps: $*" >&2; exit 1; }
 

@@ -17,7 +17,7 @@
 #define LGUEST_ABI_VERSION	2	/* of the guest ABI: in the ELF note and in struct lguest_data */
 
 #define LGUEST_MAX_REGIONS	32
-#define LGUEST_MAX_VCPUS	1	/* the ABI numbers vCPUs; this module runs one */
+#define LGUEST_MAX_VCPUS	16
 #define LGUEST_IRQS		64	/* interrupt lines of a vCPU */
 #define LGUEST_IRQ_DEVICE	8	/* the first line of a device; those below are each vCPU's own: */
 #define LGUEST_IRQ_TIMER	0
@@ -416,6 +416,8 @@ enum lguest_stat {
 	LG_STAT_FLUSH_GLOBALS,	/* 1 when every entry flushes global TLB entries */
 	LG_STAT_KICKS,		/* flushes that had to bring another vCPU out */
 	LG_STAT_SPLIT_ROOTS,	/* roots whose kernel view got a low half of its own */
+	LG_STAT_TAKEN_BY_OTHERS,	/* records of a vCPU's queue that another one read */
+	LG_STAT_IPIS,		/* lines that SEND_IPI raised */
 	LG_STAT_NR
 };
 #define LGUEST_STATS_SIZE	64
