@@ -488,7 +488,10 @@ void serve_mmio(struct ctx *c, const struct lguest_run *run)
 		fail(c, "MMIO exit at rip 0x%llx gives %u bytes of the instruction", (unsigned long long)run->rip, run->insn_len);
 	if (run->write != write)
 		fail(c, "MMIO exit says write = %u", run->write);
-	get_regs(c, &r);
+	memset(&r, 0, sizeof(r));
+	r.vcpu = run->vcpu;
+	if (ioctl(c->fd, LGUEST_GET_REGS, &r))
+		die("GET_REGS failed: %s", strerror(errno));
 	if (r.rip != run->rip)
 		fail(c, "MMIO exit: rip 0x%llx, but GET_REGS 0x%llx", (unsigned long long)run->rip, (unsigned long long)r.rip);
 	if (write)
@@ -614,7 +617,8 @@ bool look_shutdown(struct ctx *c, const struct lguest_run *run)
 		return false;
 	if (run->code != c->test->arg || run->status != 40 + c->test->arg || run->length != 10 || strcmp(run->text, "last words"))
 		fail(c, "code %u, status %u, length %u, text '%s'", run->code, run->status, run->length, run->text);
-	if (ioctl(c->fd, LGUEST_RUN, &again) || again.reason != LGUEST_EXIT_DEAD)
-		fail(c, "a RUN behind the shutdown gave reason %u, not DEAD", again.reason);
+	if (ioctl(c->fd, LGUEST_RUN, &again) || again.reason != LGUEST_EXIT_SHUTDOWN || again.code != run->code ||
+	    again.status != run->status || again.length != run->length || strcmp(again.text, run->text))
+		fail(c, "a RUN behind the shutdown gave reason %u and '%s', not the same again", again.reason, again.text);
 	return true;
 }

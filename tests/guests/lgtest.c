@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,6 +27,11 @@
 
 bool verbose, shortened;
 static volatile sig_atomic_t timed_out;
+
+struct vcpu_arg {
+	struct ctx *c;
+	unsigned int id;
+};
 
 struct head {
 	uint64_t magic, entry, cr3, end;
@@ -153,8 +159,9 @@ void make_guest_on(struct ctx *c, int fd)
 	memcpy(&head, image->start, sizeof(head));
 	if (head.magic != HEAD_MAGIC || head.end > RAM_SIZE)
 		die("guest %s has a bad head", image->name);
-	if (ioctl(c->fd, LGUEST_CREATE_VCPU, &vcpu))
-		die("CREATE_VCPU failed: %s", strerror(errno));
+	for (; !vcpu.id || vcpu.id < c->test->vcpus; vcpu.id++)
+		if (ioctl(c->fd, LGUEST_CREATE_VCPU, &vcpu))
+			die("CREATE_VCPU failed: %s", strerror(errno));
 	regs.rip = head.entry;
 	regs.cr3 = head.cr3;
 	regs.rflags = 0x202;
@@ -207,6 +214,54 @@ static void judge(struct ctx *c, const struct lguest_run *run)
 		fail(c, "not killed, but shut down: %.*s", LGUEST_TEXT_SIZE, text);
 	else if (dead && !strstr(text, c->test->text))
 		fail(c, "killed with another reason than '%s': %.*s", c->test->text, LGUEST_TEXT_SIZE, text);
+}
+
+/* A vCPU other than the first: what it says is shown, and that the guest has ended the first one's thread sees as well. */
+static void *run_vcpu(void *arg)
+{
+	struct vcpu_arg *a = arg;
+	struct lguest_run run = { .vcpu = a->id };
+
+	for (;;) {
+		run.flags = run.reserved = 0;
+		if (ioctl(a->c->fd, LGUEST_RUN, &run)) {
+			fail(a->c, "RUN of vCPU %u failed: %s", a->id, strerror(errno));
+			return NULL;
+		}
+		if (run.reason == LGUEST_EXIT_PRINT && verbose)
+			printf("# %s says (vCPU %u): %.*s", a->c->test->name, a->id, (int)run.length, run.text);
+		if (run.reason == LGUEST_EXIT_MMIO)
+			serve_mmio(a->c, &run);
+		if (run.reason == LGUEST_EXIT_SHUTDOWN || run.reason == LGUEST_EXIT_DEAD)
+			return NULL;
+	}
+}
+
+/* Their threads, which take no signals: the time limit is for the first */
+static void start_vcpus(struct ctx *c)
+{
+	static struct vcpu_arg args[LGUEST_MAX_VCPUS];
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	for (unsigned int i = 1; i < c->test->vcpus; i++) {
+		args[i] = (struct vcpu_arg){ c, i };
+		if (pthread_create(&c->vcpu[i], NULL, run_vcpu, &args[i]))
+			die("no thread for vCPU %u", i);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void join_vcpus(struct ctx *c)
+{
+	struct lguest_kill kill = { .text = "lgtest: vCPU 0 is done" };
+
+	/* No more than a formality when the guest has ended */
+	if (c->test->vcpus > 1)
+		ioctl(c->fd, LGUEST_KILL, &kill);
+	for (unsigned int i = 1; i < c->test->vcpus; i++)
+		pthread_join(c->vcpu[i], NULL);
 }
 
 /* Runs the guest to its end. */
@@ -262,6 +317,7 @@ static void print_stats(struct ctx *c, const struct lguest_stats *stats)
 		"exits", "hcalls", "async", "irqs", "nmis", "sw-nmis", "sw-mces", "sw-dbs", "pf", "fills", "around", "huge",
 		"spurious", "guest-faults", "lost", "flushes", "root-hits", "root-misses", "asids", "shadow-pages", "evictions",
 		"pinned", "events", "interrupts", "slow-returns", "halts", "mmio", "notifies", "flush-globals", "kicks", "split-roots",
+		"taken-by-others", "ipis",
 	};
 
 	printf("# %s:", c->test->name);
@@ -293,7 +349,9 @@ static void one_guest(struct ctx *c)
 	if (c->test->start)
 		c->test->start(c);
 	start_clock(c->test);
+	start_vcpus(c);
 	run_guest(c);
+	join_vcpus(c);
 	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { 0, 0 } }, NULL);
 	stop_companions(c);
 	if (ioctl(c->fd, LGUEST_GET_STATS, &stats))

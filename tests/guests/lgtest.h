@@ -5,6 +5,7 @@
 #ifndef TESTS_GUESTS_LGTEST_H
 #define TESTS_GUESTS_LGTEST_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct ctx {
 	int hog_pid;
 	unsigned long irqs_off, preempt_off;	/* what the latency probe saw, in ns */
 	char skip[600];		/* why a guest could not show anything here */
+	pthread_t vcpu[LGUEST_MAX_VCPUS];	/* their threads, but for vCPU 0's */
 	char why[600];		/* set by fail(): the test did not pass */
 };
 
@@ -52,6 +54,7 @@ struct test {
 	unsigned int flags;	/* T_* */
 	unsigned int seconds;	/* time limit; 0: 10 */
 	unsigned int shadow_pages;	/* cap on shadow memory; 0: the module's default */
+	unsigned int vcpus;	/* 0: one */
 	/* Before the first run; starts companions. */
 	void (*start)(struct ctx *c);
 	/* After the end; may fail the test. */

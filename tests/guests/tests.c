@@ -14,6 +14,9 @@
 /* One thing that a guest can do with n shadow tables, by tiny/worst.c */
 #define WORST(name_, what_, n_, pages_) { .name = "latency-" name_, .image = "worst", .arg = (n_) << 8 | (what_), .flags = T_DEBUG, \
 	.finish = measured, .seconds = 300, .shadow_pages = pages_ }
+/* tiny/smp_shoot.c, so many rounds */
+#define SHOOT(name_, how_, vcpus_, rounds_) { .name = name_, .image = "smp_shoot", .arg = (rounds_) << 8 | (how_), .vcpus = vcpus_, \
+	.flags = T_TWO_CPUS, .seconds = 60 }
 #define TIME(name_, image_, arg_) { .name = name_, .image = image_, .arg = arg_, .ending = DIES, .text = TIME_LIMIT, \
 	.seconds = 1, .flags = H }
 
@@ -173,6 +176,32 @@ const struct test tests[] = {
 	TIME("spin-irqs", "spin", 6),
 
 	PASS("avx512", "avx512", 1000000, .flags = T_DEBUG | T_LONG | T_RANDOM, .start = bind_avx512, .finish = preempted, .seconds = 36000),
+	PASS("smp-hello-2", "smp_hello", 2, .vcpus = 2),
+	PASS("smp-hello-4", "smp_hello", 4, .vcpus = 4, .seconds = 20),
+	PASS("smp-ipi", "smp_ipi", 500 << 1, .vcpus = 2, .seconds = 30),
+	PASS("smp-ipi-4", "smp_ipi", 200 << 1, .vcpus = 4, .seconds = 60),
+	PASS("smp-kick", "smp_ipi", 1000 << 1 | 1, .vcpus = 2, .seconds = 60),
+	SHOOT("smp-shoot", 0, 2, 200),
+	SHOOT("smp-shoot-4", 0, 4, 50),
+	SHOOT("smp-shoot-user", 1, 2, 50),
+	SHOOT("smp-shoot-syscalls", 2, 2, 50),
+	SHOOT("smp-shoot-roots", 3, 2, 50),
+	SHOOT("smp-shoot-halt", 4, 2, 50),
+	SHOOT("smp-shoot-kernel", 16, 3, 50),
+	SHOOT("smp-shoot-mm", 8, 2, 50),
+	SHOOT("smp-context", 128, 3, 100),
+	SHOOT("smp-nested", 32, 3, 50),
+	SHOOT("smp-table", 64, 3, 50),
+	SHOOT("smp-table-kernel", 64 | 16, 2, 50),
+	{ .name = "smp-spin", .image = "smp_end", .ending = DIES, .text = TIME_LIMIT, .seconds = 1, .flags = H, .vcpus = 4 },
+	PASS("smp-end", "smp_end", 1, .vcpus = 4, .seconds = 20),
+	PASS("smp-end-halted", "smp_end", 2, .vcpus = 4, .seconds = 20),
+	PASS("smp-end-first-gone", "smp_end", 3, .vcpus = 4, .seconds = 20),
+	{ .name = "smp-random", .image = "smp_random", .arg = 5000, .ending = ENDS, .seconds = 10, .flags = H | T_RANDOM, .vcpus = 4 },
+	PASS("smp-split", "smp_split", 200, .vcpus = 2, .seconds = 60),
+	PASS("smp-storm", "smp_storm", 2000, .vcpus = 3, .flags = T_RANDOM, .seconds = 60),
+	PASS("smp-storm-evict", "smp_storm", 1500, .vcpus = 4, .flags = T_RANDOM, .shadow_pages = 128, .seconds = 60),
+
 	PASS("bench", "bench", 0, .flags = T_BENCH, .seconds = 60),
 
 	WORST("return", 0, 16000UL, 0),

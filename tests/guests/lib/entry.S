@@ -59,68 +59,73 @@ start:
 	.endm
 
 /* Turns what the host put into lgd.frame into a struct regs on the stack. */
-	.macro save_event user
-	pushq	lgd+LGD_FRAME_SS(%rip)		/* with the frame's flags above it: event_c cuts */
-	pushq	lgd+LGD_FRAME_RSP(%rip)
-	pushq	lgd+LGD_FRAME_RFLAGS(%rip)
-	pushq	lgd+LGD_FRAME_CS(%rip)
-	pushq	lgd+LGD_FRAME_RIP(%rip)
-	pushq	lgd+LGD_FRAME_ERROR(%rip)
-	pushq	lgd+LGD_FRAME_VECTOR(%rip)
+	.macro save_event user page
+	pushq	\page+LGD_FRAME_SS(%rip)		/* with the frame's flags above it: event_c cuts */
+	pushq	\page+LGD_FRAME_RSP(%rip)
+	pushq	\page+LGD_FRAME_RFLAGS(%rip)
+	pushq	\page+LGD_FRAME_CS(%rip)
+	pushq	\page+LGD_FRAME_RIP(%rip)
+	pushq	\page+LGD_FRAME_ERROR(%rip)
+	pushq	\page+LGD_FRAME_VECTOR(%rip)
 	pushq	$LG_FRAME_FULL
 	pushq	$\user
-	pushq	lgd+LGD_USER_GSBASE(%rip)
-	pushq	lgd+LGD_CR2(%rip)
-	save_regs lgd+LGD_FRAME_RCX(%rip), lgd+LGD_FRAME_R11(%rip)
-	movl	$0, lgd+LGD_EVENT_BUSY(%rip)
+	pushq	\page+LGD_USER_GSBASE(%rip)
+	pushq	\page+LGD_CR2(%rip)
+	save_regs \page+LGD_FRAME_RCX(%rip), \page+LGD_FRAME_R11(%rip)
+	movl	$0, \page+LGD_EVENT_BUSY(%rip)
 	.endm
 
-	.globl event_entry_user, event_entry_kernel, syscall_entry
+/*
+ * The entries and ways back of vCPU n, whose shared page is given. Those of vCPU 0 are known by their names alone, too.
+ */
+	.macro entries n page
+	.globl event_entry_user\n, event_entry_kernel\n, syscall_entry\n, return_to_user\n, event_return\n, user_run\n, user_leave\n
 	.balign 64
-event_entry_user:
-	save_event 1
+event_entry_user\n:
+	save_event 1 \page
 	jmp	1f
 	.balign 64
-event_entry_kernel:
-	save_event 0
+event_entry_kernel\n:
+	save_event 0 \page
 1:	mov	%rsp, %rdi
 	mov	%rsp, %rbx
 	and	$-16, %rsp
+	mov	$\n, %esi
 	call	event_c
 	mov	%rbx, %rsp
-	jmp	event_return
+	jmp	event_return\n
 
 	.balign 64
-syscall_entry:
+syscall_entry\n:
 	pushq	$LGUEST_USER_DS
-	pushq	lgd+LGD_FRAME_RSP(%rip)
-	pushq	lgd+LGD_FRAME_RFLAGS(%rip)
+	pushq	\page+LGD_FRAME_RSP(%rip)
+	pushq	\page+LGD_FRAME_RFLAGS(%rip)
 	pushq	$LGUEST_USER_CS
-	pushq	lgd+LGD_FRAME_RIP(%rip)
+	pushq	\page+LGD_FRAME_RIP(%rip)
 	pushq	$0
 	pushq	$VECTOR_SYSCALL
 	pushq	$0
 	pushq	$1
-	pushq	lgd+LGD_USER_GSBASE(%rip)
+	pushq	\page+LGD_USER_GSBASE(%rip)
 	pushq	$0
 	save_regs %rcx, %r11
 	mov	%rsp, %rdi
 	mov	%rsp, %rbx
 	and	$-16, %rsp
+	mov	$\n, %esi
 	call	syscall_c
 	mov	%rbx, %rsp
 
 /* rsp points to a struct regs: go on there. */
-	.globl event_return
-event_return:
+event_return\n:
 	cmpl	$0, R_USER(%rsp)
-	jne	return_user
+	jne	return_user\n
 	/* The interrupt flag while the registers are still saved: what that lets in nests one frame. */
 	mov	R_RFLAGS(%rsp), %eax
 	and	$LGUEST_FLAG_IF, %eax
-	mov	%eax, lgd+LGD_IRQ_ENABLED(%rip)
+	mov	%eax, \page+LGD_IRQ_ENABLED(%rip)
 	jz	1f
-	cmpl	$0, lgd+LGD_IRQ_PENDING(%rip)
+	cmpl	$0, \page+LGD_IRQ_PENDING(%rip)
 	je	1f
 	mov	$LHCALL_SEND_INTERRUPTS, %eax
 	syscall
@@ -130,52 +135,50 @@ event_return:
 	lea	R_RIP-R_CR2(%rsp), %rsp
 	iretq
 
-	.globl return_to_user
-return_user:
-	movl	$0, lgd+LGD_IRQ_ENABLED(%rip)	/* an event would overwrite the frame */
+return_user\n:
+	movl	$0, \page+LGD_IRQ_ENABLED(%rip)	/* an event would overwrite the frame */
 	mov	R_RIP(%rsp), %rax
-	mov	%rax, lgd+LGD_FRAME_RIP(%rip)
+	mov	%rax, \page+LGD_FRAME_RIP(%rip)
 	mov	R_RFLAGS(%rsp), %rax
-	mov	%rax, lgd+LGD_FRAME_RFLAGS(%rip)
+	mov	%rax, \page+LGD_FRAME_RFLAGS(%rip)
 	mov	R_RSP(%rsp), %rax
-	mov	%rax, lgd+LGD_FRAME_RSP(%rip)
+	mov	%rax, \page+LGD_FRAME_RSP(%rip)
 	mov	R_RCX(%rsp), %rax
-	mov	%rax, lgd+LGD_FRAME_RCX(%rip)
+	mov	%rax, \page+LGD_FRAME_RCX(%rip)
 	mov	R_R11(%rsp), %rax
-	mov	%rax, lgd+LGD_FRAME_R11(%rip)
+	mov	%rax, \page+LGD_FRAME_R11(%rip)
 	mov	R_GSBASE(%rsp), %rax
-	mov	%rax, lgd+LGD_USER_GSBASE(%rip)
+	mov	%rax, \page+LGD_USER_GSBASE(%rip)
 	mov	R_CS(%rsp), %eax
-	mov	%ax, lgd+LGD_FRAME_CS(%rip)
+	mov	%ax, \page+LGD_FRAME_CS(%rip)
 	mov	R_SS(%rsp), %eax
-	mov	%ax, lgd+LGD_FRAME_SS(%rip)
+	mov	%ax, \page+LGD_FRAME_SS(%rip)
 	mov	R_FULL(%rsp), %eax
-	mov	%eax, lgd+LGD_FRAME_FLAGS(%rip)
+	mov	%eax, \page+LGD_FRAME_FLAGS(%rip)
 	restore_regs
 	syscall
-return_to_user:
+return_to_user\n:
 	/* Only a refused return comes here, as a #GP with this address; running on is a bug. */
 	ud2
 
 /* u64 user_run(struct regs *): leave for user mode; returns what user_leave() is given. Not nested. */
-	.globl user_run, user_leave
-user_run:
+user_run\n:
 	push	%rbx
 	push	%rbp
 	push	%r12
 	push	%r13
 	push	%r14
 	push	%r15
-	mov	%rsp, user_resume(%rip)
+	mov	%rsp, user_resume + 8 * \n(%rip)
 	mov	%rsp, %rax
 	and	$-16, %rax
-	mov	%rax, lgd+LGD_SP0(%rip)
+	mov	%rax, \page+LGD_SP0(%rip)
 	mov	%rdi, %rsp
-	jmp	return_user
+	jmp	return_user\n
 
-user_leave:
+user_leave\n:
 	mov	%rdi, %rax
-	mov	user_resume(%rip), %rsp
+	mov	user_resume + 8 * \n(%rip), %rsp
 	pop	%r15
 	pop	%r14
 	pop	%r13
@@ -183,15 +186,40 @@ user_leave:
 	pop	%rbp
 	pop	%rbx
 	ret
+	.endm
+
+	entries 0 lgd
+	entries 1 lgd1
+	entries 2 lgd2
+	entries 3 lgd3
+
+	.globl event_entry_user, event_entry_kernel, syscall_entry, return_to_user, event_return, user_run, user_leave
+	.set event_entry_user, event_entry_user0
+	.set event_entry_kernel, event_entry_kernel0
+	.set syscall_entry, syscall_entry0
+	.set return_to_user, return_to_user0
+	.set event_return, event_return0
+	.set user_run, user_run0
+	.set user_leave, user_leave0
+
+/* Where VCPU_UP starts the others: their number is in rdi, their stack in rsp */
+	.globl cpu_entry
+cpu_entry:
+	xor	%ebp, %ebp
+	call	cpu_start
+	ud2
 
 	.bss
 	.globl lgd, boot_stack_top
 	.balign 4096
 lgd:	.skip	4096
+lgd1:	.skip	4096
+lgd2:	.skip	4096
+lgd3:	.skip	4096
 	.skip	16384
 boot_stack_top:
 user_resume:
-	.skip	8
+	.skip	8 * 4
 
 	.section .pgtable, "aw"
 	.globl boot_pml4

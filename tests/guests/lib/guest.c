@@ -15,7 +15,7 @@ _Static_assert(sizeof(struct regs) == R_SIZE, "size");
 bool (*on_exception)(struct regs *r);
 void (*on_interrupt)(struct regs *r, unsigned int line);
 void (*on_syscall)(struct regs *r);
-volatile u64 irqs[LGUEST_IRQS];
+volatile u64 irqs[LGUEST_IRQS], cpu_irqs[CPUS][LGUEST_IRQS];
 struct fault fault;
 u64 try_resume, try_rsp, try_rbp, try_rax;
 
@@ -146,6 +146,34 @@ void irq_on(void)
 		hcall(LHCALL_SEND_INTERRUPTS, 0, 0, 0, 0);
 }
 
+/* What lib/entry.S has for each vCPU */
+struct entries {
+	char *syscall_entry, *event_user, *event_kernel, *to_user;
+	u64 (*run)(struct regs *r);
+	void (*leave)(u64 result);
+};
+#define ENTRIES(n) extern char syscall_entry##n[], event_entry_user##n[], event_entry_kernel##n[], return_to_user##n[]; \
+	u64 user_run##n(struct regs *r); void user_leave##n(u64 result)
+ENTRIES(0);
+ENTRIES(1);
+ENTRIES(2);
+ENTRIES(3);
+#define ENTRY(n) { syscall_entry##n, event_entry_user##n, event_entry_kernel##n, return_to_user##n, user_run##n, user_leave##n }
+static const struct entries *entries_of(unsigned int cpu)
+{
+	static struct entries entries[CPUS];
+	const struct entries all[] = { ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3) };
+
+	entries[cpu] = all[cpu];
+	return &entries[cpu];
+}
+
+static void __attribute__((noreturn)) leave(unsigned int cpu, u64 result)
+{
+	entries_of(cpu)->leave(result);
+	__builtin_unreachable();
+}
+
 static void note_fault(const struct regs *r)
 {
 	fault.vector = r->vector;
@@ -158,8 +186,8 @@ static void note_fault(const struct regs *r)
 	fault.ss = r->ss;
 }
 
-void event_c(struct regs *r);
-void event_c(struct regs *r)
+void event_c(struct regs *r, unsigned int cpu);
+void event_c(struct regs *r, unsigned int cpu)
 {
 	r->vector &= 0xffffffff;
 	r->cs &= 0xffff;
@@ -168,14 +196,16 @@ void event_c(struct regs *r)
 		unsigned int line = (unsigned int)r->vector - LGUEST_FIRST_VECTOR;
 
 		CHECK(line < LGUEST_IRQS);
-		irqs[line]++;
+		cpu_irqs[cpu][line]++;
+		if (!cpu)
+			irqs[line]++;
 		if (on_interrupt)
 			on_interrupt(r, line);
 		return;
 	}
 	if (on_exception && on_exception(r))
 		return;
-	if (try_resume && !r->user) {
+	if (try_resume && !r->user && !cpu) {
 		note_fault(r);
 		r->rip = try_resume;
 		r->rflags &= LGUEST_FLAG_IF | 2;
@@ -184,17 +214,17 @@ void event_c(struct regs *r)
 	}
 	if (r->user || r->rip == (u64)return_to_user) {
 		note_fault(r);
-		user_leave(r->user ? USER_FAULTED : USER_REFUSED);
+		leave(cpu, r->user ? USER_FAULTED : USER_REFUSED);
 	}
-	fail("unexpected exception %ld, error 0x%lx, rip 0x%lx, cr2 0x%lx, rsp 0x%lx, from %s",
+	fail("vCPU %u: unexpected exception %ld, error 0x%lx, rip 0x%lx, cr2 0x%lx, rsp 0x%lx, from %s", cpu,
 	     (long)r->vector, (long)r->error, (long)r->rip, (long)r->cr2, (long)r->rsp, r->user ? "user" : "kernel");
 }
 
-void syscall_c(struct regs *r);
-void syscall_c(struct regs *r)
+void syscall_c(struct regs *r, unsigned int cpu);
+void syscall_c(struct regs *r, unsigned int cpu)
 {
-	if (!on_syscall)
-		user_leave(r->rdi);
+	if (!on_syscall || cpu)
+		leave(cpu, r->rdi);
 	on_syscall(r);
 }
 
@@ -254,6 +284,107 @@ void guest_start(u64 arg, u64 seed, bool is_short)
 		fail("LHCALL_LGUEST_INIT returned %ld", result);
 	guest_main(arg, seed);
 	pass("done");
+}
+
+/* ---- Several vCPUs ---- */
+
+static void (*cpu_function[CPUS])(unsigned int cpu);
+
+void cpu_start(unsigned int cpu);
+void cpu_start(unsigned int cpu)
+{
+	const struct entries *e = entries_of(cpu);
+	struct lguest_data *d = lgd_of(cpu);
+	long result;
+
+	d->abi_version = LGUEST_ABI_VERSION;
+	d->syscall_entry = (u64)e->syscall_entry;
+	d->event_entry_user = (u64)e->event_user;
+	d->event_entry_kernel = (u64)e->event_kernel;
+	d->return_to_user = (u64)e->to_user;
+	d->kernel_range[0][0] = KERNEL_BASE;
+	d->kernel_range[0][1] = KERNEL_BASE + (1UL << 39);
+	result = hcall(LHCALL_LGUEST_INIT, pa(d), 0, 0, 0);
+	if (result)
+		fail("vCPU %u: LHCALL_LGUEST_INIT returned %ld", cpu, result);
+	CHECK_EQ(d->vcpu_id, cpu);
+	cpu_function[cpu](cpu);
+	*(volatile u32 *)&d->irq_enabled = 0;
+	hcall(LHCALL_VCPU_DOWN, 0, 0, 0, 0);
+	fail("vCPU %u: VCPU_DOWN returned", cpu);
+}
+
+long try_cpu_up(unsigned int cpu, void (*function)(unsigned int cpu))
+{
+	static char stack[CPUS][16384] __attribute__((aligned(16)));
+	static struct lguest_vcpu_start how[CPUS];
+	extern char cpu_entry[];
+
+	how[cpu] = (struct lguest_vcpu_start){ .rip = (u64)cpu_entry, .rsp = (u64)stack[cpu] + sizeof(stack[cpu]),
+					       .cr3 = pa(current_root), .rdi = cpu };
+	cpu_function[cpu] = function;
+	return hcall(LHCALL_VCPU_UP, cpu, pa(&how[cpu]), 0, 0);
+}
+
+void cpu_up(unsigned int cpu, void (*function)(unsigned int cpu))
+{
+	long result = try_cpu_up(cpu, function);
+
+	if (result)
+		fail("VCPU_UP of %u returned %ld", cpu, result);
+}
+
+void irq_on_cpu(unsigned int cpu)
+{
+	volatile struct lguest_data *d = lgd_of(cpu);
+
+	d->irq_enabled = LGUEST_FLAG_IF;
+	asm volatile("" : : : "memory");
+	if (d->irq_pending)
+		hcall(LHCALL_SEND_INTERRUPTS, 0, 0, 0, 0);
+}
+
+void pte_lose_on(unsigned int cpu, u64 *pte, u64 value, u64 flag)
+{
+	volatile struct lguest_data *d = lgd_of(cpu);
+
+	pte_set(pte, value);
+	if (d->lost_in.head - d->host_out.taken >= LGUEST_LOST_SIZE)
+		hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
+	d->lost[d->lost_in.head % LGUEST_LOST_SIZE] = pa(pte) | flag;
+	asm volatile("" : : : "memory");
+	d->lost_in.head++;
+}
+
+bool nothing_lost(void)
+{
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
+		volatile struct lguest_data *d = lgd_of(cpu);
+
+		if (d->host_out.done != d->lost_in.head)
+			return false;
+	}
+	return true;
+}
+
+void flush_lost(void)
+{
+	if (!nothing_lost())
+		hcall(LHCALL_FLUSH_TLB, LG_FLUSH_LOST, 0, 0, 0);
+}
+
+/* The stack of user mode is one page of the four that user_map() makes, for each vCPU */
+u64 user_call_on(unsigned int cpu, void (*function)(u64), u64 arg)
+{
+	static struct {
+		char room[8192];
+		struct regs regs;
+	} stack[CPUS];
+	struct regs *r = &stack[cpu].regs;
+
+	user_regs(r, function, arg);
+	r->rsp -= 4096 * cpu;
+	return entries_of(cpu)->run(r);
 }
 
 /* ---- Time and chance ---- */

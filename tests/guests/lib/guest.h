@@ -27,6 +27,7 @@ struct regs {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
+/* vCPU 0's shared page; those of the others lie behind it */
 extern struct lguest_data lgd;
 extern u64 boot_pml4[512];
 extern char user_start[], user_end[], image_end[], start[], boot_stack_top[];
@@ -111,6 +112,31 @@ extern u64 try_resume, try_rsp, try_rbp, try_rax;
 u64 try_read(const volatile void *p);
 u64 try_write(volatile void *p, u8 value);
 u64 try_exec(u64 address);
+
+/* ---- Several vCPUs: the table of tests says how many ---- */
+
+#define CPUS	4
+static inline struct lguest_data *lgd_of(unsigned int cpu) { return (struct lguest_data *)((char *)&lgd + 4096 * cpu); }
+/* Interrupts of each vCPU, by line; irqs[] counts vCPU 0's alone. */
+extern volatile u64 cpu_irqs[CPUS][LGUEST_IRQS];
+/* Starts a vCPU on the current root: it makes its INIT call and runs the function; when that returns, it stops. */
+void cpu_up(unsigned int cpu, void (*function)(unsigned int cpu));
+/* The same, and the result of VCPU_UP. */
+long try_cpu_up(unsigned int cpu, void (*function)(unsigned int cpu));
+void irq_on_cpu(unsigned int cpu);
+/* pte_lose() into another vCPU's queue; only that vCPU may call it. */
+void pte_lose_on(unsigned int cpu, u64 *pte, u64 value, u64 flag);
+/* Is there anything in the queues that some vCPU may not have forgotten? */
+bool nothing_lost(void);
+/* What a guest kernel does: flushes only when there is something to flush. */
+void flush_lost(void);
+u64 user_call_on(unsigned int cpu, void (*function)(u64), u64 arg);
+/* Waits until *p is at least @value; the host ends a test in which that never comes. */
+static inline void wait_for(const volatile u64 *p, u64 value)
+{
+	while (*p < value)
+		asm volatile("pause" : : : "memory");
+}
 
 /* ---- Page tables ---- */
 
