@@ -178,6 +178,7 @@ void proof_trim(void)
  * BOUND: up to 3 pieces of any length
  * UNWIND: 5
  * BUG: devices/block/request.c: "while (n && r->first < r->nseg)" => "while (n)"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_advance(void)
 {

@@ -142,6 +142,7 @@ void proof_get_config(void)
  * BOUND: none: every message
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: "m->size != 12 + c->size || " => ""
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_set_config(void)
 {
@@ -155,6 +156,7 @@ void proof_set_config(void)
  * BOUND: none: every message; 2 rings in any state
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: "if (!n || n > s->queue_size || n & (n - 1))" => "if (!n || n & (n - 1))"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_vring_num(void)
 {
@@ -169,6 +171,7 @@ void proof_vring_num(void)
  * BOUND: none: every message; 2 rings in any state
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: "return index < s->queues ? &s->vring[index] : NULL;" => "return index <= s->queues ? &s->vring[index] : NULL;"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_vring_addr(void)
 {
@@ -208,6 +211,7 @@ void proof_eventfd(void)
  * BOUND: none: every region
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: "!r->size || __builtin_add_overflow(r->offset, r->size, &end) || end > INT64_MAX" => "!r->size || (end = r->offset + r->size) > INT64_MAX"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_map_region(void)
 {
@@ -229,6 +233,7 @@ void proof_map_region(void)
  * SCALE: ipc/virtqueue_mem.h: "GMEM_MAX_REGIONS 64" => "GMEM_MAX_REGIONS 2"
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: "unmap_table(&new);\n\t\t\treturn err;" => "return err;"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_mem_table(void)
 {
@@ -250,6 +255,7 @@ void proof_mem_table(void)
  * FLAGS: --unwindset memset.0:2
  * SCALE: ipc/vhost_user_backend.c: "memset(p, 0, f->size);" => "PROVE(f->size <= s->inflight_size, \"fits the file\");"
  * BUG: ipc/vhost_user_backend.c: "f->queues <= s->queues && f->queue_size" => "f->queue_size"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_get_inflight(void)
 {
@@ -262,6 +268,7 @@ void proof_get_inflight(void)
  * BOUND: none: every message; 2 rings of up to 256 entries
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: "f->size < f->queues * vq_inflight_size(f->queue_size) || " => ""
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_set_inflight(void)
 {
@@ -283,6 +290,7 @@ void proof_set_inflight(void)
  * BOUND: none: every message; 2 rings in any state
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: "state(s) == VU_IN_RUNNING && (f ^ s->acked)" => "state(s) == VU_IN_IDLE && (f ^ s->acked)"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_features(void)
 {
@@ -302,6 +310,7 @@ void proof_features(void)
  * BOUND: every message but those about memory and records, which have their own proofs; 2 rings in any state
  * UNWIND: 9
  * BUG: ipc/vhost_user_backend.c: "if (v->running || !v->num || !v->addr_set || v->kick < 0)" => "if (v->running || !v->addr_set || v->kick < 0)"
+ * SLOW: not seen yet with this bound and this bug
  */
 void proof_session(void)
 {
