@@ -222,7 +222,7 @@ static int set_cpus(struct launch *l, const char *value)
 {
 	uint64_t n;
 
-	if (!text_number(value, 1, &n) || !n || n > LGUEST_MAX_VCPUS)
+	if (!text_number(value, LGUEST_MAX_VCPUS, &n) || !n)
 		return wrong("--cpus %s: a guest can have from 1 to %u CPUs", value, LGUEST_MAX_VCPUS);
 	l->cpus = (unsigned int)n;
 	return 0;
