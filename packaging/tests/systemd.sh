@@ -46,7 +46,7 @@ make -s module KVER=6.1 >"$work/log" 2>&1 || die "the module"
 mkdir "$root/debs" && cp build/deb/lguest_*.deb "$root/debs/"
 in_root 'dpkg -i /debs/*.deb' >"$work/log" 2>&1 || die "dpkg -i"
 # PROGRAMS=FOLDER: these in place of the package's, to try a change without building it
-[ -z "${PROGRAMS-}" ] || cp "$PROGRAMS"/lguest-{run,core,control,block,net,console,rng,vsock} "$PROGRAMS"/lguestctl "$root/usr/bin/"
+[ -z "${PROGRAMS-}" ] || cp "$PROGRAMS"/lguest-* "$PROGRAMS"/lguestctl "$root/usr/bin/"
 modules=$root/lib/modules/$release
 mkdir -p "$modules/updates" && cp "$host/root/lib/modules/$release/modules".{builtin,builtin.modinfo,order} "$modules/" && cp kmod/lg.ko "$modules/updates/" &&
 	cp "$host/root/lib/modules/$release/kernel/drivers/net/tun.ko" "$modules/updates/" && /sbin/depmod -b "$root" "$release" || die "the modules"
