@@ -22,7 +22,7 @@ run() {
 	states=$(sed -n 's/ *\([0-9.e+]*\) states, stored.*/\1/p' "$work/$name/out")
 	what=$(sed -n 's/^pan:1: \(.*\) (at depth.*/\1/p' "$work/$name/out" | head -1)
 	# A search that was cut short has shown nothing
-	if grep -q "Search not completed" "$work/$name/out" && [ "$want" = pass ]; then errors=cut; fi
+	if grep -q "Search not completed" "$work/$name/out" && [ "$want" = pass ]; then errors=unfinished; fi
 	case $want:$errors in
 	pass:0) ok "$name: all of $states states" ;;
 	bug:[1-9]*) ok "$name: found after $states states: $what" ;;
