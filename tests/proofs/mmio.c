@@ -96,7 +96,6 @@ static unsigned int any_width(void)
  * BOUND: none: every state, offset and width; devices of up to 2 queues
  * UNWIND: 4
  * BUG: core/virtio_mmio.c: "off - VIRTIO_MMIO_CONFIG < v->config_size && size <= v->config_size - (off - VIRTIO_MMIO_CONFIG)" => "off - VIRTIO_MMIO_CONFIG < v->config_size"
- * SLOW: not seen yet with this bound and this bug
  */
 void proof_mmio_read(void)
 {

@@ -141,7 +141,7 @@ void proof_get_config(void)
  * PROOF: writing config space reaches the device with bytes that came, inside what it has.
  * BOUND: none: every message
  * UNWIND: 4
- * BUG: ipc/vhost_user_backend.c: "m->size != 12 + c->size || " => ""
+ * BUG: ipc/vhost_user_backend.c: " || c->size > s->config_size - off" => ""
  * SLOW: not seen yet with this bound and this bug
  */
 void proof_set_config(void)
@@ -222,7 +222,7 @@ void proof_map_region(void)
 	ANY(r);
 	if (map_region(&s, &r, 30, &g))
 		return;
-	PROVE(g.size == r.size && g.size && g.map_len >= g.size && g.map_len - g.size == (uint64_t)(g.host - (uint8_t *)g.map), "covered whole");
+	PROVE(g.size == r.size && g.size && g.map_len >= g.size && g.map_len - g.size == (uint64_t)g.host - (uint64_t)g.map, "covered whole");
 	PROVE(g.map_len == mapped_len && r.offset % 4096 == g.map_len - g.size, "from its offset");
 }
 
