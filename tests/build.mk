@@ -8,4 +8,7 @@ CHECKS :=
 CHECKS_BESIDE :=
 CHECKS_ALONE :=
 
+# What several groups play with: the module that is played, and those around it (tests/peers)
+PEERS := $(B)/tests/peers
+
 -include tests/*/build.mk devices/*/tests/build.mk

@@ -1,6 +1,5 @@
 # Group hostile-peers: the real launcher around a module that is played (fakemod.c), with hostile back ends (peer.c) in its roles' places.
 # Native: no emulator, no module; it needs root, for a /dev/lguest that only its own mount namespace has.
-PEERS := $(B)/tests/peers
 $(PEERS)/fake/lguest-core: $(addprefix $(B)/,core/core.o tests/peers/fakemod.o $(CORE_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS) $(call role_objs,core))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -Wl,--wrap=ioctl -o $@ $^ -pthread $(POLICY_LIBS)
