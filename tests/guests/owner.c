@@ -443,7 +443,7 @@ void test_region_size(struct ctx *c)
 		fail(c, "a region of 2 TiB was not refused with EINVAL (%s)", strerror(errno));
 }
 
-/* Kernels from 6.11 on send SIGBUS to whoever maps a lost page that stays in use; those before do not. Either way it is the page that counts. */
+/* 6.12 and 7.3 send SIGBUS to whoever maps a lost page that stays in use; 6.1 does not. Either way it is the page that counts. */
 static void *volatile lost_page;
 
 static void lost(int number, siginfo_t *info, void *context)
