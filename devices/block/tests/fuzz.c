@@ -266,7 +266,7 @@ static void complete(unsigned int which, uint8_t how)
 	case 1: res = -95; break;
 	case 2: res = total ? (int32_t)(total / 2 + 1) : 0; break;
 	case 3: res = 0; break;
-	case 4: res = op && how & 8 ? -4 : -11; break;
+	case 4: res = how & 8 ? -4 : -11; break;
 	default: res = (int32_t)total; break;
 	}
 	op->pending = false;

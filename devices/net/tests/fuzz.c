@@ -34,6 +34,7 @@ static void open_once(void)
 
 	fake_open(lguest_net_main);
 	net = fake.dev;
+	REQUIRE(net, "the device has said what it is");
 	if (dev != net) {
 		dev = net;
 		ops = fake.ops;
