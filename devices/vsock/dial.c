@@ -54,8 +54,14 @@ static void answer(uint32_t id, int fd)
 		c->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	}
-	if (sendmsg(POLICY_FD_RESOURCE, &m, MSG_NOSIGNAL) < 0)
-		_exit(0);	/* the sealed process is gone */
+	while (sendmsg(POLICY_FD_RESOURCE, &m, MSG_NOSIGNAL) < 0) {
+		if (errno != ETOOMANYREFS || !m.msg_control)
+			_exit(0);	/* the sealed process is gone */
+		/* Other processes of this user have as many descriptors on their way as one may: this connection is refused, not the device lost. */
+		m.msg_control = NULL;
+		m.msg_controllen = 0;
+		text.error = -ETOOMANYREFS;
+	}
 	if (fd >= 0)
 		close(fd);
 }

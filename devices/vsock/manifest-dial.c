@@ -28,7 +28,7 @@ static const struct policy_desc descs[] = {
 static const struct policy_limit limits[] = {
 	LIMIT(CORE, POLICY_SEALED, 0),
 	LIMIT(NPROC, POLICY_SEALED, 0),
-	LIMIT(NOFILE, POLICY_SEALED, 8),
+	LIMIT(NOFILE, POLICY_SEALED, POLICY_FD_MAX),	/* also of descriptors that all processes of its user have on their way */
 	{ 0 }
 };
 
