@@ -68,9 +68,11 @@ extern const struct backend_engine backend_engine_ring, backend_engine_poll;
 /**
  * struct backend_spin - how long to look before sleeping, in ticks of the processor's clock
  * @window: now, 0 = not at all; @longest: at most, 0 = never
+ * @skip: short sleeps until it is tried again; @penalty: what @skip becomes after the next failure
  */
 struct backend_spin {
 	uint64_t window, longest;
+	unsigned int skip, penalty;
 };
 
 struct backend {

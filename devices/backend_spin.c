@@ -16,6 +16,7 @@
 #define SPIN_US		32u	/* at most, for the driver's next request */
 #define SPIN_BUSY_US	8u	/* the same while requests are in flight: what takes longer is a disk, and its time is not ours to burn */
 #define SPIN_LEAST	4u	/* a window is at least this part of the longest, or 0 */
+#define SPIN_PENALTY	1023u	/* short sleeps before it is tried again, at most */
 #define CALIBRATE_US	50
 
 static int64_t now_us(void)
@@ -74,6 +75,11 @@ bool backend_ring_wants(struct backend *be)
 	return io_uring_sq_ready(&be->ring) || __atomic_load_n(be->ring.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
+static bool found(struct backend *be)
+{
+	return asked(be) || io_uring_cq_ready(&be->ring) || backend_ring_wants(be);
+}
+
 bool backend_spin(struct backend *be)
 {
 	struct backend_spin *s = spin_of(be);
@@ -83,17 +89,25 @@ bool backend_spin(struct backend *be)
 		return false;
 	if (io_uring_sq_ready(&be->ring))
 		io_uring_submit(&be->ring);	/* what it does not take now it takes at the next wait */
+	/* What is there at once, as a call's own completion is, says nothing about looking. */
+	if (found(be))
+		return true;
 	from = __rdtsc();
 	do {
-		if (asked(be) || io_uring_cq_ready(&be->ring) || backend_ring_wants(be)) {
+		_mm_pause();
+		if (found(be)) {
 			s->window = s->window * 2 < s->longest ? s->window * 2 : s->longest;
+			s->penalty /= 2;
 			return true;
 		}
-		_mm_pause();
 	} while (__rdtsc() - from < s->window);
 	s->window /= 2;
-	if (s->window < s->longest / SPIN_LEAST)
-		s->window = 0;
+	if (s->window >= s->longest / SPIN_LEAST)
+		return false;
+	/* On a processor that the driver shares with us it cannot ask while we look: then we try ever more seldom. */
+	s->window = 0;
+	s->skip = s->penalty;
+	s->penalty = s->penalty < SPIN_PENALTY ? s->penalty * 2 + 1 : SPIN_PENALTY;
 	return false;
 }
 
@@ -119,6 +133,10 @@ void backend_slept(struct backend *be, uint64_t from)
 {
 	struct backend_spin *s = be->slept;
 
-	if (!s->window && __rdtsc() - from < s->longest)
+	if (s->window || __rdtsc() - from >= s->longest)
+		return;
+	if (s->skip)
+		s->skip--;
+	else
 		s->window = s->longest / SPIN_LEAST;
 }
