@@ -16,6 +16,7 @@ static bool let_in(uint32_t type, uint32_t device, bool to_core, enum control_st
 /* Said a second time, on purpose: direction, when (1 before the guest runs, 2 then), is it about a device, does a descriptor come. */
 static const struct { uint32_t type; bool to_core; unsigned int states; bool device, fd; } row[] = {
 	{ CONTROL_CONNECT, true, 2, true, true }, { CONTROL_GIVE_UP, true, 2, true, false }, { CONTROL_ASK, true, 2, false, false },
+	{ CONTROL_EVENT, true, 2, false, false }, { CONTROL_STATS, true, 2, false, false },
 	{ CONTROL_RUNNING, false, 1, false, false }, { CONTROL_LOST, false, 2, true, false }, { CONTROL_RECOVERED, false, 2, true, false },
 	{ CONTROL_ALIVE, false, 2, false, false }, { CONTROL_END, false, 3, false, false },
 };
