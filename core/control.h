@@ -30,6 +30,9 @@ enum control_type {
 /* Lines of a guest that are no device's (docs/abi.md). */
 enum control_event { CONTROL_POWERDOWN = 63, CONTROL_RESET = 62, CONTROL_RESUMED = 61 };
 
+/* Who may send a message. */
+enum control_way { CONTROL_TO_CORE = 1, CONTROL_FROM_CORE = 2 };
+
 /* When: until the core has said CONTROL_RUNNING, and from then on. */
 enum control_state { CONTROL_BEFORE = 1, CONTROL_RUNS = 2 };
 
@@ -56,12 +59,12 @@ _Static_assert(LG_STAT_NR <= (LGUEST_TEXT_SIZE + 64) / 8, "the counters fit");
 
 /**
  * struct control_rule - a row of the table
- * @to_core: lguest-run sends it; else lguest-core does
+ * @ways: who sends it, bits of enum control_way
  * @states: when, bits of enum control_state
  * @device: it is about a device, which must exist; @fd: a descriptor comes with it, and must
  */
 struct control_rule {
-	bool to_core;
+	unsigned int ways;
 	unsigned int states;
 	bool device, fd;
 };
@@ -72,17 +75,17 @@ struct control_rule {
  * no message to a role: it starts it, may signal it, and reads what it prints.
  */
 static const struct control_rule control_rules[CONTROL_TYPES] = {
-	/*			to the core	when				a device	a descriptor */
-	[CONTROL_CONNECT]	= { true,	CONTROL_RUNS,			true,		true },
-	[CONTROL_GIVE_UP]	= { true,	CONTROL_RUNS,			true,		false },
-	[CONTROL_ASK]		= { true,	CONTROL_RUNS,			false,		false },
-	[CONTROL_EVENT]		= { true,	CONTROL_RUNS,			false,		false },
-	[CONTROL_STATS]		= { true,	CONTROL_RUNS,			false,		false },
-	[CONTROL_RUNNING]	= { false,	CONTROL_BEFORE,			false,		false },
-	[CONTROL_LOST]		= { false,	CONTROL_RUNS,			true,		false },
-	[CONTROL_RECOVERED]	= { false,	CONTROL_RUNS,			true,		false },
-	[CONTROL_ALIVE]		= { false,	CONTROL_RUNS,			false,		false },
-	[CONTROL_END]		= { false,	CONTROL_BEFORE | CONTROL_RUNS,	false,		false },
+	/*			sent			when				a device	a descriptor */
+	[CONTROL_CONNECT]	= { CONTROL_TO_CORE,	CONTROL_RUNS,			true,		true },
+	[CONTROL_GIVE_UP]	= { CONTROL_TO_CORE,	CONTROL_RUNS,			true,		false },
+	[CONTROL_ASK]		= { CONTROL_TO_CORE,	CONTROL_RUNS,			false,		false },
+	[CONTROL_EVENT]		= { CONTROL_TO_CORE,	CONTROL_RUNS,			false,		false },
+	[CONTROL_STATS]		= { CONTROL_TO_CORE | CONTROL_FROM_CORE, CONTROL_RUNS,			false,		false },
+	[CONTROL_RUNNING]	= { CONTROL_FROM_CORE,	CONTROL_BEFORE,			false,		false },
+	[CONTROL_LOST]		= { CONTROL_FROM_CORE,	CONTROL_RUNS,			true,		false },
+	[CONTROL_RECOVERED]	= { CONTROL_FROM_CORE,	CONTROL_RUNS,			true,		false },
+	[CONTROL_ALIVE]		= { CONTROL_FROM_CORE,	CONTROL_RUNS,			false,		false },
+	[CONTROL_END]		= { CONTROL_FROM_CORE,	CONTROL_BEFORE | CONTROL_RUNS,	false,		false },
 };
 
 /**
@@ -100,7 +103,7 @@ static inline bool control_allowed(const struct control_msg *m, size_t size, boo
 	if (size != sizeof(*m) || !m->type || m->type >= CONTROL_TYPES)
 		return false;
 	r = &control_rules[m->type];
-	return (r->to_core == to_core || m->type == CONTROL_STATS) && r->states & state && r->fd == fd && (m->device < devices || (!r->device && !m->device));
+	return r->ways & (to_core ? CONTROL_TO_CORE : CONTROL_FROM_CORE) && r->states & state && r->fd == fd && (m->device < devices || (!r->device && !m->device));
 }
 
 #endif
