@@ -314,6 +314,12 @@ struct lg_walk {
 int lg_shadow_init(struct lguest *lg);
 void lg_shadow_exit(struct lguest *lg);
 enum lg_fault lg_shadow_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk);
+/* Fewer free tables at hand than the next few faults may take: the common answer, no, costs no call */
+static inline bool lg_shadow_short(const struct lguest *lg)
+{
+	return READ_ONCE(lg->sp_cached) < lg->sp_target;
+}
+
 int lg_shadow_topup(struct lg_vcpu *vcpu);
 bool lg_shadow_reap(struct lguest *lg);
 bool lg_shadow_give_back(struct lg_vcpu *vcpu);

@@ -253,7 +253,7 @@ int lg_shadow_topup(struct lg_vcpu *vcpu)
 	struct lguest *lg = vcpu->lg;
 	int err;
 
-	while (READ_ONCE(lg->sp_cached) < lg->sp_target) {
+	while (lg_shadow_short(lg)) {
 		if (anything_cut_off(lg) && reuse(lg))
 			continue;
 		err = add_table(lg);

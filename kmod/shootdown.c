@@ -114,28 +114,14 @@ static void alone(struct lg_vcpu *vcpu)
 	WRITE_ONCE(vcpu->data->host_out.done, vcpu->done);
 }
 
-/*H:333
- * A flush of the guest's ends here: when this returns, no vCPU uses what was lost before. See what it costs who has only one
- * vCPU: a look at itself. And see when tables that were cut off become free: when nobody at all was stale, or all who were have
- * come out.
- */
-/**
- * lg_shootdown - wait until no vCPU uses what was lost
- * @vcpu: its own thread, preemptible, with no lock held
- * @scope: what the caller wants to be sure of
- * @root: for LG_SCOPE_ROOT: which
- */
-void lg_shootdown(struct lg_vcpu *vcpu, enum lg_scope scope, const struct lg_root *root)
+/* Those that are stale come out, each by an interrupt, and are waited for */
+static noinline void bring_out(struct lg_vcpu *vcpu, enum lg_scope scope, const struct lg_root *root)
 {
 	struct lguest *lg = vcpu->lg;
 	LIST_HEAD(pages);
 	unsigned int n = 0;
 	bool all;
 
-	if (lg->nr_vcpus == 1) {
-		alone(vcpu);
-		return;
-	}
 	spin_lock(&lg->mmu_lock);
 	all = find_stale(vcpu, scope, root);
 	if (all && lg->nr_zapped) {
@@ -157,4 +143,23 @@ void lg_shootdown(struct lg_vcpu *vcpu, enum lg_scope scope, const struct lg_roo
 		publish(vcpu);
 	to_cache(lg, &pages, n);
 	spin_unlock(&lg->mmu_lock);
+}
+
+/*H:333
+ * A flush of the guest's ends here: when this returns, no vCPU uses what was lost before. See what it costs who has only one
+ * vCPU: a look at itself. And see when tables that were cut off become free: when nobody at all was stale, or all who were have
+ * come out.
+ */
+/**
+ * lg_shootdown - wait until no vCPU uses what was lost
+ * @vcpu: its own thread, preemptible, with no lock held
+ * @scope: what the caller wants to be sure of
+ * @root: for LG_SCOPE_ROOT: which
+ */
+void lg_shootdown(struct lg_vcpu *vcpu, enum lg_scope scope, const struct lg_root *root)
+{
+	if (vcpu->lg->nr_vcpus == 1)
+		alone(vcpu);
+	else
+		bring_out(vcpu, scope, root);
 }

@@ -472,7 +472,7 @@ static void page_fault(struct lg_vcpu *vcpu, struct lguest_run *run, u64 va)
 	if (error & X86_PF_PK)
 		return;
 	for (;;) {
-		err = lg_shadow_topup(vcpu);
+		err = lg_shadow_short(vcpu->lg) ? lg_shadow_topup(vcpu) : 0;
 		/* No memory: the guest's own tables are some, once */
 		if (err == -ENOMEM && evicted)
 			break;
