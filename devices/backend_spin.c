@@ -80,6 +80,10 @@ static bool found(struct backend *be)
 	return asked(be) || io_uring_cq_ready(&be->ring) || backend_ring_wants(be);
 }
 
+/*D:397
+ * The look itself. The loop has nothing left to do and is about to sleep: for a window of some microseconds the ring's completions and the
+ * queues' avail indexes are read again and again. What the last looks brought decides how long this one is, and whether there is one.
+ */
 bool backend_spin(struct backend *be)
 {
 	struct backend_spin *s = spin_of(be);
