@@ -20,7 +20,7 @@ endif
 
 run: override export CMD := $(value CMD)
 run: ## a Linux guest on this machine's /dev/lguest or in the emulated host; CMD='...' runs that in it
-	@$(become scripts/run.sh,$(value CMD))scripts/run.sh "$$CMD"
+	@$(become scripts/run.sh,$(value CMD),CPUS DEBIAN LGUEST_CACHE MEMORY TAP TIMEOUT)scripts/run.sh "$$CMD"
 
 # What goes where; DESTDIR is for packages, and appears in no installed file. The module is its own matter, since it belongs to one kernel.
 .PHONY: install uninstall module-install
