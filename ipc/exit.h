@@ -22,6 +22,7 @@ enum lguest_exit_status {
 	EXIT_STOPPED = 114,		/* ended by an operator, or not powered down in time */
 	EXIT_CORE = 115,		/* lguest-core died */
 	EXIT_CORE_POLICY = 116,		/* lguest-core was killed by its system-call filter */
+	EXIT_HOST_MEMORY = 117,		/* lguest-core was killed by SIGBUS: the host lost a page of memory, or had none to give */
 	EXIT_ROLE = 120,		/* from here to 127: a device's role could not be started; which is its kind's (run/kind.h) */
 };
 

@@ -207,6 +207,14 @@ static void reap(pid_t pid, siginfo_t *info)
 	}
 }
 
+/* What a signal says of who was killed by it, for users. The guest's memory and windows are sealed files, so that nobody can cut them off under a process. */
+static const char *cause(int sig)
+{
+	if (sig == SIGBUS)
+		return "the host lost a page of memory, which its kernel log names, or vm.overcommit_memory=2 refuses one";
+	return strsignal(sig);
+}
+
 static void core_died(struct watch *w)
 {
 	siginfo_t info;
@@ -219,8 +227,8 @@ static void core_died(struct watch *w)
 	if (info.si_code != CLD_EXITED && info.si_status == SIGSYS)
 		finish(w, EXIT_CORE_POLICY, "lguest-core made a system call that its filter forbids, and was killed; the guest is over");
 	else if (info.si_code != CLD_EXITED)
-		finish(w, EXIT_CORE, "lguest-core was killed by signal %d (%s); the guest is over", info.si_status,
-		       strsignal(info.si_status));
+		finish(w, info.si_status == SIGBUS ? EXIT_HOST_MEMORY : EXIT_CORE, "lguest-core was killed by signal %d (%s); the guest is over",
+		       info.si_status, cause(info.si_status));
 	else
 		finish(w, info.si_status >= EXIT_USAGE ? info.si_status : EXIT_CORE, "lguest-core ended with status %d; the guest is over",
 		       info.si_status);
@@ -318,7 +326,7 @@ static void describe_death(const struct role *r, const siginfo_t *info)
 	else if (info->si_status == SIGSYS)
 		complain("%s made a system call that its filter forbids, and was killed: %s", r->name, when(r));
 	else
-		complain("%s was killed by signal %d (%s): %s", r->name, info->si_status, strsignal(info->si_status), when(r));
+		complain("%s was killed by signal %d (%s): %s", r->name, info->si_status, cause(info->si_status), when(r));
 }
 
 /*L:430

@@ -155,6 +155,14 @@ def hung_core():
     require(g.run.wait(10) == 115, "status %s" % g.run.returncode)
 
 
+@case
+def bad_memory():
+    """a core that the host cannot give a page of memory (SIGBUS): status 117, and a sentence that says where to look"""
+    g = guest("--block", "DISK", script="badmem")
+    g.wait(r"lguest-core was killed by signal 7 \(the host lost a page of memory, which its kernel log names, or vm.overcommit_memory=2", 30)
+    require(g.run.wait(10) == 117, "status %s" % g.run.returncode)
+
+
 class StorageDaemon(Guest):
     """A guest whose device 0 is qemu-storage-daemon's export."""
 

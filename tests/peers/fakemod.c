@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -392,9 +393,27 @@ static void listen_to_host(void)
 	}
 }
 
+/* A page that the host has lost: here, one behind the end of its file, made before the seal. */
+static volatile uint8_t *lost_page;
+
+static void make_lost_page(void)
+{
+	int fd = memfd_create("lost", MFD_CLOEXEC);
+
+	lost_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+}
+
+static void bad_memory(void)
+{
+	print("[guest] reads a page that the host has lost\n");
+	print("[guest] it was there: %d\n", lost_page[0]);
+	live();
+}
+
 static const struct { const char *name; void (*run)(void); } scripts[] = {
 	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle },
-	{ "listen", listen_to_host },
+	{ "listen", listen_to_host }, { "badmem", bad_memory },
 };
 
 static void *guest(void *arg)
@@ -449,6 +468,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	switch (request) {
 	case LGUEST_GET_API_VERSION: return LGUEST_API_VERSION;
+	case LGUEST_CREATE: make_lost_page(); return 0;
 	/* The guest's thread is made before the seal, as the module's own would be. */
 	case LGUEST_CREATE_VCPU: return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bell) || pthread_create(&thread, NULL, guest, NULL) ? -1 : 0;
 	case LGUEST_ADD_MEMORY: add_region(arg); return 0;
