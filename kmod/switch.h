@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The layout that switcher_64.S and the C code share: where the pages of a vCPU's switcher area are, and where each
- * field of struct lg_switch is. Numbers here are checked against the struct by switcher.c at compile time.
+ * The layout that switcher_64.S and the C code share: where the pages of a vCPU's switcher area are, and the struct of the
+ * page that the switcher works on. Where each field of it is, assembler has from offsets.h, which the build makes of offsets.c.
  * It may hold constants and that one struct; nothing else of the module belongs here.
  */
 #ifndef LG_SWITCH_H
@@ -32,58 +32,6 @@
 
 /* Flags that a user-mode return may set as they are: CF PF AF ZF SF DF OF NT AC ID; TF and RF go through C */
 #define SW_USER_FLAGS	0x244cd5
-
-#define SW_R15		0x00
-#define SW_R14		0x08
-#define SW_R13		0x10
-#define SW_R12		0x18
-#define SW_RBP		0x20
-#define SW_RBX		0x28
-#define SW_R11		0x30
-#define SW_R10		0x38
-#define SW_R9		0x40
-#define SW_R8		0x48
-#define SW_RAX		0x50
-#define SW_RCX		0x58
-#define SW_RDX		0x60
-#define SW_RSI		0x68
-#define SW_RDI		0x70
-#define SW_TRAPNUM	0x78
-#define SW_ERROR	0x80
-#define SW_RIP		0x88
-#define SW_CS		0x90
-#define SW_RFLAGS	0x98
-#define SW_RSP		0xa0
-#define SW_SS		0xa8
-#define SW_GSBASE	0xb0
-#define SW_CR3_ENTER	0xb8
-#define SW_CR3_FIRST	0xc0
-#define SW_INVLPG	0xc8
-#define SW_CR3_KERNEL	0xd0
-#define SW_CR3_USER	0xd8
-#define SW_KERNEL_GS	0xe0
-#define SW_SYSCALL	0xe8
-#define SW_RETURN	0xf0
-#define SW_HOST_RSP	0xf8
-#define SW_HOST_GS	0x100
-#define SW_HOST_CR3	0x108
-#define SW_HOST_RETURN	0x110
-#define SW_HOST_IDTR	0x118
-#define SW_GUEST_IDTR	0x128
-#define SW_MODE		0x138
-#define SW_NO_DIRECT	0x13c
-#define SW_NMI_PENDING	0x140
-#define SW_MCE_PENDING	0x144
-#define SW_NMIS		0x148
-#define SW_MCES		0x150
-#define SW_DBS		0x158
-#define SW_FAULT_VEC	0x160
-#define SW_FAULT_ERROR	0x168
-#define SW_FAULT_RIP	0x170
-#define SW_FAULT_CR2	0x178
-#define SW_VERW		0x180
-#define SW_CR4		0x188
-#define SW_FLUSH	0x190
 
 #ifndef __ASSEMBLY__
 #include <linux/types.h>

@@ -48,35 +48,22 @@ static int choose_sites(void)
 	return 0;
 }
 
-/* Each number that the assembler uses, against the structs */
+/* What the assembler takes for granted of the structs besides the offsets, which the build makes for it (offsets.c) */
 static void check_layout(void)
 {
-#define SW_AT(field, name) BUILD_BUG_ON(offsetof(struct lg_switch, field) != SW_##name)
 #define LGD_AT(field, name) BUILD_BUG_ON(offsetof(struct lguest_data, field) != LGD_##name)
-	SW_AT(r15, R15); SW_AT(r14, R14); SW_AT(r13, R13); SW_AT(r12, R12); SW_AT(rbp, RBP); SW_AT(rbx, RBX);
-	SW_AT(r11, R11); SW_AT(r10, R10); SW_AT(r9, R9); SW_AT(r8, R8); SW_AT(rax, RAX); SW_AT(rcx, RCX);
-	SW_AT(rdx, RDX); SW_AT(rsi, RSI); SW_AT(rdi, RDI); SW_AT(trapnum, TRAPNUM); SW_AT(error, ERROR);
-	SW_AT(rip, RIP); SW_AT(cs, CS); SW_AT(rflags, RFLAGS); SW_AT(rsp, RSP); SW_AT(ss, SS); SW_AT(gsbase, GSBASE);
-	SW_AT(cr3_enter, CR3_ENTER); SW_AT(cr3_first, CR3_FIRST); SW_AT(invlpg, INVLPG); SW_AT(cr3[0], CR3_KERNEL);
-	SW_AT(cr3[1], CR3_USER); SW_AT(kernel_gsbase, KERNEL_GS); SW_AT(syscall_entry, SYSCALL);
-	SW_AT(return_to_user, RETURN); SW_AT(host_rsp, HOST_RSP); SW_AT(host_gsbase, HOST_GS);
-	SW_AT(host_cr3, HOST_CR3); SW_AT(host_return, HOST_RETURN); SW_AT(host_idtr, HOST_IDTR);
-	SW_AT(guest_idtr, GUEST_IDTR); SW_AT(mode, MODE); SW_AT(no_direct, NO_DIRECT);
-	SW_AT(nmi_pending, NMI_PENDING); SW_AT(mce_pending, MCE_PENDING); SW_AT(nmis, NMIS); SW_AT(mces, MCES);
-	SW_AT(dbs, DBS); SW_AT(fault_vec, FAULT_VEC); SW_AT(fault_error, FAULT_ERROR); SW_AT(fault_rip, FAULT_RIP);
-	SW_AT(fault_cr2, FAULT_CR2); SW_AT(verw_sel, VERW); SW_AT(cr4, CR4); SW_AT(flush, FLUSH);
 	LGD_AT(irq_enabled, IRQ_ENABLED); LGD_AT(irq_pending, IRQ_PENDING); LGD_AT(event_busy, EVENT_BUSY);
 	LGD_AT(cr2, CR2); LGD_AT(sp0, SP0); LGD_AT(user_gsbase, USER_GSBASE);
 	LGD_AT(frame.rip, FRAME_RIP); LGD_AT(frame.rflags, FRAME_RFLAGS); LGD_AT(frame.rsp, FRAME_RSP);
 	LGD_AT(frame.rcx, FRAME_RCX); LGD_AT(frame.r11, FRAME_R11); LGD_AT(frame.error, FRAME_ERROR);
 	LGD_AT(frame.vector, FRAME_VECTOR); LGD_AT(frame.cs, FRAME_CS); LGD_AT(frame.ss, FRAME_SS);
 	LGD_AT(frame.flags, FRAME_FLAGS);
-	BUILD_BUG_ON(SW_MCE_PENDING != SW_NMI_PENDING + 4);	/* looked at as one */
+	/* The switcher looks at both as one */
+	BUILD_BUG_ON(offsetof(struct lg_switch, mce_pending) != offsetof(struct lg_switch, nmi_pending) + 4);
 	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct lguest_data) > PAGE_SIZE);
 	BUILD_BUG_ON(offsetof(struct lguest_data, lost_in) % 64 || offsetof(struct lguest_data, host_out) % 64);
 	BUILD_BUG_ON(LGUEST_LOST_SIZE & (LGUEST_LOST_SIZE - 1));
-#undef SW_AT
 #undef LGD_AT
 }
 

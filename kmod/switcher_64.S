@@ -19,6 +19,7 @@
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <linux/lguest.h>
+#include "offsets.h"
 #include "switch.h"
 
 #define SW(f)	(.Lstart + SW_SWITCH_OFF + SW_##f)(%rip)
