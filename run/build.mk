@@ -15,7 +15,7 @@ ifneq ($(filter run,$(MAKECMDGOALS)),)
 -load build/make_exec.so
 build/make_exec.so: scripts/make_exec.c
 	@mkdir -p $(@D)
-	@$(CC) -shared -fPIC -O2 $(WARN) -o $@ $<
+	-@$(CC) -shared -fPIC -O2 $(WARN) -o $@ $<
 endif
 
 run: override export CMD := $(value CMD)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*L:230
- * make_exec.c: a function for GNU make, $(become PROGRAM,ARGUMENT,NAMES): make's process becomes PROGRAM, which finds make's variables NAMES in its environment. Without it
- * `make run CMD='exit 7'` would exit with 2, which is what make makes of every failure. Loaded by run/build.mk;
- * a make that cannot load it runs the same program as a child.
+ * make_exec.c: a function for GNU make, $(become PROGRAM,ARGUMENT,NAMES): make's process becomes PROGRAM, which finds make's
+ * variables NAMES in its environment. Without it `make run CMD='exit 7'` would exit with 2, which is what make makes of every
+ * failure. Loaded by run/build.mk; a make that cannot load it, or a machine without a compiler yet, runs the same program as a child.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 # The tree itself, on the build machine: who includes whom, what the linters say, the code's stations, lg.ko on every kernel, what is installed and packed.
-TREE := layers module journey lint dist install suite
+TREE := layers module journey lint dist install suite run
 CHECKS += $(TREE)
 CHECKS_BESIDE += $(TREE)
 .PHONY: layers $(TREE:%=$(R)/%.tap)
@@ -10,8 +10,8 @@ $(R)/layers.tap:
 	@mkdir -p $(@D)
 	tests/tree/layers > $@
 
-# lg.ko without a warning on every kernel series that it is for; what `make dist` packs, built where there is no git; what counts the results
-$(R)/module.tap $(R)/dist.tap $(R)/suite.tap: $(R)/%.tap: tests/tree/%.bats
+# lg.ko without a warning on every kernel series that it is for; what `make dist` packs, built where there is no git; what counts the results; what `make run` hands on
+$(R)/module.tap $(R)/dist.tap $(R)/suite.tap $(R)/run.tap: $(R)/%.tap: tests/tree/%.bats
 	@mkdir -p $(@D)
 	bats -F tap $< > $@ || grep -q "^not ok" $@
 
