@@ -213,7 +213,8 @@ void lg_raise(struct lg_vcpu *vcpu, u32 irq)
  * @lg: the guest
  * @irq: below LGUEST_IRQS; one of those that are each vCPU's own is vCPU 0's
  *
- * From any context. A vCPU that is parked takes no interrupts; then vCPU 0 does.
+ * From any context. A vCPU that is parked takes no interrupts; then vCPU 0 does. One that stops at this moment either sees the line when
+ * it hands over what it has (after it has said that it is parked), or is seen to be parked when the line has been raised.
  */
 void lg_raise_line(struct lguest *lg, u32 irq)
 {
@@ -221,9 +222,28 @@ void lg_raise_line(struct lguest *lg, u32 irq)
 
 	if (!n)
 		return;
-	if (irq < LGUEST_IRQ_DEVICE || to >= n || READ_ONCE(lg->vcpu[to]->state) == LG_PARKED)
+	if (irq < LGUEST_IRQ_DEVICE || to >= n)
 		to = 0;
 	lg_raise(lg->vcpu[to], irq);
+	smp_mb__after_atomic();
+	if (to && READ_ONCE(lg->vcpu[to]->state) == LG_PARKED)
+		lg_hand_over(lg->vcpu[to]);
+}
+
+/**
+ * lg_hand_over - give the device lines that wait at a parked vCPU to vCPU 0
+ * @vcpu: one that has been seen parked, from any context; a line of its own stays
+ *
+ * When it is started again meanwhile, lines that it would have taken itself move to vCPU 0: none is lost, none doubled.
+ */
+void lg_hand_over(struct lg_vcpu *vcpu)
+{
+	u64 lines;
+
+	smp_mb();
+	lines = atomic64_fetch_and(GENMASK_ULL(LGUEST_IRQ_DEVICE - 1, 0), &vcpu->pending) >> LGUEST_IRQ_DEVICE << LGUEST_IRQ_DEVICE;
+	for (; lines; lines &= lines - 1)
+		lg_raise(vcpu->lg->vcpu[0], __ffs64(lines));
 }
 
 /* What ends HALT */

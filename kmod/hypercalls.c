@@ -272,13 +272,15 @@ static s64 vcpu_up(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 	return 0;
 }
 
-/* This one has no address space from now on, and no timer; what is pending stays so */
+/* This one has no address space from now on, and no timer; devices' lines that are pending are vCPU 0's, its own stay so */
 static s64 vcpu_down(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
 	lg_set_clockevent(vcpu, 0);
 	lg_leave_root(vcpu);
 	vcpu->halted = true;
 	smp_store_release(&vcpu->state, LG_PARKED);
+	if (vcpu->id)
+		lg_hand_over(vcpu);
 	return 0;
 }
 

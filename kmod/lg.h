@@ -375,6 +375,7 @@ void lg_deliver_interrupt(struct lg_vcpu *vcpu);
 bool lg_interrupt_ready(struct lg_vcpu *vcpu);
 void lg_raise(struct lg_vcpu *vcpu, u32 irq);
 void lg_raise_line(struct lguest *lg, u32 irq);
+void lg_hand_over(struct lg_vcpu *vcpu);
 bool lg_claim(struct lg_vcpu *vcpu);
 void lg_return_to_user(struct lg_vcpu *vcpu);
 void lg_slow_syscall(struct lg_vcpu *vcpu);

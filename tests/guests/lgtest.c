@@ -238,7 +238,7 @@ static void *run_vcpu(void *arg)
 }
 
 /* Their threads, which take no signals: the time limit is for the first */
-static void start_vcpus(struct ctx *c)
+void start_vcpus(struct ctx *c)
 {
 	static struct vcpu_arg args[LGUEST_MAX_VCPUS];
 	sigset_t all, old;
@@ -379,10 +379,9 @@ static void child(const struct test *test, uint64_t seed, int report, int parent
 	_exit(c.why[0] ? 1 : 0);
 }
 
-int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu)
+int spawn_test(const struct test *test, uint64_t seed, int cpu)
 {
-	struct test test = { .name = image, .image = image, .arg = arg, .seconds = 60 };
-	struct ctx c = { .test = &test, .seed = seed, .count_fd = -1, .value_fd = -1 };
+	struct ctx c = { .test = test, .seed = seed, .count_fd = -1, .value_fd = -1 };
 	pid_t pid, parent = getpid();
 
 	fflush(stdout);
@@ -396,9 +395,16 @@ int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu)
 		pin((unsigned int)cpu);
 	one_guest(&c);
 	if (c.why[0])
-		printf("# %s: %s\n", image, c.why);
+		printf("# %s: %s\n", test->image, c.why);
 	fflush(stdout);
 	_exit(c.why[0] ? 1 : 0);
+}
+
+int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu)
+{
+	const struct test test = { .name = image, .image = image, .arg = arg, .seconds = 60 };
+
+	return spawn_test(&test, seed, cpu);
 }
 
 /* Runs a test once; true when it passed, or was skipped; the reason of a failure or a skip is in @why. */

@@ -102,6 +102,9 @@ void make_guest_on(struct ctx *c, int fd);
 void run_guest(struct ctx *c);
 /* A process that runs @image as a test of its own would; it ends with status 0 when the guest passed. */
 int spawn_guest(const char *image, uint64_t arg, uint64_t seed, int cpu);
+int spawn_test(const struct test *test, uint64_t seed, int cpu);
+/* The threads of all vCPUs but the first. */
+void start_vcpus(struct ctx *c);
 const struct image *find_image(const char *name);
 
 /* companions.c: what the host does for a guest that asks for it, and the hooks of the table */
@@ -128,6 +131,7 @@ bool look_shutdown(struct ctx *c, const struct lguest_run *run);
 void test_api(struct ctx *c);
 void test_strangers(struct ctx *c);
 void test_sigkill(struct ctx *c);
+void test_smp_sigkill(struct ctx *c);
 void test_pair(struct ctx *c);
 void test_unplug(struct ctx *c);
 void test_memory_back(struct ctx *c);
@@ -146,6 +150,7 @@ void test_create_race(struct ctx *c);
 void test_create_once(struct ctx *c);
 void test_gone_exit(struct ctx *c);
 void test_gone_exec(struct ctx *c);
+void test_smp_close(struct ctx *c);
 void test_user_limit(struct ctx *c);
 void test_huge_cost(struct ctx *c);
 void test_memory_kinds(struct ctx *c);

@@ -236,6 +236,84 @@ void test_gone_exec(struct ctx *c)
 	close(fd);
 }
 
+/* ---- All vCPUs are in RUN, and the process lets go of them ---- */
+
+enum way { EXIT_AT_ONCE, CLOSE_AND_EXIT, CLOSE_AND_EXEC, UNMAP_AND_EXIT, LAST_THREAD_GOES, WAYS };
+
+static void *run_first(void *argument)
+{
+	run_guest(argument);
+	return NULL;
+}
+
+static void let_go(struct ctx *child, enum way way, int input)
+{
+	struct lguest_stats stats = { .value = { 0 } };
+	uint64_t before;
+
+	/* All are in the guest for some time, then none of them comes out of RUN by itself */
+	while (ioctl(child->fd, LGUEST_GET_STATS, &stats) || stats.value[LG_STAT_EXITS] < 1000)
+		usleep(1000);
+	before = stats.value[LG_STAT_EXITS];
+	if (way != EXIT_AT_ONCE)
+		close(child->fd);
+	else if (ioctl(child->fd, LGUEST_GET_STATS, &stats) || stats.value[LG_STAT_EXITS] < before)
+		_exit(5);
+	switch (way) {
+	case CLOSE_AND_EXEC:
+		if (dup2(input, STDIN_FILENO) < 0)
+			_exit(6);
+		execl("/proc/self/exe", "lgtest", "--wait", NULL);
+		_exit(7);
+	case UNMAP_AND_EXIT:
+		munmap(child->ram, RAM_SIZE);
+		munmap(child->ram2, RAM2_SIZE);
+		usleep(20000);
+		_exit(0);
+	case LAST_THREAD_GOES:	/* the threads in RUN are all that is left, and one of them is the last */
+		kill(getpid(), SIGTERM);
+		pthread_exit(NULL);
+	default:
+		_exit(0);
+	}
+}
+
+/* A process whose threads run 4 vCPUs, that never end by themselves, ends in each of the ways in which a process can */
+void test_smp_close(struct ctx *c)
+{
+	static const struct test busy = { .name = "busy", .image = "smp_storm", .arg = 1000000000, .vcpus = 4, .seconds = 60 };
+	long before = pins();
+
+	for (unsigned int i = 0; i < 2 * WAYS; i++) {
+		enum way way = i % WAYS;
+		int hold[2], status;
+		pid_t pid;
+
+		if (pipe(hold))
+			die("no pipe: %s", strerror(errno));
+		fcntl(hold[1], F_SETFD, FD_CLOEXEC);
+		fflush(stdout);
+		pid = fork();
+		if (pid < 0)
+			die("no process: %s", strerror(errno));
+		if (!pid) {
+			struct ctx child = { .test = &busy, .seed = i + 1, .count_fd = -1, .value_fd = -1 };
+			pthread_t first;
+
+			make_guest(&child);
+			start_vcpus(&child);
+			if (pthread_create(&first, NULL, run_first, &child))
+				_exit(8);
+			let_go(&child, way, hold[0]);
+		}
+		close(hold[0]);
+		close(hold[1]);
+		if (waitpid(pid, &status, 0) != pid || (way == LAST_THREAD_GOES ? !WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM : status))
+			fail(c, "way %u to end: status 0x%x", way, status);
+		no_pins(c, before, "the process has let go of a guest with vCPUs that ran");
+	}
+}
+
 /* ---- What counts as locked ---- */
 
 static void become_nobody(unsigned long locked)

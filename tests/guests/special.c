@@ -303,6 +303,30 @@ void test_sigkill(struct ctx *c)
 	}
 }
 
+/* Cores of several vCPUs killed at random instants: while they compute, fault, flush each other's entries, halt, or have not been started */
+void test_smp_sigkill(struct ctx *c)
+{
+	static const struct test kinds[] = {
+		{ .name = "storm", .image = "smp_storm", .arg = 1000000000, .vcpus = 4, .shadow_pages = 128, .seconds = 60 },
+		{ .name = "shoot", .image = "smp_shoot", .arg = 1000000000UL << 8 | 2, .vcpus = 3, .seconds = 60 },
+		{ .name = "spin", .image = "smp_end", .vcpus = 4, .seconds = 60 },
+		{ .name = "parked", .image = "spin", .arg = 4, .vcpus = 4, .seconds = 60 },
+	};
+	unsigned int seed = (unsigned int)c->seed;
+
+	for (uint64_t i = 0; i < times(c); i++) {
+		const struct test *kind = &kinds[i % 4];
+		int pid = spawn_test(kind, i + 1, -1), status;
+
+		usleep((unsigned int)rand_r(&seed) % (i & 4 ? 5000 : 60000));
+		kill(pid, SIGKILL);
+		if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+			fail(c, "round %llu (%s): the core ended with status 0x%x before it was killed", (unsigned long long)i, kind->name, status);
+			return;
+		}
+	}
+}
+
 static void both_pass(struct ctx *c, int a, int b, const char *where)
 {
 	int pids[2] = { a, b }, status;

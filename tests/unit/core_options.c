@@ -91,6 +91,18 @@ Test(core_options, every_key)
 	cr_expect_str_eq(l.cmdline, "a=b c=d");
 }
 
+Test(core_options, cpus_up_to_the_modules_limit)
+{
+	static struct launch one, two, most;
+
+	cr_assert_eq(parse(&one, "--kernel|k"), 0, "%s", said);
+	cr_expect_eq(one.cpus, 1);
+	cr_assert_eq(parse(&two, "--kernel|k|--cpus|2"), 0, "%s", said);
+	cr_expect_eq(two.cpus, 2);
+	cr_assert_eq(parse(&most, "--kernel|k|--cpus|16"), 0, "%s", said);
+	cr_expect_eq(most.cpus, 16);
+}
+
 /* A version is a name in the folder of installed kernels, no kernel the newest there; everything else is a file. */
 Test(core_options, a_version_is_an_installed_kernel)
 {
