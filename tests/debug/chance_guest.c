@@ -12,7 +12,9 @@
 
 #define PML4	0x1000ULL
 #define TABLES	9		/* 0x1000 to 0x9000 */
-#define STACK	0x3f0000ULL
+#define STACK	0x3f0000ULL	/* of vCPU 0; those of the others are below it */
+#define OTHERS	(GUEST_ENTRY + 0xc0)	/* where they start, with their shared page's address in rdi */
+#define STARTS	0xe000ULL	/* what VCPU_UP needs, for each */
 
 uint64_t word(struct chance *c)
 {
@@ -55,6 +57,7 @@ static uint64_t entry(struct chance *c)
 
 struct code {
 	uint8_t *at, *end;
+	unsigned int cpu, vcpus;	/* whose it is, of how many: it uses that one's shared page */
 };
 
 static void put(struct code *k, const void *bytes, unsigned int n)
@@ -88,21 +91,27 @@ static void store(struct code *k, uint64_t address, uint64_t value, unsigned int
 		BYTES(k, 0x88, 0x08);
 }
 
-static uint64_t lgd_va(unsigned int offset)
+static uint64_t lgd_va(const struct code *k, unsigned int offset)
 {
-	return GUEST_BASE + GUEST_LGD + offset;
+	return GUEST_BASE + GUEST_LGD + (k->cpu << 12) + offset;
 }
 
-static uint64_t block_va(struct chance *c, bool user)
+static uint64_t stack_va(const struct code *k)
 {
-	uint64_t va = GUEST_BLOCKS + below(c, BLOCKS) * BLOCK_SIZE;
+	return GUEST_BASE + STACK - (k->cpu << 14);
+}
+
+/* Block i is vCPU i % vcpus's */
+static uint64_t block_va(struct chance *c, const struct code *k, bool user)
+{
+	uint64_t i = below(c, BLOCKS / k->vcpus) * k->vcpus + k->cpu, va = GUEST_BLOCKS + i * BLOCK_SIZE;
 
 	return user ? va : GUEST_BASE + va;
 }
 
 static void jump(struct chance *c, struct code *k, bool user)
 {
-	load(k, RAX, block_va(c, user));
+	load(k, RAX, block_va(c, k, user));
 	BYTES(k, 0xff, 0xe0);
 }
 
@@ -114,7 +123,7 @@ static uint64_t argument(struct chance *c, unsigned int nr)
 	case LHCALL_LGUEST_INIT: return GUEST_LGD;
 	case LHCALL_NEW_PGTABLE:
 	case LHCALL_DROP_PGTABLE: return PML4 + below(c, TABLES) * 0x1000;
-	case LHCALL_FLUSH_TLB: return below(c, 4);
+	case LHCALL_FLUSH_TLB: return below(c, 6);
 	case LHCALL_SET_CLOCKEVENT: return below(c, 100000);
 	case LHCALL_LOAD_GS: return below(c, 32) << 3 | 3;
 	case LHCALL_LOAD_TLS: return one_in(c, 3) ? any(c) : 0x00cff3000000ffff;
@@ -127,12 +136,33 @@ static unsigned int hypercall_number(struct chance *c)
 {
 	unsigned int nr = (unsigned int)below(c, LHCALL_NR + 2);
 
-	/* Those that end a guest, or its tables, are rare: it would not get far */
-	if ((nr == LHCALL_SHUTDOWN || nr == LHCALL_LGUEST_INIT) && below(c, 50))
+	/* Those that end a guest, a vCPU or its tables are rare: it would not get far */
+	if ((nr == LHCALL_SHUTDOWN || nr == LHCALL_LGUEST_INIT || nr == LHCALL_VCPU_DOWN) && below(c, 50))
 		return LHCALL_FLUSH_ASYNC;
 	if (nr == LHCALL_NEW_PGTABLE && below(c, 4))
 		return LHCALL_SEND_INTERRUPTS;
 	return nr;
+}
+
+/* Arguments that are not all of one kind: mostly of vCPUs and lines that there are */
+static void arguments_of(struct chance *c, struct code *k, unsigned int nr)
+{
+	uint64_t id = below(c, GUEST_VCPUS);
+
+	if (one_in(c, 8))
+		return;
+	if (nr == LHCALL_VCPU_UP) {
+		load(k, RDI, id);
+		load(k, RSI, STARTS + (one_in(c, 8) ? below(c, GUEST_VCPUS) : id) * sizeof(struct lguest_vcpu_start));
+	} else if (nr == LHCALL_SEND_IPI) {
+		load(k, RDI, below(c, 1 << GUEST_VCPUS));
+		load(k, RSI, below(c, LGUEST_IRQS + 2));
+	} else if (nr == LHCALL_ROUTE_IRQ) {
+		load(k, RDI, below(c, LGUEST_IRQS + 2));
+		load(k, RSI, id);
+	} else if (nr == LHCALL_FLUSH_TLB) {
+		load(k, RSI, PML4 + below(c, TABLES) * 0x1000);
+	}
 }
 
 static void emit_hypercall(struct chance *c, struct code *k)
@@ -148,6 +178,7 @@ static void emit_hypercall(struct chance *c, struct code *k)
 	load(k, RSI, argument(c, nr));
 	load(k, RDX, argument(c, nr));
 	load(k, R10, argument(c, nr));
+	arguments_of(c, k, nr);
 	load(k, RAX, nr);
 	BYTES(k, 0x0f, 0x05);
 }
@@ -167,20 +198,20 @@ static void emit_ring(struct chance *c, struct code *k)
 	unsigned int nr = ring_number(c);
 	unsigned int at = (unsigned int)__builtin_offsetof(struct lguest_data, hcalls) + slot * 40;
 
-	store(k, lgd_va(at), nr, 8);
-	store(k, lgd_va(at + 8), argument(c, nr), 8);
-	store(k, lgd_va(at + 16), argument(c, nr), 8);
-	store(k, lgd_va((unsigned int)__builtin_offsetof(struct lguest_data, hcall_status) + slot), LHCALL_RING_READY, 1);
+	store(k, lgd_va(k, at), nr, 8);
+	store(k, lgd_va(k, at + 8), argument(c, nr), 8);
+	store(k, lgd_va(k, at + 16), argument(c, nr), 8);
+	store(k, lgd_va(k, (unsigned int)__builtin_offsetof(struct lguest_data, hcall_status) + slot), LHCALL_RING_READY, 1);
 }
 
-#define LOST_HEAD lgd_va((unsigned int)__builtin_offsetof(struct lguest_data, lost_in.head))
+#define LOST_HEAD lgd_va(k, (unsigned int)__builtin_offsetof(struct lguest_data, lost_in.head))
 
 static void emit_lost(struct chance *c, struct code *k)
 {
 	unsigned int n = (unsigned int)below(c, 4);
 
 	for (unsigned int i = 0; i < n; i++)
-		store(k, lgd_va((unsigned int)(__builtin_offsetof(struct lguest_data, lost) + 8 * below(c, LGUEST_LOST_SIZE))),
+		store(k, lgd_va(k, (unsigned int)(__builtin_offsetof(struct lguest_data, lost) + 8 * below(c, LGUEST_LOST_SIZE))),
 		      (PML4 + below(c, TABLES * 512) * 8) | below(c, 8), 8);
 	if (one_in(c, 8)) {
 		store(k, LOST_HEAD, word(c), 4);
@@ -189,13 +220,13 @@ static void emit_lost(struct chance *c, struct code *k)
 		BYTES(k, 0x83, 0x00, (uint8_t)n);	/* addl $n, (%rax) */
 	}
 	load(k, RAX, one_in(c, 2) ? LHCALL_FLUSH_ASYNC : LHCALL_FLUSH_TLB);
-	load(k, RDI, below(c, 3));
+	load(k, RDI, below(c, 5));
 	BYTES(k, 0x0f, 0x05);
 }
 
 static void emit_noise(struct chance *c, struct code *k)
 {
-	store(k, lgd_va((unsigned int)below(c, 64) * 8), word(c), one_in(c, 2) ? 8 : 4);
+	store(k, lgd_va(k, (unsigned int)below(c, 64) * 8), word(c), one_in(c, 2) ? 8 : 4);
 }
 
 static void emit_table(struct chance *c, struct code *k)
@@ -208,7 +239,7 @@ static void emit_table(struct chance *c, struct code *k)
 	store(k, GUEST_BASE + at, entry(c), 8);
 	if (one_in(c, 2)) {
 		load(k, RAX, LHCALL_FLUSH_TLB);
-		load(k, RDI, below(c, 3));
+		load(k, RDI, below(c, 5));
 		BYTES(k, 0x0f, 0x05);
 	}
 }
@@ -265,10 +296,10 @@ static void push_word(struct code *k, uint64_t value)
 static void emit_iret(struct chance *c, struct code *k)
 {
 	push_word(k, selector(c));
-	push_word(k, one_in(c, 2) ? GUEST_BASE + STACK : word(c));
+	push_word(k, one_in(c, 2) ? stack_va(k) : word(c));
 	push_word(k, any(c) & 0x3f7fd7);
 	push_word(k, selector(c));
-	push_word(k, one_in(c, 4) ? word(c) : block_va(c, one_in(c, 2)));
+	push_word(k, one_in(c, 4) ? word(c) : block_va(c, k, one_in(c, 2)));
 	if (one_in(c, 4))
 		BYTES(k, 0x48, 0xcb);
 	else
@@ -299,13 +330,13 @@ static void emit_privileged(struct chance *c, struct code *k)
 
 static void emit_to_user(struct chance *c, struct code *k)
 {
-	store(k, lgd_va(LGD_FRAME_RIP), one_in(c, 8) ? word(c) : block_va(c, true), 8);
-	store(k, lgd_va(LGD_FRAME_RFLAGS), one_in(c, 3) ? any(c) : 0x202, 8);
-	store(k, lgd_va(LGD_FRAME_RSP), one_in(c, 8) ? word(c) : STACK, 8);
-	store(k, lgd_va(LGD_FRAME_CS), selector(c) | selector(c) << 16, 4);
-	store(k, lgd_va(LGD_FRAME_FLAGS), below(c, 4), 4);
+	store(k, lgd_va(k, LGD_FRAME_RIP), one_in(c, 8) ? word(c) : block_va(c, k, true), 8);
+	store(k, lgd_va(k, LGD_FRAME_RFLAGS), one_in(c, 3) ? any(c) : 0x202, 8);
+	store(k, lgd_va(k, LGD_FRAME_RSP), one_in(c, 8) ? word(c) : stack_va(k) - GUEST_BASE, 8);
+	store(k, lgd_va(k, LGD_FRAME_CS), selector(c) | selector(c) << 16, 4);
+	store(k, lgd_va(k, LGD_FRAME_FLAGS), below(c, 4), 4);
 	if (one_in(c, 4))
-		store(k, lgd_va(LGD_USER_GSBASE), word(c), 8);
+		store(k, lgd_va(k, LGD_USER_GSBASE), word(c), 8);
 	load(k, RAX, GUEST_BASE + GUEST_RETURN - 2);
 	BYTES(k, 0xff, 0xe0);
 }
@@ -330,12 +361,12 @@ static void emit_copy(struct chance *c, struct code *k)
 
 static void emit_stack(struct chance *c, struct code *k)
 {
-	load(k, RSP, one_in(c, 3) ? word(c) : GUEST_BASE + STACK);
+	load(k, RSP, one_in(c, 3) ? word(c) : stack_va(k));
 }
 
 static void emit_interrupts(struct chance *c, struct code *k)
 {
-	store(k, lgd_va(LGD_IRQ_ENABLED), one_in(c, 8) ? word(c) : LGUEST_FLAG_IF, 4);
+	store(k, lgd_va(k, LGD_IRQ_ENABLED), one_in(c, 8) ? word(c) : LGUEST_FLAG_IF, 4);
 	load(k, RAX, LHCALL_SEND_INTERRUPTS);
 	BYTES(k, 0x0f, 0x05);
 }
@@ -348,17 +379,18 @@ static emit_fn *const emitters[] = {
 };
 
 /* A block is an event entry too: it takes the event, keeps a stack, and ends in another block */
-static void make_block(struct chance *c, uint8_t *at)
+static void make_block(struct chance *c, struct guest *g, unsigned int i)
 {
-	struct code k = { at, at + BLOCK_SIZE - 16 };
+	uint8_t *at = g->memory + GUEST_BLOCKS + i * BLOCK_SIZE;
+	struct code block = { at, at + BLOCK_SIZE - 16, i % g->vcpus, g->vcpus }, *k = &block;
 
-	store(&k, lgd_va(LGD_EVENT_BUSY), 0, 4);
+	store(k, lgd_va(k, LGD_EVENT_BUSY), 0, 4);
 	if (one_in(c, 2))
-		load(&k, RSP, GUEST_BASE + STACK);
-	while (k.end - k.at > 100)
-		emitters[below(c, sizeof(emitters) / sizeof(*emitters))](c, &k);
-	k.end = at + BLOCK_SIZE;
-	jump(c, &k, one_in(c, 20));
+		load(k, RSP, stack_va(k));
+	while (k->end - k->at > 100)
+		emitters[below(c, sizeof(emitters) / sizeof(*emitters))](c, k);
+	k->end = at + BLOCK_SIZE;
+	jump(c, k, one_in(c, 20));
 }
 
 /* ---- Memory ---- */
@@ -396,16 +428,24 @@ static void make_tables(uint8_t *m)
 	}
 }
 
-static void make_shared_page(struct chance *c, struct lguest_data *d)
+static struct lguest_data *lgd_of(const struct guest *g, uint64_t cpu)
 {
+	return (struct lguest_data *)(void *)(g->memory + GUEST_LGD + (cpu << 12));
+}
+
+static void make_shared_page(struct chance *c, const struct guest *g, unsigned int cpu)
+{
+	struct code whose = { .cpu = cpu, .vcpus = g->vcpus }, *k = &whose;
+	struct lguest_data *d = lgd_of(g, cpu);
+
 	d->abi_version = LGUEST_ABI_VERSION;
-	d->syscall_entry = block_va(c, false);
-	d->event_entry_user = block_va(c, false);
-	d->event_entry_kernel = block_va(c, false);
+	d->syscall_entry = block_va(c, k, false);
+	d->event_entry_user = block_va(c, k, false);
+	d->event_entry_kernel = block_va(c, k, false);
 	d->return_to_user = GUEST_BASE + GUEST_RETURN;
 	d->kernel_range[0][0] = GUEST_BASE;
 	d->kernel_range[0][1] = GUEST_BASE + (1ULL << 39);
-	d->sp0 = GUEST_BASE + STACK;
+	d->sp0 = stack_va(k);
 	if (!one_in(c, 16))
 		return;
 	for (unsigned int n = (unsigned int)below(c, 4); n; n--)
@@ -413,56 +453,99 @@ static void make_shared_page(struct chance *c, struct lguest_data *d)
 	d->syscall_entry = word(c);
 }
 
-void guest_fill(struct chance *c, struct guest *g)
+/* How vCPU @cpu starts, in the STARTS page */
+static void make_start(struct chance *c, const struct guest *g, unsigned int cpu)
 {
-	struct code k = { g->memory + GUEST_ENTRY, g->memory + GUEST_ENTRY + 0x100 };
+	const struct code k = { .cpu = cpu, .vcpus = g->vcpus };
+	struct lguest_vcpu_start start = {
+		.rip = GUEST_BASE + OTHERS, .rsp = stack_va(&k), .cr3 = PML4, .rdi = GUEST_LGD + (cpu << 12),
+	};
 
-	g->lgd = (struct lguest_data *)(void *)(g->memory + GUEST_LGD);
-	make_tables(g->memory);
-	make_shared_page(c, g->lgd);
-	load(&k, RSP, GUEST_BASE + STACK);
-	if (!one_in(c, 16)) {
-		load(&k, RAX, LHCALL_LGUEST_INIT);
-		load(&k, RDI, GUEST_LGD);
+	if (one_in(c, 16))
+		((uint64_t *)&start)[below(c, sizeof(start) / 8)] = word(c);
+	memcpy(g->memory + STARTS + cpu * sizeof(start), &start, sizeof(start));
+}
+
+static void call_init(struct chance *c, struct code *k, uint64_t page)
+{
+	if (one_in(c, 16))
+		return;
+	load(k, RAX, LHCALL_LGUEST_INIT);
+	if (page)
+		load(k, RDI, page);
+	BYTES(k, 0x0f, 0x05);
+}
+
+/* vCPU 0 starts the others, which begin at OTHERS, in blocks of vCPU 1's that may be */
+static void make_entries(struct chance *c, struct guest *g)
+{
+	uint8_t *at = g->memory + GUEST_ENTRY;
+	struct code k = { at, g->memory + OTHERS, 0, g->vcpus };
+
+	load(&k, RSP, stack_va(&k));
+	call_init(c, &k, GUEST_LGD);
+	for (unsigned int cpu = 1; cpu < g->vcpus; cpu++) {
+		load(&k, RAX, LHCALL_VCPU_UP);
+		load(&k, RDI, cpu);
+		load(&k, RSI, STARTS + cpu * sizeof(struct lguest_vcpu_start));
 		BYTES(&k, 0x0f, 0x05);
 	}
 	jump(c, &k, false);
+	k = (struct code){ g->memory + OTHERS, at + 0x100, g->vcpus > 1, g->vcpus };
+	call_init(c, &k, 0);
+	jump(c, &k, false);
 	memcpy(g->memory + GUEST_RETURN - 2, "\x0f\x05", 2);
+}
+
+unsigned int guest_vcpus(struct chance *c)
+{
+	return one_in(c, 2) ? 1 : 2 + (unsigned int)below(c, GUEST_VCPUS - 1);
+}
+
+void guest_fill(struct chance *c, struct guest *g)
+{
+	make_tables(g->memory);
+	for (unsigned int cpu = 0; cpu < g->vcpus; cpu++) {
+		make_shared_page(c, g, cpu);
+		make_start(c, g, cpu);
+	}
+	make_entries(c, g);
 	for (unsigned int i = 0; i < BLOCKS; i++)
-		make_block(c, g->memory + GUEST_BLOCKS + i * BLOCK_SIZE);
+		make_block(c, g, i);
 }
 
 void guest_change(struct chance *c, struct guest *g)
 {
 	volatile uint64_t *words = (volatile uint64_t *)(void *)g->memory;
+	struct lguest_data *lgd = lgd_of(g, below(c, g->vcpus));
 	unsigned int i;
 
 	switch (below(c, 8)) {
 	case 0:
-		make_block(c, g->memory + GUEST_BLOCKS + below(c, BLOCKS) * BLOCK_SIZE);
+		make_block(c, g, (unsigned int)below(c, BLOCKS));
 		break;
 	case 1:
 		words[(PML4 >> 3) + 512 + below(c, (TABLES - 1) * 512)] = entry(c);
 		break;
 	case 2:
-		((volatile uint64_t *)g->lgd)[below(c, 512)] = word(c);
+		((volatile uint64_t *)lgd)[below(c, 512)] = word(c);
 		break;
 	case 3:
 		if (one_in(c, 4))
-			*(volatile uint32_t *)&g->lgd->lost_in.head = (uint32_t)any(c);
+			*(volatile uint32_t *)&lgd->lost_in.head = (uint32_t)any(c);
 		else
-			*(volatile uint32_t *)&g->lgd->lost_in.head += (uint32_t)below(c, LGUEST_LOST_SIZE + 4);
+			*(volatile uint32_t *)&lgd->lost_in.head += (uint32_t)below(c, LGUEST_LOST_SIZE + 4);
 		break;
 	case 4:
-		words = (volatile uint64_t *)g->lgd->hcalls;
+		words = (volatile uint64_t *)lgd->hcalls;
 		i = (unsigned int)below(c, LHCALL_RING_SIZE);
 		words[i * 5 + 1 + below(c, 4)] = word(c);
 		words[i * 5] = one_in(c, 40) ? word(c) : ring_number(c);
-		*(volatile uint8_t *)&g->lgd->hcall_status[i] = LHCALL_RING_READY;
+		*(volatile uint8_t *)&lgd->hcall_status[i] = LHCALL_RING_READY;
 		break;
 	default:
-		*(volatile uint32_t *)&g->lgd->event_busy = 0;
-		*(volatile uint32_t *)&g->lgd->irq_enabled = LGUEST_FLAG_IF;
+		*(volatile uint32_t *)&lgd->event_busy = 0;
+		*(volatile uint32_t *)&lgd->irq_enabled = LGUEST_FLAG_IF;
 	}
 }
 

@@ -30,9 +30,10 @@ struct chance part_of(const struct chance *c, uint64_t n);
  * the test; one that survives that for long is a finding. Counts come through @shared.
  */
 struct shared {
-	uint64_t calls, runs, exits, deaths;
+	uint64_t calls, runs, exits, deaths;	/* deaths: exits that said so */
 };
 extern struct shared *shared;
+static inline void count(uint64_t *n) { __atomic_fetch_add(n, 1, __ATOMIC_RELAXED); }
 
 typedef void round_fn(struct chance *c);
 int fuzz_main(int argc, char **argv, const char *name, round_fn *round);
@@ -43,20 +44,23 @@ int fuzz_main(int argc, char **argv, const char *name, round_fn *round);
 #define GUEST_SIZE	0x400000ULL
 #define GUEST_ENTRY	0x10000ULL		/* guest-physical: makes the INIT call, then jumps into the blocks */
 #define GUEST_RETURN	0x10102ULL		/* behind the SYSCALL that returns to user mode */
-#define GUEST_LGD	0xa000ULL
+#define GUEST_LGD	0xa000ULL		/* a page for each vCPU */
+#define GUEST_VCPUS	4
 #define GUEST_BLOCKS	0x100000ULL
 #define BLOCK_SIZE	512
 #define BLOCKS		256
 
 struct guest {
 	int fd;
+	unsigned int vcpus;	/* 1 to GUEST_VCPUS */
 	uint8_t *memory;	/* GUEST_SIZE bytes */
-	struct lguest_data *lgd;
 };
 
 /* New memory, shared and zero; NULL when there is none */
 uint8_t *guest_memory(void);
-/* Page tables, shared page, entry and blocks of code */
+/* Half of all guests have one vCPU */
+unsigned int guest_vcpus(struct chance *c);
+/* Page tables, shared pages, entries, and blocks of code for each of @g->vcpus */
 void guest_fill(struct chance *c, struct guest *g);
 /* One random change of it, as another processor's store would be */
 void guest_change(struct chance *c, struct guest *g);

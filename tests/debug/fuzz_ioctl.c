@@ -67,22 +67,30 @@ static int do_memory(struct chance *c, int fd)
 	return ioctl(fd, LGUEST_ADD_MEMORY, &a);
 }
 
+/* Mostly the first, which runs; the others sleep until the guest starts them */
+static uint32_t a_vcpu(struct chance *c)
+{
+	return one_in(c, 3) ? (uint32_t)below(c, GUEST_VCPUS) : 0;
+}
+
 static int do_vcpu(struct chance *c, int fd)
 {
-	struct lguest_vcpu a = { .id = one_in(c, 8) ? (uint32_t)word(c) : 0 };
+	struct lguest_vcpu a = { .id = one_in(c, 8) ? (uint32_t)word(c) : a_vcpu(c) };
 
 	return ioctl(fd, LGUEST_CREATE_VCPU, &a);
 }
 
 static int do_run(struct chance *c, int fd)
 {
-	struct lguest_run a = { .vcpu = one_in(c, 20) ? (uint32_t)word(c) : 0 };
+	struct lguest_run a = { .vcpu = one_in(c, 20) ? (uint32_t)word(c) : a_vcpu(c) };
 	int err;
 
-	shared->runs++;
+	count(&shared->runs);
 	err = ioctl(fd, LGUEST_RUN, one_in(c, 40) ? (struct lguest_run *)(void *)word(c) : &a);
+	if (!err)
+		count(&shared->exits);
 	if (!err && a.reason == LGUEST_EXIT_DEAD)
-		shared->deaths++;
+		count(&shared->deaths);
 	return err;
 }
 
@@ -91,6 +99,7 @@ static int do_regs(struct chance *c, int fd)
 	struct lguest_regs a;
 
 	start_regs(&a);
+	a.vcpu = a_vcpu(c);
 	if (one_in(c, 3))
 		return ioctl(fd, LGUEST_GET_REGS, &a);
 	if (one_in(c, 2))
@@ -184,7 +193,7 @@ static void request(struct chance *c)
 	fn(c, fd);
 	if (failing)
 		let_fail(0);
-	__atomic_fetch_add(&shared->calls, 1, __ATOMIC_RELAXED);
+	count(&shared->calls);
 }
 
 /* ---- What goes on beside ---- */
@@ -295,6 +304,7 @@ static void good_start(struct chance *c)
 	struct lguest_regs regs;
 
 	guests[0].fd = files[0];
+	guests[0].vcpus = guest_vcpus(c);
 	guest_fill(c, &guests[0]);
 	if (one_in(c, 4))
 		return;
@@ -302,6 +312,8 @@ static void good_start(struct chance *c)
 	if (!ioctl(files[0], LGUEST_CREATE, &create) && !ioctl(files[0], LGUEST_ADD_MEMORY, &memory) &&
 	    !ioctl(files[0], LGUEST_CREATE_VCPU, &vcpu))
 		ioctl(files[0], LGUEST_SET_REGS, &regs);
+	while (++vcpu.id < guests[0].vcpus)
+		ioctl(files[0], LGUEST_CREATE_VCPU, &vcpu);
 }
 
 static void fuzz_round(struct chance *c)
@@ -319,7 +331,6 @@ static void fuzz_round(struct chance *c)
 		guests[i].memory = guest_memory();
 		if (!guests[i].memory)
 			return;
-		guests[i].lgd = (struct lguest_data *)(void *)(guests[i].memory + GUEST_LGD);
 	}
 	good_start(c);
 	for (unsigned int i = 0; i < THREADS; i++)

@@ -105,10 +105,10 @@ $(R)/latency.tap: module $(B)/lgtest
 # A timer's thread beside a guest that computes; a thread that uses AVX-512 beside one that does (SHORT=1: 20,000 times, not 10^6)
 $(R)/guests-ticks.tap: $(B)/lgtest
 	@mkdir -p $(@D)
-	tests/guests/ticks.sh $(B)/lgtest $(KERNELS) > $@
+	tests/guests/ticks.sh $(B)/lgtest $(PARTS) > $@
 $(R)/guests-avx512.tap: $(B)/lgtest
 	@mkdir -p $(@D)
-	tests/guests/avx512.sh $(B)/lgtest $(KERNELS) > $@
+	tests/guests/avx512.sh $(B)/lgtest $(PARTS) > $@
 
 # The host that hung once, again and again (RUNS=500 JOBS=2); goes on where it was
 $(R)/guests-runs.tap: module $(B)/lgtest

@@ -4,7 +4,7 @@
  * one static program, so that the host under test needs nothing but it and lg.ko. Each test runs in a process of
  * its own (one process can have one guest), which this one ends when it outlives its time.
  *
- *	lgtest [--list] [--all | --hostile | NAME...] [--repeat N] [--short] [--verbose] [--seed N]
+ *	lgtest [--list] [--all | --hostile | NAME...] [--part I/N] [--repeat N] [--short] [--verbose] [--seed N]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -503,7 +503,7 @@ static bool named(const struct test *test, char **names, int n)
 
 static int usage(void)
 {
-	fputs("usage: lgtest [--list] [--all | --hostile | NAME...] [--repeat N] [--seed N] [--short] [--verbose]\n", stderr);
+	fputs("usage: lgtest [--list] [--all | --hostile | NAME...] [--part I/N] [--repeat N] [--seed N] [--short] [--verbose]\n", stderr);
 	return 2;
 }
 
@@ -511,7 +511,7 @@ int main(int argc, char **argv)
 {
 	bool all = false, hostile = false, list = false;
 	struct rlimit nolimit = { RLIM_INFINITY, RLIM_INFINITY };
-	unsigned int repeat = 1, number = 0, failed = 0, known = 0;
+	unsigned int repeat = 1, number = 0, failed = 0, known = 0, part = 1, parts = 1, chosen = 0;
 	uint64_t seed = 1;
 	int names = 0;
 
@@ -530,6 +530,8 @@ int main(int argc, char **argv)
 			shortened = true;
 		else if (!strcmp(argv[i], "--repeat") && i + 1 < argc)
 			repeat = (unsigned int)strtoul(argv[++i], NULL, 0);
+		else if (!strcmp(argv[i], "--part") && i + 1 < argc && sscanf(argv[i + 1], "%u/%u", &part, &parts) == 2 && part && part <= parts)
+			i++;	/* every N-th of those chosen, for what has to go in pieces */
 		else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
 			seed = strtoull(argv[++i], NULL, 0);
 		else if (argv[i][0] == '-')
@@ -546,7 +548,8 @@ int main(int argc, char **argv)
 		known += named(t, argv, names);
 		if (list)
 			puts(t->name);
-		else if ((all && !(t->flags & (T_BENCH | T_DEBUG | T_KVM))) || (hostile && (t->flags & T_HOSTILE)) || named(t, argv, names))
+		else if (((all && !(t->flags & (T_BENCH | T_DEBUG | T_KVM))) || (hostile && (t->flags & T_HOSTILE)) || named(t, argv, names)) &&
+			 chosen++ % parts == part - 1)
 			failed += !run_test(t, repeat, seed, ++number);
 	}
 	if (list)

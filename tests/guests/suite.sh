@@ -4,13 +4,14 @@
 # Runs inside the test host, where lg.ko and lgtest lie beside it: load the module, every test once, the hostile ones
 # again and again, unload, and what the kernel's log says. TAP on standard output. It judges nothing else.
 #
-#	suite.sh [--short] [--repeat N]		N times for the hostile tests (default 0: only within --all)
+#	suite.sh [--short] [--repeat N] [--part I/N]	N times for the hostile tests (default 0: only within --all); every N-th test only
 cd "$(dirname "$0")" || exit 1
-short= repeat=0
+short= repeat=0 part=1/1
 while [ $# -gt 0 ]; do
 	case $1 in
 	--short) short=--short ;;
 	--repeat) repeat=$2; shift ;;
+	--part) part=$2; shift ;;
 	*) echo "suite.sh: what is $1?" >&2; exit 2 ;;
 	esac
 	shift
@@ -27,7 +28,7 @@ known='Memory failure: 0x|Could not switch to high resolution mode|hrtimer: inte
 dmesg -c >/dev/null 2>&1
 
 loads; check $? "module: loads"
-./lgtest --all $short || failed=1
+./lgtest --all --part "$part" $short || failed=1
 if [ "$repeat" -gt 0 ]; then
 	./lgtest --hostile --repeat "$repeat" $short || failed=1
 fi
