@@ -20,20 +20,37 @@ static u64 argument(u64 *seed)
 	}
 }
 
+/* Those that kill with most arguments; and so does the ring with all but a few */
+static bool kills(u64 nr)
+{
+	return nr == LHCALL_NEW_PGTABLE || nr == LHCALL_LGUEST_INIT || nr == LHCALL_PRINT;
+}
+
+static bool can_be_queued(u64 nr)
+{
+	return nr == LHCALL_FLUSH_TLB || nr == LHCALL_FLUSH_RANGE || nr == LHCALL_DROP_PGTABLE || nr == LHCALL_SET_CLOCKEVENT ||
+	       nr == LHCALL_NOTIFY || nr == LHCALL_LOAD_TLS;
+}
+
 void guest_main(u64 arg, u64 seed)
 {
 	for (u64 i = 0; i < arg; i++) {
 		u64 nr = random64(&seed) % (LHCALL_NR + 4);
 
-		/* A SHUTDOWN would end the test, a HALT wait, and others kill too often to get far: each their share. */
-		if (nr == LHCALL_SHUTDOWN || (nr == LHCALL_NEW_PGTABLE && random64(&seed) % 8))
+		/*
+		 * A SHUTDOWN would end the test, a VCPU_DOWN of the only vCPU leave it to its time limit, a HALT wait, and others
+		 * kill too often to get far: each their share.
+		 */
+		if (nr == LHCALL_SHUTDOWN || nr == LHCALL_VCPU_DOWN || (kills(nr) && random64(&seed) % 16))
 			continue;
 		irq_off();
-		if (nr == LHCALL_HALT)
+		if (nr == LHCALL_HALT) {
 			hcall(LHCALL_SET_CLOCKEVENT, 1000, 0, 0, 0);
+			hcall(LHCALL_SEND_IPI, 1, LGUEST_IRQ_KICK, 0, 0);
+		}
 		if (nr == LHCALL_NR + 3)
 			nr = random64(&seed);
-		if (random64(&seed) % 4) {
+		if (random64(&seed) % (can_be_queued(nr) ? 2 : 64)) {
 			hcall(nr, argument(&seed), argument(&seed), argument(&seed), argument(&seed));
 		} else {
 			u64 slot = random64(&seed) % LHCALL_RING_SIZE;
