@@ -58,6 +58,7 @@ fuzz-install: fuzz-programs ## the targets as programs lguest-fuzz-NAME (prefix=
 
 # The corpora of the tree, run once through every target: a crash that was mended stays mended.
 CHECKS += fuzz-corpora
+CHECKS_BESIDE += fuzz-corpora
 .PHONY: $(R)/fuzz-corpora.tap
 $(R)/fuzz-corpora.tap:
 	@mkdir -p $(@D)

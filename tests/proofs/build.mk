@@ -6,6 +6,7 @@ proofs-all: $(VERSION_H) ## the same with those that take minutes
 	@tests/proofs/run --all $(NAME)
 
 CHECKS += proofs
+CHECKS_BESIDE += proofs
 $(R)/proofs.tap: $(VERSION_H)
 	@mkdir -p $(@D)
-	tests/proofs/run > $@ || grep -q "^not ok" $@
+	JOBS=1 tests/proofs/run > $@ || grep -q "^not ok" $@

@@ -4,6 +4,7 @@ $(eval $(call program,lguest-replay,tests/replay/replay.o tests/replay/recording
 $(eval $(call program,replay-load,tests/replay/load.o tests/lib/blkdrv.o tests/lib/driver.o $(IPC_FRONTEND)))
 
 CHECKS += replay
+CHECKS_BESIDE += replay
 .PHONY: $(R)/replay.tap
 $(R)/replay.tap: $(B)/lguest-record $(B)/lguest-replay $(B)/lguest-block $(B)/replay-load
 	@mkdir -p $(@D)

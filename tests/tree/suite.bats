@@ -61,6 +61,14 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	for name in a b; do [[ $output == *"check: slow-$name ("?" of 2)"$'\n'"    1 passed, 0 failed in "* ]]; done
 }
 
+@test "suite: the lane that is done first takes of what may be beside anything" {
+	script slow-a 'touch a; for i in 1 2 3 4 5 6 7 8 9; do [ -e b ] && echo ok a && exit; sleep 1; done; echo not ok a'
+	script slow-b 'touch b; for i in 1 2 3 4 5 6 7 8 9; do [ -e a ] && echo ok b && exit; sleep 1; done; echo not ok b'
+	script one 'echo ok one'
+	run "$suite" --beside "slow-a slow-b" one slow-a slow-b
+	ends_with "3 passed, 0 failed"
+}
+
 @test "suite: a group that must be alone has nothing beside it" {
 	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
 	script two 'touch two.runs; sleep 2; rm two.runs; echo ok two'
