@@ -143,16 +143,17 @@ def fdleak():
 @case
 def hung_core():
     """a core whose main thread hangs is ended after 20 s, with status 115; one that is stopped is not"""
-    g = guest("--block", "DISK", script="live hang=1").up()
-    core = g.role("core")
+    stopped, hung = [guest("--block", "DISK", script="live hang=1") for _ in range(2)]
+    core = stopped.up().role("core")
     os.kill(core, signal.SIGSTOP)
-    time.sleep(24)
-    require(g.run.poll() is None, "a stopped guest was ended")
+    until = time.monotonic() + 24
+    at = hung.up().kill("block0")
+    hung.wait("lguest-core does not answer any more", 24 * SLACK, at)
+    require(hung.run.wait(10) == 115, "status %s" % hung.run.returncode)
+    time.sleep(max(0, until - time.monotonic()))
+    require(stopped.run.poll() is None, "a stopped guest was ended")
     os.kill(core, signal.SIGCONT)
-    g.lives()
-    at = g.kill("block0")
-    g.wait("lguest-core does not answer any more", 24 * SLACK, at)
-    require(g.run.wait(10) == 115, "status %s" % g.run.returncode)
+    stopped.lives()
 
 
 @case
