@@ -14,8 +14,8 @@ fuzz-ioctl fuzz-guest: $(FUZZERS) ## every ioctl, or random guests, on the debug
 	@mkdir -p build/debug
 	@ROUND=$(ROUND) tests/debug/fuzz.sh $(@:fuzz-%=%) $(or $(SECONDS),60) "$(SEED)" $(or $(HOST_KERNEL),debug)
 
-# make check-debug: the guests' suite where every checker looks, and what it leaves
-$(R)/debug.tap: $(B)/lgtest
+# make check-debug: the guests' suite, and Linux guests that boot and are killed, where every checker looks, and what they leave
+$(R)/debug.tap: $(B)/lgtest $(B)/selftest launch-programs module
 	@mkdir -p $(@D) build/debug
 	tests/debug/suite.sh $(B)/lgtest > $@ || grep -q "^not ok" $@
 

@@ -13,7 +13,7 @@ what=$1 seconds=$2 seed=${3:-} host=${4:-debug} ko=${5:-}
 case $host in debug) more="--mem 1536 --pti off" pace=10 ;; *) more="--mem 768" pace=1 ;; esac
 # shellcheck disable=SC2086
 tests/host/run --kernel "$host" --smp 2 $more --boot 900 --dmesg-clean --silence "${SILENCE:-180}" --timeout $((seconds + 900)) --append "panic_on_warn=1 oops=panic ${APPEND:-}" \
-	--log "build/debug/fuzz-$what.console" --file "$ko:/lg.ko" --file tests/debug/inhost.sh --file "build/release/fuzz-$what" -- \
+	--log "build/debug/fuzz-$what.console" --file "$ko:/lg.ko" --file tests/debug/inhost.sh --file tests/debug/leaks.sh --file "build/release/fuzz-$what" -- \
 	"sh /inhost.sh /fuzz-$what --seconds $seconds --pace $pace ${seed:+--seed $seed} ${ROUND:+--round $ROUND}" 2>&1
 status=$?
 [ $status = 0 ] && echo "ok fuzz-$what on the $host host" || echo "not ok fuzz-$what on the $host host (status $status; build/debug/fuzz-$what.console)"

@@ -3,7 +3,8 @@
 #
 # The Linux guest in the test host: builds what is missing, then prints TAP.
 #
-#	check.sh 'HOST OPTIONS' 'WHAT [N]'...	WHAT is a command of host.sh; one after the other in one host
+#	check.sh 'HOST OPTIONS' 'WHAT [N]'...	WHAT is a command of host.sh; one after the other in one host. On the debug host (--kernel debug)
+#						it is looked for leaks behind all
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
@@ -27,6 +28,7 @@ module=kmod/lg.ko
 case $options in
 *"--kernel 6.12"*) module=$(module_for 6.12) ;;
 *"--kernel 7.3"*) module=$(module_for 7.3) ;;
+*"--kernel debug"*) module=$(tests/debug/module.sh debug kmod $work/kmod-debug) ;;
 esac
 noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle" && { echo "not ok kernel: its log has the above"; exit 1; }'
 mkdir $work/known.d
@@ -45,4 +47,4 @@ tests/host/run --lguest / --linux --dmesg-clean --mem 768 $options --file $modul
 	--guest load.cpio $B/selftest:/bin/selftest '=selftest forks cow avx registers churn; exit $?' \
 	--guest seven.cpio '=exit 7' --guest nap.cpio '=sleep 1; exit 7' --guest shell.cpio \
 	--guest userland.cpio tests/lib/tap.sh:/tap.sh tests/linux/guest/userland.sh:/userland.sh $work/known:/lguest/known $work/known.md5:/lguest/known.md5 '=sh /userland.sh' \
-	--file tests/linux/host/host.sh -- "s=0; $(printf 'sh /host.sh %s || s=1; ' "$@")exit \$s"
+	--file tests/linux/host/host.sh --file tests/debug/leaks.sh -- "sh /leaks.sh clear; s=0; $(printf 'sh /host.sh %s || s=1; ' "$@")sh /leaks.sh look || s=1; exit \$s"

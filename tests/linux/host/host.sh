@@ -13,12 +13,13 @@
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
 #	host.sh kills N		lguest-core killed N times, at random instants of boot and load
+#	host.sh cpus N WHAT...	the same, with guests of N CPUs
 . "$(dirname "$0")/lib.sh"
 tap_prefix="linux: " seen=
 
 # start INITRAMFS [KEYS]: one guest, its console on standard output, what is typed there from KEYS
 start() {
-	./lguest-run --kernel vmlinux --initrd "$1" --memory ${memory-96} --cmdline quiet --log "log.$1" <"${2:-/dev/null}"
+	./lguest-run --kernel vmlinux --initrd "$1" --memory ${memory-96} --cpus ${cpus-1} --cmdline quiet --log "log.$1" <"${2:-/dev/null}"
 }
 
 # What selftest printed, as TAP, and the status that the guest ended with
@@ -218,6 +219,10 @@ kills() {
 	check $? "a guest boots after $1 kills"
 }
 
+if [ "$1" = cpus ]; then
+	cpus=$2 tap_prefix="linux, $2 CPUs: "
+	shift 2
+fi
 insmod ./lg.ko || exit 1
 "$@"
 rmmod lg
