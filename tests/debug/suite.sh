@@ -31,7 +31,7 @@ if [ "$what" != linux ]; then
 fi
 if [ "$what" != suite ]; then
 	{
-		tests/linux/check.sh "$options --log build/debug/linux.console" 'boots 3' 'kills 10' 'cpus 2 boots 2' 'cpus 2 kills 5' 2>&1
+		tests/linux/check.sh "$options --log build/debug/linux.console" 'boots 1' 'kills 5' 'cpus 2 boots 1' 'cpus 2 kills 5' 2>&1
 		echo "status $?"
 	} | verdict linux.console
 fi

@@ -45,9 +45,11 @@ child() { ps -o pid,ppid,args | awk -v p="$1" -v n="$2" '$2 == p && $0 ~ n { pri
 grandchild() { ps -o pid,ppid,args | awk -v p="$(child "$1" "$2")" '$2 == p { print $1 }' | head -n 1; }
 
 # Free memory, with what waits on the processors' lists: a guest's pages, tens of MiB, that MemFree does not count.
+# On the debug host the checkers keep freed objects, and notes about each: there whole pages count, and smaller things are kmemleak's to find.
 free_kib() {
-	{ grep MemAvailable: /proc/meminfo; grep ' count: ' /proc/zoneinfo; } |
-		awk '/MemAvailable/ { n += $2 } / count: / { n += $2 * 4 } END { print n }'
+	checkers=$(ls -d /sys/kernel/debug/kmemleak 2>/dev/null)
+	{ grep -E "MemAvailable:${checkers:+|SUnreclaim:}" /proc/meminfo; grep ' count: ' /proc/zoneinfo; } |
+		awk '/:.*kB/ { n += $2 } / count: / { n += $2 * 4 } END { print n }'
 }
 
 # The host's state as far as a guest could leave something in it, one file each in $1. The taps are those of $taps.

@@ -200,9 +200,10 @@ random() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
 
 kills() {
 	i=0
+	[ -e /sys/kernel/debug/kmemleak ] && slow=10 || slow=1	# the debug host
 	while [ $i -lt "$1" ]; do
 		start load.cpio >out 2>&1 &
-		usleep $(($(random 4000) * 1000))
+		usleep $(($(random 4000) * 1000 * slow))
 		n=0
 		until killall -9 lguest-core 2>/dev/null || [ $n = 200 ]; do usleep 20000; n=$((n + 1)); done
 		n=0
