@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Builds the guest kernel: unpacks Debian's linux-source, applies patches/, configures it with config and leaves
-# the result at ${LGUEST_CACHE:-~/.cache/lguest}/guest-<hash>/vmlinux, whose path is all that it prints to stdout.
+# the result at ${LGUEST_CACHE:-~/.cache/lguest}/guest-<hash>/vmlinux, whose path is all that it prints to stdout. What packages of it need
+# (deb.sh) lies beside it. The same source gives the same bytes: the date in it is the source package's.
 # The hash covers everything that decides the result (source package, patches, config, ABI header, this script),
 # so a second run is instant and a stale kernel impossible. The unpacked tree and its objects stay beside it: after
 # a change to a patch only the files that really differ are replaced, and make rebuilds what depends on them.
@@ -87,7 +88,8 @@ compile() {
 		[ -z "$missing" ] || die "options of the config that did not take (what they depend on is off): $(echo $missing)"
 		cp "$here/config" "$obj/.lguest-config"
 	fi
-	nice -n 10 make -C "$tree" O="$obj" ARCH=x86_64 KBUILD_BUILD_USER=lguest KBUILD_BUILD_HOST=lguest LOCALVERSION= -j"$jobs" vmlinux \
+	nice -n 10 make -C "$tree" O="$obj" ARCH=x86_64 KBUILD_BUILD_USER=lguest KBUILD_BUILD_HOST=lguest KBUILD_BUILD_VERSION=1 \
+		KBUILD_BUILD_TIMESTAMP="@$(stat -c %Y $tarball)" LOCALVERSION= -j"$jobs" vmlinux modules \
 		2>"$obj/build.err" | while read -r line; do
 		echo "$line" >&3
 		case $line in
@@ -101,6 +103,25 @@ compile() {
 	[ $status = 0 ] || { tail -20 "$obj/build.err" >&2; die "the build failed: $obj/build.log has the whole story"; }
 	"$here/privscan" "$obj/vmlinux" "$here/privscan.allow" >&2 || die "privileged instructions that no hook covers"
 	say "built in $((SECONDS - start)) s"
+}
+
+# headers TREE OBJ: what modules are built against, as a tar on stdout: the same files as Debian's linux-headers packages have
+headers() {
+	local stage=$2.headers
+	rm -rf "$stage"
+	mkdir -p "$stage"
+	(cd "$1" && {
+		find . arch/x86 -maxdepth 1 -name 'Makefile*'
+		find include scripts arch/x86/include -type f -o -type l
+		find arch/x86 -name Kbuild.platforms -o -name Platform
+	} | cpio --quiet -pdm "$stage")
+	(cd "$2" && {
+		echo tools/objtool/objtool
+		find arch/x86/include Module.symvers include scripts -type f ! -name '*.cmd' ! -name '*.o'
+		echo .config
+	} | cpio --quiet -pdmu "$stage")
+	tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mode=go=rX --mtime="@$(stat -c %Y $tarball)" -c . | xz -2
+	rm -rf "$stage"
 }
 
 if [ "${1:-}" = --dev ]; then
@@ -126,7 +147,10 @@ if [ ! -e "$out/vmlinux" ]; then
 		compile "$cache/guest-source" "$cache/guest-objects" 9>&-
 		rm -rf "$out.new"
 		mkdir -p "$out.new"
-		cp "$cache/guest-objects"/{vmlinux,System.map,.config} "$out.new/"
+		cp "$cache/guest-objects"/{vmlinux,System.map,.config,modules.builtin,modules.builtin.modinfo} "$out.new/"
+		cp "$cache/guest-objects/include/config/kernel.release" "$out.new/release"
+		stat -c %Y $tarball >"$out.new/time"
+		headers "$cache/guest-source" "$cache/guest-objects" >"$out.new/headers.tar.xz" 9>&-
 		mv "$out.new" "$out"
 	fi
 fi
