@@ -6,3 +6,7 @@ guest: ## the guest kernel (minutes the first time, then from the cache)
 guest-initramfs: ## a root file system with a shell, build/guest/initramfs
 	@mkdir -p build/guest
 	guest/mkinitramfs.sh -o build/guest/initramfs
+
+.PHONY: guest-deb
+guest-deb: ## Debian packages of the guest kernel, in build/deb: image and headers for guests, lguest-kernel-6.1 for the host
+	@guest/deb.sh build/deb
