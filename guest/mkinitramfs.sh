@@ -39,6 +39,12 @@ for applet in $(/bin/busybox --list); do
 	[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 done
 install -m 755 "$here/init" "$root/init"
+# What the kernel runs when the host's operator asks (orderly_poweroff() and orderly_reboot()): busybox's own would ask an init that hears nothing
+for applet in poweroff reboot; do
+	rm -f "$root/bin/$applet"
+	printf '#!/bin/sh\nsync\nexec busybox %s -f\n' $applet >"$root/bin/$applet"
+	chmod 755 "$root/bin/$applet"
+done
 echo root:x:0:0:root:/root:/bin/sh >"$root/etc/passwd"
 echo root:x:0: >"$root/etc/group"
 [ -z "$command" ] || printf '%s\n' "$command" >"$root/lguest/command"

@@ -13,7 +13,7 @@ LINUX_NEEDS := $(B)/selftest launch-programs module
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
 	tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' > $@
-	tests/linux/check.sh '--timeout 600' features userland >> $@
+	tests/linux/check.sh '--timeout 600' features userland operator >> $@
 
 linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, all kernels (KERNELS=7.3: one)
 	for k in $(or $(KERNELS),6.1 6.12 7.3); do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \

@@ -9,6 +9,7 @@
 #	host.sh flushes		under Bochs, which counts them: what one guest's exits cost in flushes of the whole TLB and writes of CR4
 #	host.sh overlap		one short guest: only where it shares addresses with the host's kernel are global TLB entries flushed
 #	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
+#	host.sh operator	a guest does what its operator asks: powers down, restarts, takes a pause for no fault
 #	host.sh churn		the memory checks in a guest and in the host at once: neither sees the other's translations
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
@@ -150,6 +151,37 @@ userland() {
 	           print "# " t " s of the guest are " t + d " s of the host"; exit !(t >= 30 && d < t / 100 && d > -t / 100) }' out
 	check $? "the guest's clock agrees with the host's to 1 % over 30 s"
 	keys
+}
+
+# asked WORD STATUS: a guest at its shell is asked for WORD, ends by itself with STATUS, and has said who asked
+asked() {
+	rm -rf asked.in ctl
+	mkfifo asked.in
+	./lguest-run --kernel vmlinux --initrd shell.cpio --memory 96 --cmdline quiet --control "$PWD/ctl" --log log.asked <asked.in >out.keys &
+	run=$!
+	exec 3>asked.in
+	shows '# '
+	./lguestctl "$PWD/ctl" pause >>log.asked 2>&1 && usleep 300000 && ./lguestctl "$PWD/ctl" resume >>log.asked 2>&1
+	check $? "paused and resumed before $1"
+	printf 'sed -n "s/^ *61: *\\([0-9]*\\).*resumed$/heard \\1/p" /proc/interrupts; dmesg -n 8; echo ready\n' >&3; shows '^ready'
+	timeout 60 ./lguestctl "$PWD/ctl" "$1" --wait --timeout 50 >asked.out 2>&1
+	s=$?
+	check $((s != $2)) "lguestctl $1 --wait: the guest ended by itself, status $s"
+	[ $s = $2 ] || kill $run
+	wait $run
+	s=$?
+	check $((s != $2)) "lguest-run's status after $1 is $s"
+	exec 3>&-
+	tr -d '\r' <out.keys | grep -q '^heard 1$'
+	check $? "it heard of its pause once"
+	tr -d '\r' <out.keys | grep -q "operator asks for $3"
+	check $? "its kernel says that the operator asks for $3"
+	[ $failed = 0 ] || cat asked.out log.asked out.keys | sed 's/^/# /'
+}
+
+operator() {
+	asked powerdown 0 'a power down'
+	asked reset 111 'a restart'
 }
 
 churn() {
