@@ -1,6 +1,6 @@
 # The launcher's own tests, in the test host: a probe kernel in place of Linux, and launch.sh.
 PROGRAMS += $(B)/probe
-$(B)/probe: tests/launch/guest/probe.S tests/launch/guest/probe.ld
+$(B)/probe: tests/launch/guest/probe.S tests/launch/guest/probe.ld kmod/include/uapi/linux/lguest.h
 	@mkdir -p $(@D)
 	$(CC) -D__ASSEMBLY__ -Ikmod/include/uapi -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments \
 		-Wl,-T,tests/launch/guest/probe.ld -o $@ $<
