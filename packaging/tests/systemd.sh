@@ -5,7 +5,7 @@
 # systemd-host. TAP on standard output. Root, and minutes. DEBS_ARE_THERE=1 takes the packages that lie in build/deb. It may write in the cache and one temporary folder.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-scripts/deps.sh deb interop host >&2 || exit 1
+scripts/deps.sh deb interop host guest >&2 || exit 1
 CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
 work=$(mktemp -d /var/tmp/lguest-systemd.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -52,6 +52,7 @@ mkdir -p "$modules/updates" && cp "$host/root/lib/modules/$release/modules".{bui
 	cp "$host/root/lib/modules/$release/kernel/drivers/net/tun.ko" "$modules/updates/" && /sbin/depmod -b "$root" "$release" || die "the modules"
 install -m 755 packaging/tests/systemd-host "$root/usr/local/sbin/lguest-test"
 install -D -m 755 "${B:-build/release}/probe" "$root/t/probe"
+strip -o "$root/t/vmlinux" "$(guest/build.sh)" && guest/mkinitramfs.sh -o "$root/t/initrd" -c 'echo serving; sleep 1000; exit 3' || die "the Linux guest"
 cat >"$root/etc/systemd/system/lguest-test.service" <<'UNIT'
 [Unit]
 Description=test
