@@ -6,6 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/lib/tap.sh
+. tests/lib/module.sh
 LIMIT=300
 work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -23,14 +24,10 @@ else
 fi
 for patch; do
 	name=$(basename "$patch" .patch)
-	rm -rf "$work/src"
-	mkdir -p "$work/src/kmod"
-	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
-	# A patch that changes nothing must not pass for a bug
-	patch -s -p1 -d "$work/src" <"$patch" >"$work/log" 2>&1 && diff -rq kmod "$work/src/kmod" | grep -q differ && ko=$(tests/debug/module.sh debug "$work/src/kmod" "build/debug/seeded-$name" 2>"$work/log")
+	MODULE_FLAGS=UBSAN_SANITIZE=y module debug patch -s -p1 -i "$PWD/$patch"
 	check $? "$name: is put in and builds"
 	began=$(date +%s)
-	tests/debug/fuzz.sh "${name%%-*}" $LIMIT 1 debug "$ko" >"$work/log" 2>&1
+	tests/debug/fuzz.sh "${name%%-*}" $LIMIT 1 debug "$work/src/kmod/lg.ko" >"$work/log" 2>&1
 	status=$?
 	# The kernel must have said it: that the emulator could not be started, say, is not a find
 	[ $status = 98 ] || [ $status = 99 ] || [ $status = 124 ]

@@ -7,23 +7,13 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
+. tests/lib/module.sh
 lgtest=$1; shift
 parts=${*:-7.3 6.1 seeded}
 short="${SHORT:+--short }${REPEAT:+--repeat $REPEAT}"
 work=$(mktemp -d /var/tmp/lguest-avx512.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 seen=$work/log
-
-build() { # build KERNEL [lost]
-	rm -rf "$work/src"
-	mkdir -p "$work/src/kmod"
-	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
-	if [ "${2-}" = lost ]; then
-		sed -i '/^#define GUEST_XSTATE/s/ | XFEATURE_MASK_AVX512//' "$work/src/kmod/fpu.c"
-		! cmp -s kmod/fpu.c "$work/src/kmod/fpu.c" || return 1
-	fi
-	make -s -C "$(tests/host/headers.sh "$1")" M="$work/src/kmod" modules >"$work/log" 2>&1
-}
 
 host() { # host KERNEL OPTIONS
 	tests/host/run --emulator bochs --cpu sapphire_rapids --kernel "$1" --pti off --append "nopku indirect_target_selection=off" --dmesg-clean \
@@ -32,7 +22,7 @@ host() { # host KERNEL OPTIONS
 }
 
 seeded() {
-	build 7.3 lost
+	module 7.3 sed -i '/^#define GUEST_XSTATE/s/ | XFEATURE_MASK_AVX512//' kmod/fpu.c
 	check $? "avx512 on 7.3, the state not saved: is put in and builds"
 	host 7.3 --short
 	[ $? = 1 ] && grep -q '^not ok .*avx512' "$work/log"
@@ -41,7 +31,7 @@ seeded() {
 
 for part in $parts; do
 	[ "$part" = seeded ] && { seeded; continue; }
-	build "$part"
+	module "$part"
 	check $? "avx512 on $part: the module builds"
 	host "$part" "$short"
 	check $? "avx512 on $part: each has its own: $(awk '/^# avx512: / { n += $8 } END { print n }' "$work/log") preemptions"

@@ -7,16 +7,15 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
+. tests/lib/module.sh
 lgtest=$1
 work=$(mktemp -d /var/tmp/lguest-fail-at.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 seen=$work/log
-cp -r kmod "$work/kmod"
-find "$work/kmod" \( -name '*.o' -o -name '*.ko' -o -name '.*.cmd' -o -name '*.mod*' \) -delete
-make -s -C "$(tests/host/headers.sh 6.1)" M="$work/kmod" LG_DEBUG=1 modules >"$work/log" 2>&1
+MODULE_FLAGS=LG_DEBUG=1 module 6.1
 check $? "a module with fail_at builds"
 for levels in 4 5; do
-	tests/host/run --smp 2 --levels "$levels" --timeout 900 --dmesg-clean --file "$work/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
+	tests/host/run --smp 2 --levels "$levels" --timeout 900 --dmesg-clean --file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
 		"insmod /lg.ko && /lgtest --verbose fail-at memory-back --short && rmmod lg" >"$work/log" 2>&1
 	check $? "every allocation fails once, $levels levels: $(sed -n 's/^# fail-at: //p' "$work/log")"
 done

@@ -11,6 +11,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
+. tests/lib/module.sh
 lgtest=$1; shift
 kernels=${*:-6.12 7.3}
 models=${IBT_MODELS:-sapphire_rapids tigerlake}
@@ -20,18 +21,8 @@ work=$(mktemp -d /var/tmp/lguest-ibt.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 seen=$work/log
 
-# build KERNEL [LABEL]: a copy of the module, without the ENDBR64 behind LABEL; prints its folder
-build() {
-	rm -rf "$work/src"
-	mkdir -p "$work/src/kmod"
-	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
-	if [ -n "${2-}" ]; then
-		awk -v label="$2" 'index($0, label) { armed = 1 } armed && /endbr64/ { armed = 0; next } { print }' \
-			kmod/switcher_64.S >"$work/src/kmod/switcher_64.S"
-		[ "$(diff kmod/switcher_64.S "$work/src/kmod/switcher_64.S" | grep -c '^<')" = 1 ] || return 1
-	fi
-	make -s -C "$(tests/host/headers.sh "$1")" M="$work/src/kmod" modules >"$work/log" 2>&1
-}
+# The first ENDBR64 behind a label goes
+without() { sed -i "/$1/,/endbr64/{/endbr64/d}" kmod/switcher_64.S; }
 
 # host KERNEL MODEL COMMAND
 host() {
@@ -42,7 +33,7 @@ host() {
 
 suite() { # suite KERNEL MODEL
 	where="$1 on $2"
-	build "$1"
+	module "$1"
 	check $? "$where: the module builds"
 	host "$1" "$2" "sh /suite.sh --short --part $part" >"$work/log" 2>&1
 	echo "status $?" >>"$work/log"
@@ -57,7 +48,7 @@ suite() { # suite KERNEL MODEL
 seeded() { # seeded KERNEL
 	for label in 'lg_idt_stubs, SYM_L' 'lg_syscall, SYM_L' 'lg_switcher_enter, SYM_L'; do
 		where="$1, no ENDBR64 at ${label%,*}"
-		build "$1" "$label"
+		module "$1" without "$label"
 		check $? "$where: is put in and builds"
 		host "$1" sapphire_rapids "insmod /lg.ko && /lgtest --short $short_tests" >"$work/log" 2>&1
 		[ $? != 0 ] && grep -q '^ok kernel IBT is on' "$work/log"

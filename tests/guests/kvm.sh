@@ -6,6 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
+. tests/lib/module.sh
 ko=$1 lgtest=$2
 root=$(tests/host/mkhost.sh 6.1)/root/lib/modules
 work=$(mktemp -d /var/tmp/lguest-kvm.XXXXXX)
@@ -40,10 +41,7 @@ grep -q '^ok .*kvm' "$work/log"
 check $? "kvm: machines and guests beside each other"
 check $status "kvm: the host lives and its log is clean"
 
-mkdir -p "$work/src/kmod"
-(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
-patch -s -p1 -d "$work/src" <tests/guests/kvm-old-msrs.patch >"$work/log" 2>&1 &&
-	make -s -C "$(tests/host/headers.sh 6.1)" M="$work/src/kmod" modules >>"$work/log" 2>&1
+module 6.1 patch -s -p1 -i "$PWD/tests/guests/kvm-old-msrs.patch"
 check $? "kvm: the registers kept for all of RUN, EFER restored whole: is put in and builds"
 host "$work/src/kmod/lg.ko"
 status=$?

@@ -9,6 +9,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
+. tests/lib/module.sh
 ko=$1 lgtest=$2
 tests="lose-lost roots-5 roots-300 root-drop busy pair overlap overlap-text"
 work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
@@ -26,11 +27,7 @@ run "$ko" >"$work/out"
 check $? "without a bug: all pass"
 for patch in tests/guests/seeded/*.patch; do
 	name=$(basename "$patch" .patch)
-	rm -rf "$work/src"
-	mkdir -p "$work/src/kmod"
-	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
-	patch -s -p1 -d "$work/src" <"$patch" &&
-		make -s -C "$(tests/host/headers.sh 6.1)" M="$work/src/kmod" modules >"$work/log" 2>&1
+	module 6.1 patch -s -p1 -i "$PWD/$patch"
 	check $? "$name: is put in and builds"
 	run "$work/src/kmod/lg.ko" >"$work/out"
 	found=$(sed -nE 's/^not ok ([0-9]+ )?([^ :]*).*/\2/p' "$work/out" | tr '\n' ' ')

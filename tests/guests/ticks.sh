@@ -8,22 +8,12 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
+. tests/lib/module.sh
 lgtest=$1; shift
 parts=${*:-6.1 6.12 7.3 seeded}
 work=$(mktemp -d /var/tmp/lguest-ticks.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 seen=$work/log
-
-build() { # build KERNEL [flags]
-	rm -rf "$work/src"
-	mkdir -p "$work/src/kmod"
-	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' | cpio --quiet -pdm "$work/src/kmod")
-	if [ "${2-}" = flags ]; then
-		sed -i 's/^#define LG_GATE_FLAGS	X86_EFLAGS_IF$/#define LG_GATE_FLAGS	0/' "$work/src/kmod/compat.h"
-		! cmp -s kmod/compat.h "$work/src/kmod/compat.h" || return 1
-	fi
-	make -s -C "$(tests/host/headers.sh "$1")" M="$work/src/kmod" modules >"$work/log" 2>&1
-}
 
 host() { # host KERNEL [SILENCE]
 	tests/host/run --icount --kernel "$1" --pti off --timeout 1800 --silence "${2:-900}" --file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
@@ -32,7 +22,7 @@ host() { # host KERNEL [SILENCE]
 
 # The timer is never armed again: the guest has the CPU for ever, and the host hangs with it. Its guest is in top-level slot 257
 seeded() {
-	build 7.3 flags
+	module 7.3 sed -i 's/^#define LG_GATE_FLAGS	X86_EFLAGS_IF$/#define LG_GATE_FLAGS	0/' kmod/compat.h
 	check $? "ticks on 7.3, interrupts off in the frame: is put in and builds"
 	host 7.3 300
 	status=$?
@@ -42,7 +32,7 @@ seeded() {
 
 for part in $parts; do
 	[ "$part" = seeded ] && { seeded; continue; }
-	build "$part"
+	module "$part"
 	check $? "ticks on $part: the module builds"
 	host "$part"
 	check $? "ticks on $part: none is lost: $(grep -m 1 -o '^# ticks: .*' "$work/log" | cut -c3-)"

@@ -5,12 +5,12 @@
 setup_file() { cd "$BATS_TEST_DIRNAME/../.." && scripts/deps.sh kmod >&2; }
 
 builds() { # builds SERIES
-	cd "$BATS_TEST_DIRNAME/../.." || return
-	find kmod -name '*.[chS]' ! -name '*.mod.c' -o -name Kbuild | sed 's,^kmod/,,' | (cd kmod && cpio --quiet -pdm "$BATS_TEST_TMPDIR")
-	run make -C "$(tests/host/headers.sh "$1")" M="$BATS_TEST_TMPDIR" W=1 C=2 modules
-	echo "$output" | tail -n 20
+	cd "$BATS_TEST_DIRNAME/../.." && . tests/lib/module.sh || return
+	work=$BATS_TEST_TMPDIR MODULE_FLAGS="W=1 C=2"
+	run module "$1"
+	tail -n 20 "$work/log"
 	# That this machine has another pahole than the kernel was built with says nothing of our code.
-	[ "$status" = 0 ] && ! echo "$output" | grep -v 'warning: pahole version differs' | grep -iE 'warning|error'
+	[ "$status" = 0 ] && ! grep -v 'warning: pahole version differs' "$work/log" | grep -iE 'warning|error'
 }
 
 @test "module: 6.1, W=1 and sparse" { builds 6.1; }
