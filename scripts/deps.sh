@@ -23,6 +23,7 @@ packages_of() {
 	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libmd-dev libjansson-dev libcriterion-dev iproute2 xfsprogs btrfs-progs socat ;;
 	bochs)	 echo g++ make patch xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ patch ;;
+	stress)	 echo stress-ng ;;
 	bench)	 echo fio qemu-utils qemu-system-common ;;
 	model)	 echo spin gcc libc6-dev ;;
 	lint)	 echo clang-tidy cppcheck shellcheck mandoc ;;
@@ -31,7 +32,7 @@ packages_of() {
 	*)	 return 1 ;;
 	esac
 }
-ALL='build host kmod guest devices bochs fuzz interop bench model lint deb'
+ALL='build host kmod guest devices bochs fuzz interop bench stress model lint deb'
 
 die() { echo "deps: $*" >&2; exit 1; }
 

@@ -18,12 +18,12 @@ $(R)/launch.tap: $(B)/probe $(B)/tests/peers/hijacked launch-programs module
 # emulator is slow where a killed guest's code was (see tests/host/README.md).
 MISSION_FILES = $(addprefix tests/launch/host/,mission.sh console.sh)
 .PHONY: mission
-mission: launch-programs module ## Debian from the mission's line: login, ping, HTTP, disks, a killed guest; as root and as a user
+mission: launch-programs module ## Debian from the mission's line: login, ping, HTTP, disks, a killed guest; as root and as a user (CPUS=2: on two CPUs)
 	@mkdir -p $(R)
 	debian=$$(scripts/debian.sh) && tests/host/run --lguest /m --linux --smp 2 --mem 2048 --timeout 1500 --dmesg-clean --log $(R)/mission.console \
 		--append "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=180" $(HOST) \
 		$(foreach f,$(MISSION_FILES),--file $(f):/m/$(notdir $(f))) \
-		--file $$debian:/m/img -- 'sh /m/mission.sh' > $(R)/mission.tap; \
+		--file $$debian:/m/img -- 'CPUS=$(CPUS) sh /m/mission.sh' > $(R)/mission.tap; \
 	s=$$?; cat $(R)/mission.tap; exit $$s
 
 # Device roles killed and stopped under verified I/O: 100 kills by command, a few in make check.
@@ -44,8 +44,8 @@ bench-start: $(B)/first $(B)/probe launch-programs module ## instructions from e
 
 CHECKS += recovery
 .PHONY: recovery $(R)/recovery.tap
-recovery: $(B)/recover launch-programs module ## device roles killed 100 times and stopped 10 s under verified I/O (KILLS=100 STOP=10), or RESETS=1: while the guest rebinds its drivers 20 times
-	$(if $(RESETS),FIO_SIZE=8M TIMEOUT=2400 RESETS=1 tests/launch/recovery $(or $(KILLS),100) $(or $(REBINDS),20),tests/launch/recovery $(or $(KILLS),100) $(or $(STOP),10))
+recovery: $(B)/recover launch-programs module ## device roles killed 100 times and stopped 10 s under verified I/O (KILLS=100 STOP=10), or RESETS=1: while the guest rebinds its drivers 20 times; CPUS=2
+	CPUS=$(or $(CPUS),1) $(if $(RESETS),FIO_SIZE=8M TIMEOUT=2400 RESETS=1 tests/launch/recovery $(or $(KILLS),100) $(or $(REBINDS),20),tests/launch/recovery $(or $(KILLS),100) $(or $(STOP),10))
 $(R)/recovery.tap: $(B)/recover launch-programs module
 	@mkdir -p $(@D)
 	FIO_SIZE=32M tests/launch/recovery 6 0 > $@ || grep -q '^not ok' $@

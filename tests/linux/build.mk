@@ -1,5 +1,5 @@
 # A Linux guest in the test host: does its user space work, what does it cost, what is left of it.
-PROGRAMS += $(B)/selftest $(B)/linux-bench
+PROGRAMS += $(B)/selftest $(B)/linux-bench $(B)/smp
 $(B)/selftest: tests/linux/guest/selftest.c tests/lib/tap.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -I. -static -o $@ $< -pthread
@@ -38,3 +38,21 @@ bench-linux: $(B)/linux-bench launch-programs module ## what a guest costs besid
 linux-server: launch-programs module ## Debian as a server: podman, cloud-init, wireguard, swap, file systems, bpftrace; PARTS= for some
 	@mkdir -p $(R)
 	tests/linux/server.sh $(PARTS) > $(R)/linux-server.tap; s=$$?; cat $(R)/linux-server.tap; exit $$s
+
+# Guests with several CPUs: a short form for `make check`
+CHECKS += linux-smp
+.PHONY: $(R)/linux-smp.tap
+$(B)/smp: tests/linux/guest/smp.c tests/lib/tap.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -I. -static -o $@ $< -pthread
+LINUX_SMP_NEEDS := $(B)/smp launch-programs module
+$(R)/linux-smp.tap: $(LINUX_SMP_NEEDS)
+	@mkdir -p $(@D)
+	tests/linux/smp.sh check > $@
+
+# The long form: RUNS=100 boots, SECONDS=20 for each storm, KILLS=200; PARTS='boots storms ...' for some of it (tests/linux/smp.sh)
+.PHONY: linux-smp
+linux-smp: $(LINUX_SMP_NEEDS) ## guests with 2 to 16 CPUs: 100 boots, storms, torture, stress-ng, kills, host CPUs off (RUNS= SECONDS= KILLS= PARTS=)
+	@mkdir -p $(R)
+	RUNS=$(or $(RUNS),100) LONG=$(or $(SECONDS),20) KILLS=$(or $(KILLS),200) PARTS='$(PARTS)' tests/linux/smp.sh long > $(R)/linux-smp-long.tap; \
+		s=$$?; cat $(R)/linux-smp-long.tap; exit $$s

@@ -78,13 +78,14 @@ pss_check() {
 }
 
 ### the mission's line
+cpus=${CPUS:+--cpus $CPUS}
 modprobe tun
 insmod ./lg.ko || exit 1
 mkdir www; head -c 67108864 /dev/urandom >www/down
 httpd -p 8000 -h www
 network tap0 user 0
 before=$(sum img) total=0
-boot lguest-run --kernel vmlinux --net tap0 --block ro:img
+boot lguest-run --kernel vmlinux $cpus --net tap0 --block ro:img
 check $? "lguest-run --kernel vmlinux --net tap0 --block ro:img: Debian boots, root logs in on the console"
 guest 60 'id -u; . /etc/os-release; echo $ID; findmnt -n -o SOURCE,FSTYPE,OPTIONS /; systemctl is-system-running; systemctl --failed --no-legend'
 echo "$said" | sed 's/^/# /'
@@ -99,9 +100,9 @@ check $? "poweroff: status 0"
 
 ### a writable disk and a guest that is killed
 truncate -s 512M data.img
-boot lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
+boot lguest-run --kernel vmlinux $cpus --net tap0 --block ro:img --block data.img
 check $? "a second, writable disk: boots"
-disk_check root lguest-run --kernel vmlinux --net tap0 --block ro:img --block data.img
+disk_check root lguest-run --kernel vmlinux $cpus --net tap0 --block ro:img --block data.img
 stop
 
 ### a user of the group
@@ -115,7 +116,7 @@ ulimit -l unlimited				# what run/install/lguest.conf does
 network tap1 user runner
 chown runner data.img
 chmod o+rx . && chmod o+r vmlinux img
-line="exec $PWD/lguest-run --kernel vmlinux --net tap1 --block ro:img --block data.img"
+line="exec $PWD/lguest-run --kernel vmlinux $cpus --net tap1 --block ro:img --block data.img"
 boot su runner -c "$line"
 check $? "a user of group lguest with a tap of his own: Debian boots, root of the guest logs in"
 n=0 bad=0

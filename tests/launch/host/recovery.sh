@@ -27,7 +27,7 @@ truncate -s 256M disk
 mkfifo keys
 exec 3<>keys
 : >$out; : >$err
-lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk <keys >>$out 2>>$err 3>&- &
+lguest-run --kernel vmlinux --cpus "${CPUS:-1}" --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk <keys >>$out 2>>$err 3>&- &
 run=$!
 await 120 '<lines' $out && sleep 2
 check $? "a guest that verifies a disk, prints lines and answers pings"

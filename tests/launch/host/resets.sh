@@ -15,7 +15,7 @@ truncate -s 1M report
 mkfifo keys
 exec 3<>keys
 : >$out; : >$err
-lguest-run --kernel vmlinux --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --$bare <keys >>$out 2>>$err 3>&- &
+lguest-run --kernel vmlinux --cpus "${CPUS:-1}" --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --$bare <keys >>$out 2>>$err 3>&- &
 run=$!
 await 180 '<lines' $out
 check $? "a guest that verifies a disk and prints lines"

@@ -1,0 +1,140 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs inside the test host, as host.sh does: guests with several CPUs. TAP on standard output.
+#
+#	smp.sh checks CPUS	guest/smp.sh in a guest with so many CPUs (initramfs checks.CPUS)
+#	smp.sh crash CPUS	sysrq-c in one while all its other CPUs compute: it ends as a crash, at once
+#	smp.sh boots N CPUS	N guests one after the other, each counts its CPUs and takes one off and on
+#	smp.sh beside CPUS	two guests at once, each with so many CPUs, both run the checks
+#	smp.sh unplug CPUS	the host's second CPU goes off and on while a guest runs the checks
+#	smp.sh kills N CPUS	lguest-core killed N times, at random instants of boot, checks and CPUs that go and come
+#	smp.sh modules CPUS	torture tests of the kernel's own, as modules (initramfs torture)
+#	smp.sh stress CPUS	stress-ng (initramfs stress)
+#	smp.sh stopped CPUS	threads of the core are stopped for a second each, as if the host had no time for that vCPU
+. "$(dirname "$0")/lib.sh"
+tap_prefix="smp: " seen=
+
+# start INITRAMFS CPUS: one guest, its console on standard output
+start() {
+	./lguest-run --kernel vmlinux --initrd "$1" --cpus "$2" --memory ${memory-256} --cmdline "quiet ${cmdline-}" --log "log.$1.${3-}" </dev/null 2>"err.$1.${3-}"
+}
+
+# What the guest's own script printed, as TAP, and its status
+results() {
+	tr -d '\r' <"$1" | sed -nE "s/^ok /ok smp: $2: /p; s/^not ok /not ok smp: $2: /p"
+	grep -q '^not ok' "$1" && failed=1
+	check "$3" "$2: the guest's exit status is $3"
+	[ "$3" = 0 ] || { cat log.* err.*; cat "$1"; } | tail -n 60 | sed 's/^/# /'
+}
+
+checks() {
+	start checks.$1 $1 >out
+	results out "$1 CPUs" $?
+}
+
+crash() {
+	from=$(now_ms)
+	start crash $1 >out
+	s=$?
+	check $((s != 110)) "crash with $1 CPUs: lguest-run says $s"
+	grep -q 'sysrq triggered crash' log.crash. err.crash. out
+	check $? "crash with $1 CPUs: the reason is told"
+	[ $(($(now_ms) - from)) -lt 60000 ]
+	check $? "crash with $1 CPUs: it took $(($(now_ms) - from)) ms"
+}
+
+boots() {
+	i=0
+	while [ $i -lt "$1" ]; do
+		start boot $2 >out
+		s=$?
+		[ $s = $((10 + $2)) ] || { check 1 "boot $i of $1 with $2 CPUs ended with status $s"; cat log.boot. err.boot. out | tail -n 60 | sed 's/^/# /'; return; }
+		i=$((i + 1))
+	done
+	check 0 "$1 boots with $2 CPUs"
+}
+
+beside() {
+	start checks.$1 $1 a >out.a &
+	start checks.$1 $1 b >out.b
+	results out.b "two guests, $1 CPUs each" $?
+	wait $!
+	results out.a "two guests, $1 CPUs each" $?
+}
+
+unplug() {
+	start checks.$1 $1 >out &
+	n=0
+	while kill -0 $! 2>/dev/null; do
+		echo 0 >/sys/devices/system/cpu/cpu1/online && usleep 300000 && echo 1 >/sys/devices/system/cpu/cpu1/online && n=$((n + 1))
+		usleep 300000
+	done
+	wait $!
+	results out "the host's CPU went off and on $n times" $?
+	[ $n -ge 3 ]; check $? "the host's CPU went off and on $n times"
+}
+
+# Each thread of the core's in turn. SIGSTOP stops a process: what stops one thread is the freezer of its own control group, where threads have one
+stopped() {
+	mount -t cgroup -o freezer none /mnt 2>/dev/null || { check 1 "this host has no freezer for threads"; return; }
+	mkdir -p /mnt/cold
+	start checks.$1 $1 >out &
+	n=0
+	while kill -0 $! 2>/dev/null; do
+		for core in $(pidof lguest-core); do
+			for thread in /proc/$core/task/*; do
+				thread=${thread##*/}
+				[ "$thread" != "$core" ] && [ "$thread" != '*' ] || continue
+				echo $thread >/mnt/cold/tasks 2>/dev/null || continue
+				echo FROZEN >/mnt/cold/freezer.state
+				sleep 1
+				echo THAWED >/mnt/cold/freezer.state
+				echo $thread >/mnt/tasks 2>/dev/null
+				n=$((n + 1))
+			done
+		done
+		usleep 200000
+	done
+	wait $!
+	results out "threads of vCPUs were stopped $n times" $?
+	[ $n -ge 3 ]; check $? "threads of vCPUs were stopped for a second, $n times"
+}
+
+# A random number below $1
+random() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
+
+kills() {
+	start boot $2 >out	# what the first takes for good is not a leak
+	before=$(free_kib)
+	i=0
+	while [ $i -lt "$1" ]; do
+		start checks.$2 $2 >out 2>&1 &
+		usleep $(($(random 6000) * 1000))
+		n=0
+		until killall -9 lguest-core 2>/dev/null || [ $n = 200 ]; do usleep 20000; n=$((n + 1)); done
+		n=0
+		while kill -0 $! 2>/dev/null && [ $n -lt 200 ]; do usleep 100000; n=$((n + 1)); done
+		[ $n -lt 200 ] || { check 1 "lguest-run is still there 20 s after kill $i"; kill -9 $!; return; }
+		i=$((i + 1))
+	done
+	check 0 "lguest-core of $2 CPUs killed $1 times"
+	within 10 nothing_runs; check $? "no process is left"
+	n=0 lost=4096
+	while [ $lost -ge 4096 ] && [ $n -lt 100 ]; do
+		usleep 200000
+		lost=$((before - $(free_kib)))
+		n=$((n + 1))
+	done
+	[ $lost -lt 4096 ]; check $? "$1 kills leave memory as it was ($lost KiB less)"
+}
+
+# modules, stress: what an initramfs of that name says
+modules() { start torture $1 >out; results out "torture, $1 CPUs" $?; }
+stress() { memory=512; start stress $1 >out; results out "stress-ng, $1 CPUs" $?; }
+
+insmod ./lg.ko || exit 1
+"$@"
+rmmod lg
+check $? "the module unloads after $1"
+exit $failed

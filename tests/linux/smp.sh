@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Linux guests with several CPUs in the test host: builds what is missing, then prints TAP.
+#
+#	smp.sh check			the group of `make check`: 2 and 4 CPUs, and a crash with others computing
+#	smp.sh run 'HOST OPTIONS' 'WHAT N'...	commands of host/smp.sh, one after the other in one host
+#	smp.sh long			make linux-smp: RUNS boots spread over eight kinds of host, then storms, torture, stress-ng, kills, a host whose CPU
+#					goes off, threads that are stopped, guests side by side; PARTS: some of them
+#
+# MS: how long each of smp.c's checks runs (long: 1000 a second of LONG, and so for torture and stress-ng); ROUNDS: how often CPUs go and come; NAMES: which of
+# the checks; STRESSORS: which of stress-ng's; VMLINUX, MODULE: another guest kernel, another lg.ko (a seeded bug).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+B=${B:-build/release}
+mkdir -p build/linux
+work=$(mktemp -d build/linux/smp-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+
+# The module for another kernel is built in a copy
+module_for() {
+	if [ "$1" = debug ]; then tests/debug/module.sh debug; return; fi
+	mkdir -p "$work/kmod-$1"
+	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' |
+		cpio --quiet -pdm "../$work/kmod-$1" 2>/dev/null)
+	make -s -C "$(tests/host/headers.sh "$1")" M="$PWD/$work/kmod-$1" modules >&2
+	echo "$work/kmod-$1/lg.ko"
+}
+
+# with_libraries PROGRAM FOLDER: options for --guest that put a program and what it needs into FOLDER
+with_libraries() {
+	local library name
+	echo "$1:$2/${1##*/}"
+	ldd "$1" | grep -o '/[^ ]*' | while read -r library; do
+		case $library in *ld-linux*) name=ld.so ;; *) name=${library##*/} ;; esac
+		echo "$library:$2/$name"
+	done
+}
+
+LOG='dmesg | grep -iE "warning|bug:|oops|detected stall|rcu.* stall|lockup|unable to handle|No irq handler" && exit 3'
+
+# run 'HOST OPTIONS' 'WHAT N'...
+run() {
+	local options=$1 module=${MODULE:-kmod/lg.ko} kernel=${VMLINUX:-$(guest/build.sh)} n guests=()
+	shift
+	case $options in *"--kernel "*) n=${options##*--kernel }; module=$(module_for "${n%% *}") ;; esac
+	for n in 2 3 4 8 16; do
+		case " $* " in *" $n "*) ;; *) continue ;; esac
+		guests+=(--guest "checks.$n" "$B/smp:/smp" tests/lib/tap.sh:/tap.sh tests/linux/guest/smp.sh:/smp.sh "=sh /smp.sh $n ${MS:-300} ${ROUNDS:-2} ${NAMES:-}")
+	done
+	case " $* " in *" modules "*)
+		tests/linux/torture.sh "$work"
+		guests+=(--guest torture "$work/torture.ko:/torture.ko" "$work/locktorture.ko:/locktorture.ko" tests/lib/tap.sh:/tap.sh
+			tests/linux/guest/torture.sh:/torture.sh "=sh /torture.sh ${LONG:-10}") ;;
+	esac
+	case " $* " in *" stress "*)
+		scripts/deps.sh stress >&2
+		mapfile -t n < <(with_libraries "$(command -v stress-ng)" /stress)
+		guests+=(--guest stress "${n[@]}" tests/lib/tap.sh:/tap.sh tests/linux/guest/stress.sh:/stress.sh "=sh /stress.sh ${LONG:-5} ${STRESSORS:-}") ;;
+	esac
+	# shellcheck disable=SC2016,SC2086
+	tests/host/run --lguest / --dmesg-clean --mem 1024 $options --file "$module:/lg.ko" --file "$kernel:/vmlinux" "${guests[@]}" \
+		--guest crash '=for i in 2 3 4; do while :; do :; done & done; sleep 1; echo c >/proc/sysrq-trigger' \
+		--guest boot '=n=$(nproc); echo 0 >/sys/devices/system/cpu/cpu1/online; [ $(nproc) = $((n - 1)) ] || exit 2; echo 1 >/sys/devices/system/cpu/cpu1/online; '"$LOG"'; exit $((10 + $(nproc)))' \
+		--file tests/linux/host/smp.sh -- "s=0; $(printf 'sh /smp.sh %s || s=1; ' "$@")exit \$s"
+}
+
+# One part of the long form, whose name and host are said first
+part() {
+	local name=$1 s=0
+	shift
+	case " ${PARTS:-$name} " in *" $name "*) ;; *) return ;; esac
+	echo "# $name: $1"
+	run "$@" || s=$?
+	[ $s = 0 ] || { echo "not ok smp: $name: status $s"; failed=1; }
+}
+
+long() {
+	local each=$(((${RUNS:-100} + 7) / 8)) pti levels smp
+	failed=0 MS=${MS:-$((${LONG:-20} * 1000))} ROUNDS=${ROUNDS:-10} LONG=${LONG:-20}
+	for smp in 1 2; do for pti in on off; do for levels in 4 5; do
+		part boots "--smp $smp --pti $pti --levels $levels --timeout 3600" "boots $each 4"
+	done; done; done
+	part storms '--smp 2 --timeout 7200' 'checks 2' 'checks 4' 'checks 16'
+	part storms-off '--smp 2 --pti off --levels 5 --timeout 7200' 'checks 4'
+	part storms-one '--smp 1 --timeout 7200' 'checks 4'
+	part beside '--smp 2 --timeout 7200' 'beside 2'
+	part unplug '--smp 2 --timeout 7200' 'unplug 4'
+	part stopped '--smp 2 --timeout 7200' 'stopped 2' 'stopped 4'
+	part kills '--smp 2 --timeout 7200' "kills ${KILLS:-200} 4"
+	part torture '--smp 2 --timeout 7200' 'modules 4'
+	part stress '--smp 2 --mem 1536 --timeout 7200' 'stress 2' 'stress 4'
+	return $failed
+}
+
+what=$1; shift
+case $what in
+check) run '--smp 2 --timeout 600' 'checks 2' 'checks 4' 'crash 4' ;;
+run) run "$@" ;;
+long) long ;;
+*) echo "smp.sh: what is $what?" >&2; exit 2 ;;
+esac
