@@ -52,6 +52,7 @@ struct lg_root;
  * @used: entries that are not 0
  * @list: in one of the guest's sp_cache (free), doomed (cut off from the tree, not yet taken apart) or zapped (taken apart, but a
  *	processor may still be walking it)
+ * @lost: its root's (or the kernel's) generation when it was taken apart: to see that nobody who is in with an older one walks it any more
  */
 struct lg_sp {
 	u64 *spt;
@@ -63,6 +64,9 @@ struct lg_sp {
 	u8 level;
 	struct hlist_node hash;
 	struct list_head list;
+#ifdef LG_DEBUG
+	u64 lost;
+#endif
 };
 #define LG_NO_GFN		(~0ULL)
 

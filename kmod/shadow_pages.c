@@ -36,6 +36,29 @@ void delete_sp(struct lg_sp *sp)
 	kfree(sp);
 }
 
+#ifdef LG_DEBUG
+static void note_lost(struct lguest *lg, struct lg_sp *sp)
+{
+	sp->lost = sp->root ? sp->root->gen : lg->kernel_gen;
+}
+
+/* Nobody is in the guest since before the table was cut off. It looks at each table by itself, and shares nothing with shootdown.c */
+static void check_unused(struct lguest *lg, const struct lg_sp *sp)
+{
+	unsigned int i;
+
+	for (i = 0; i < lg->nr_vcpus; i++) {
+		u64 where = READ_ONCE(lg->vcpu[i]->where);
+
+		WARN_ONCE(where >= LG_FIRST_GEN && where < sp->lost && (!sp->root || lg->vcpu[i]->root == sp->root),
+			  "lguest: a table that was lost at %llu is used again, and vCPU %u is in with %llu\n", sp->lost, i, where);
+	}
+}
+#else
+static void note_lost(struct lguest *lg, struct lg_sp *sp) { }
+static void check_unused(struct lguest *lg, const struct lg_sp *sp) { }
+#endif
+
 struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, struct lg_root *root)
 {
 	struct lg_sp *sp = list_first_entry_or_null(&lg->sp_cache, struct lg_sp, list);
@@ -43,6 +66,7 @@ struct lg_sp *get_sp(struct lguest *lg, gfn_t gfn, unsigned int level, struct lg
 	lockdep_assert_held(&lg->mmu_lock);
 	if (!sp)
 		return NULL;
+	check_unused(lg, sp);
 	list_del(&sp->list);
 	WRITE_ONCE(lg->sp_cached, lg->sp_cached - 1);
 	sp->gfn = gfn;
@@ -67,6 +91,7 @@ static void put_sp(struct lguest *lg, struct lg_sp *sp)
 		hlist_del_init(&sp->hash);
 	if (sp->used)
 		clear_page(sp->spt);
+	note_lost(lg, sp);
 	list_add(&sp->list, &lg->zapped);
 	lg->nr_zapped++;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:540
- * Statistics: the counters of a guest, for LGUEST_GET_STATS and for people (debugfs, lguest/PID/stats). They are read while the
+ * Statistics: the counters of a guest, for LGUEST_GET_STATS and for people (debugfs, lguest/PID/stats and, for each vCPU, vcpus). They are read while the
  * vCPU counts, without a lock: each number is right, their sum may be a moment apart.
  */
 #include <linux/atomic.h>
@@ -77,8 +77,29 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
+/* Of each vCPU a line: its number, what its thread counted, each name before its number, and how long it had to wait for a CPU */
+static int vcpus_show(struct seq_file *m, void *unused)
+{
+	const struct lguest *lg = m->private;
+	unsigned int i, s;
+
+	for (i = 0; i < LGUEST_MAX_VCPUS; i++) {
+		const struct lg_vcpu *vcpu = smp_load_acquire(&lg->vcpu[i]);
+
+		if (!vcpu)
+			continue;
+		seq_printf(m, "vcpu %u state %d steal_ns %llu", i, READ_ONCE(vcpu->state), READ_ONCE(vcpu->steal_ns));
+		for (s = 0; s < LG_STAT_NR; s++)
+			if (READ_ONCE(vcpu->stat[s]))
+				seq_printf(m, " %s %llu", names[s], READ_ONCE(vcpu->stat[s]));
+		seq_putc(m, '\n');
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vcpus);
+
 /**
- * lg_debugfs_add - make lguest/PID/stats; without debugfs there is none, and nothing else changes
+ * lg_debugfs_add - make lguest/PID/stats and vcpus; without debugfs there are none, and nothing else changes
  * @lg: a new guest of the current process
  *
  * The file of a guest whose process is gone may still be open, and the process's number taken again: then it is PID-N.
@@ -97,6 +118,7 @@ void lg_debugfs_add(struct lguest *lg)
 	}
 	lg->debugfs = debugfs_create_dir(name, top);
 	debugfs_create_file("stats", 0400, lg->debugfs, lg, &stats_fops);
+	debugfs_create_file("vcpus", 0400, lg->debugfs, lg, &vcpus_fops);
 }
 
 /** lg_debugfs_remove - take it away; waits for readers */

@@ -383,6 +383,7 @@ static void run_once(struct lg_vcpu *vcpu)
 	lg_fpu_load();
 	lg_load_cr3(vcpu);
 	enter(vcpu);
+	WRITE_ONCE(vcpu->where, 0);	/* the host's table is loaded: an interrupt's handler must not look like a guest that runs */
 	lg_count(vcpu, EXITS);
 	if (unlikely(vcpu->sw->flush) && vcpu->sw->trapnum != TRAP_ABORT)
 		lg_cr3_loaded(vcpu);
@@ -664,7 +665,6 @@ static bool turn(struct lg_vcpu *vcpu, struct lguest_run *run)
 	}
 	vtime_account_guest_enter();
 	run_once(vcpu);
-	WRITE_ONCE(vcpu->where, 0);
 	vtime_account_guest_exit();
 	local_irq_enable();
 	lg_fpu_end(&vcpu->fpu);

@@ -170,6 +170,31 @@ void bind_ping(struct ctx *c)
 	pthread_detach(t);
 }
 
+/* All vCPUs' threads go from one CPU to the next, each to another, every half millisecond: so PCIDs are given out and used up */
+static void *mover(void *argument)
+{
+	struct job *job = argument;
+	cpu_set_t set;
+
+	for (unsigned int n = 0; !job->c->stop; n++) {
+		for (unsigned int i = 0; i < job->c->test->vcpus; i++) {
+			if (!job->c->vcpu[i])
+				continue;
+			CPU_ZERO(&set);
+			CPU_SET((n + i) % (unsigned int)cpus(), &set);
+			pthread_setaffinity_np(job->c->vcpu[i], sizeof(set), &set);
+		}
+		usleep(500);
+	}
+	return NULL;
+}
+
+void move_vcpus(struct ctx *c)
+{
+	c->vcpu[0] = pthread_self();
+	thread(mover, (struct job){ .c = c });
+}
+
 /* ---- A process that uses the vector registers on the guest's CPU ---- */
 
 __attribute__((target("avx"))) static bool avx_round(uint64_t seed)

@@ -34,7 +34,7 @@ struct ctx {
 	int hog_pid;
 	unsigned long irqs_off, preempt_off;	/* what the latency probe saw, in ns */
 	char skip[600];		/* why a guest could not show anything here */
-	pthread_t vcpu[LGUEST_MAX_VCPUS];	/* their threads, but for vCPU 0's */
+	pthread_t vcpu[LGUEST_MAX_VCPUS];	/* their threads; vCPU 0's when a companion needs it */
 	char why[600];		/* set by fail(): the test did not pass */
 };
 
@@ -113,6 +113,7 @@ void serve_mmio(struct ctx *c, const struct lguest_run *run);
 void stop_companions(struct ctx *c);
 void bind_notifies(struct ctx *c);
 void bind_ping(struct ctx *c);
+void move_vcpus(struct ctx *c);
 void counted_queued(struct ctx *c, const struct lguest_stats *stats);
 void counted_direct(struct ctx *c, const struct lguest_stats *stats);
 void few_exits(struct ctx *c, const struct lguest_stats *stats);

@@ -206,6 +206,7 @@ const struct test tests[] = {
 	PASS("smp-route", "smp_route", 1000, .vcpus = 3, .flags = T_RANDOM, .start = bind_ping, .seconds = 60),
 	PASS("smp-split", "smp_split", 200, .vcpus = 2, .seconds = 60),
 	PASS("smp-storm", "smp_storm", 2000, .vcpus = 3, .flags = T_RANDOM, .seconds = 60),
+	PASS("smp-storm-moved", "smp_storm", 1000, .vcpus = 3, .flags = T_RANDOM | T_TWO_CPUS, .start = move_vcpus, .seconds = 60),
 	PASS("smp-storm-evict", "smp_storm", 1500, .vcpus = 4, .flags = T_RANDOM, .shadow_pages = 128, .seconds = 60),
 
 	PASS("bench", "bench", 0, .flags = T_BENCH, .seconds = 60),

@@ -12,6 +12,7 @@
 # the checks; STRESSORS: which of stress-ng's; VMLINUX, MODULE: another guest kernel, another lg.ko (a seeded bug).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/lib/module.sh
 B=${B:-build/release}
 mkdir -p build/linux
 work=$(mktemp -d build/linux/smp-XXXXXX)
@@ -20,11 +21,7 @@ trap 'rm -rf "$work"' EXIT
 # The module for another kernel is built in a copy
 module_for() {
 	if [ "$1" = debug ]; then tests/debug/module.sh debug; return; fi
-	mkdir -p "$work/kmod-$1"
-	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' |
-		cpio --quiet -pdm "../$work/kmod-$1" 2>/dev/null)
-	make -s -C "$(tests/host/headers.sh "$1")" M="$PWD/$work/kmod-$1" modules >&2
-	echo "$work/kmod-$1/lg.ko"
+	module "$1" && echo "$work/src/kmod/lg.ko"
 }
 
 # with_libraries PROGRAM FOLDER: options for --guest that put a program and what it needs into FOLDER

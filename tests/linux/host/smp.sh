@@ -29,8 +29,16 @@ results() {
 }
 
 checks() {
-	start checks.$1 $1 >out
+	start checks.$1 $1 >out &
+	while kill -0 $! 2>/dev/null; do
+		cat /sys/kernel/debug/lguest/*/vcpus >vcpus.new 2>/dev/null && [ -s vcpus.new ] && mv vcpus.new vcpus
+		usleep 200000
+	done
+	wait $!
 	results out "$1 CPUs" $?
+	# The last that was read: all of them have worked, and have sent and taken interrupts
+	[ "$(grep -cE '^vcpu [0-9]+ state [0-9] .*exits [0-9]+ .*interrupts [0-9]+ .*ipis [0-9]+' vcpus)" = "$1" ]
+	check $? "$1 CPUs: the module's counters of each vCPU"
 }
 
 crash() {
