@@ -7,7 +7,8 @@
 # checks PKRU for writes to supervisor pages, too, which no processor does, and dies with the first event while a guest denies itself all.
 # The ITS thunks are off: with them, 6.12 on tigerlake complains of its own ("CPA detected W^X violation") whenever any module is loaded.
 #
-# In pieces: IBT_MODELS='tigerlake' and IBT_PART=2/5 (every fifth test of the suite, from the second on) or IBT_PART=seeded (no suite).
+# In pieces: IBT_MODELS='tigerlake' and IBT_PART=suite (nothing seeded), 2/5 (nor all of the suite: every fifth test, from the second on), or
+# seeded (no suite).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
@@ -15,7 +16,7 @@ cd "$(dirname "$0")/../.." || exit 1
 lgtest=$1; shift
 kernels=${*:-6.12 7.3}
 models=${IBT_MODELS:-sapphire_rapids tigerlake}
-part=${IBT_PART:-1/1}
+part=${IBT_PART:-all}
 short_tests="hello hcall-null irq-user exceptions"
 work=$(mktemp -d /var/tmp/lguest-ibt.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -35,7 +36,7 @@ suite() { # suite KERNEL MODEL
 	where="$1 on $2"
 	module "$1"
 	check $? "$where: the module builds"
-	host "$1" "$2" "sh /suite.sh --short --part $part" >"$work/log" 2>&1
+	host "$1" "$2" "sh /suite.sh --short --part $tests" >"$work/log" 2>&1
 	echo "status $?" >>"$work/log"
 	sed -nE "s/^(not )?ok ([0-9]+ )?(.*)/\1ok $where: \3/p" "$work/log"
 	grep -q '^not ok' "$work/log" && failed=1
@@ -56,8 +57,9 @@ seeded() { # seeded KERNEL
 	done
 }
 
+case $part in */*) tests=$part ;; *) tests=1/1 ;; esac
 for kernel in $kernels; do
 	[ "$part" = seeded ] || for model in $models; do suite "$kernel" "$model"; done
-	case $part in seeded | 1/1) seeded "$kernel" ;; esac
+	case $part in seeded | all) seeded "$kernel" ;; esac
 done
 exit $failed
