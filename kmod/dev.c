@@ -258,7 +258,7 @@ static long write_regs(struct lg_vcpu *vcpu, struct lguest_regs *r)
 		return -ENOMEM;
 	}
 	copy_gprs(r, vcpu->sw, true);
-	vcpu->sw->rflags = (r->rflags & (SW_USER_FLAGS | X86_EFLAGS_TF)) | 0x202;
+	vcpu->sw->rflags = (r->rflags & (SW_USER_FLAGS | X86_EFLAGS_TF)) | GUEST_FLAGS;
 	vcpu->sw->mode = r->mode;
 	vcpu->guest_fsbase = r->fsbase;
 	if (vcpu->state == LG_CLAIMED) {

@@ -13,8 +13,6 @@
 #include <asm/tsc.h>
 #include "lg.h"
 
-#define FLAGS_KERNEL	0x202ULL
-
 /* From user mode to kernel mode, as the switcher's own SYSCALL path does it */
 static void enter_kernel(struct lg_vcpu *vcpu, u64 rip)
 {
@@ -28,7 +26,7 @@ static void enter_kernel(struct lg_vcpu *vcpu, u64 rip)
 		sw->mode = 0;
 	}
 	sw->rip = rip;
-	sw->rflags = FLAGS_KERNEL;
+	sw->rflags = GUEST_FLAGS;
 	sw->cs = LGUEST_USER_CS;
 	sw->ss = LGUEST_USER_DS;
 	WRITE_ONCE(data->irq_enabled, 0);
@@ -134,7 +132,7 @@ void lg_return_to_user(struct lg_vcpu *vcpu)
 		return;
 	}
 	sw->rip = f.rip;
-	sw->rflags = (f.rflags & (SW_USER_FLAGS | X86_EFLAGS_TF | X86_EFLAGS_RF)) | FLAGS_KERNEL;
+	sw->rflags = (f.rflags & (SW_USER_FLAGS | X86_EFLAGS_TF | X86_EFLAGS_RF)) | GUEST_FLAGS;
 	sw->rsp = f.rsp;
 	sw->cs = f.cs == LGUEST_USER32_CS ? LGUEST_USER32_CS : LGUEST_USER_CS;
 	sw->ss = LGUEST_USER_DS;
@@ -279,7 +277,7 @@ static void start_vcpu(struct lg_vcpu *vcpu)
 	sw->rdi = s->rdi;
 	sw->rip = s->rip;
 	sw->rsp = s->rsp;
-	sw->rflags = FLAGS_KERNEL;
+	sw->rflags = GUEST_FLAGS;
 	sw->cs = LGUEST_USER_CS;
 	sw->ss = LGUEST_USER_DS;
 	sw->mode = 0;

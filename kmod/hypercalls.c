@@ -47,7 +47,7 @@ static void choose_flush_globals(struct lg_vcpu *vcpu, const struct init_args *d
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(d->kernel_range); i++) {
-		u64 start = max(d->kernel_range[i][0], (u64)-(1ULL << 47)), end = d->kernel_range[i][1];
+		u64 start = max(d->kernel_range[i][0], KERNEL_START), end = d->kernel_range[i][1];
 
 		if (end > start && lg_overlaps_host(start, end - 1, false))
 			lg_flush_globals(vcpu);
@@ -121,8 +121,8 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 		return -EINVAL;
 	}
 	choose_flush_globals(vcpu, &d);
-	data->reserve_start = 0xffff800000000000ULL;
-	data->reserve_end = 0xffff808000000000ULL;
+	data->reserve_start = SWITCHER_START;
+	data->reserve_end = HOLE_START;
 	data->host_features = lg_has_tsc_aux() ? LG_HOST_TSC_AUX : 0;
 	data->vcpu_id = vcpu->id;
 	data->nr_vcpus = lg->nr_vcpus;

@@ -12,10 +12,6 @@
 #include <asm/pgtable.h>
 #include "lg.h"
 
-/* Top-level slots 257 to 271: what Linux leaves to hypervisors; slot 256 is the switcher's */
-#define HOLE_START	0xffff808000000000ULL
-#define HOLE_END	0xffff880000000000ULL
-
 static u64 image_start, image_end;
 
 /* Does the host map any of the 2 MiB at @va? The tables of the image are part of the image: they are never freed */

@@ -28,9 +28,6 @@
 /* A and D are set so that the processor never writes to shadow tables; no G, ever: see docs/switcher.md */
 #define S_TABLE		(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
 
-#define SWITCHER_SLOT	256
-#define CEA_SLOT	508
-
 static inline unsigned int index_of(u64 va, unsigned int level)
 {
 	return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (ENTRIES - 1);

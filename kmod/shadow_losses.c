@@ -40,9 +40,6 @@ void zap_range(struct lguest *lg, struct lg_sp *sp, u64 start, u64 last)
 	}
 }
 
-#define LOW_LAST	((1ULL << 47) - 1)
-#define KERNEL_START	((u64)-(1ULL << 47))
-
 /*H:318
  * Each half of the address space has its own tree, or, since a root can be split, its own two; each has its own generation. So
  * a range that lies in one half makes nobody stale for the other.

@@ -364,7 +364,7 @@ static void free_all_tables(struct lguest *lg)
 	struct lg_root *root;
 
 	spin_lock(&lg->mmu_lock);
-	zap_range(lg, lg->kernel, -(1ULL << 47), ~0ULL);
+	zap_range(lg, lg->kernel, KERNEL_START, ~0ULL);
 	spin_unlock(&lg->mmu_lock);
 	for (root = lg->roots; root < lg->roots + LG_ROOTS; root++) {
 		if (!root->low)

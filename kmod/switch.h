@@ -7,6 +7,8 @@
 #ifndef LG_SWITCH_H
 #define LG_SWITCH_H
 
+#include "layout.h"
+
 /* One area per vCPU in the guest's own slot 256; the switcher reaches all of it RIP-relative */
 #define SW_AREA_SHIFT	16
 #define SW_AREA_SIZE	(1 << SW_AREA_SHIFT)

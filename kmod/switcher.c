@@ -15,10 +15,6 @@
 #include <asm/tlbflush.h>
 #include "lg.h"
 
-#define SLOT		256
-#define SLOT_VA_4	0xffff800000000000ULL
-#define SLOT_VA_5	0xff00000000000000ULL
-
 /* No G, no U. The processor only needs A and D set so that it never writes to these tables itself */
 #define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED)
 #define TEXT_FLAGS	(_PAGE_PRESENT | _PAGE_ACCESSED)
@@ -149,7 +145,7 @@ static void free_tables(struct lguest *lg)
  */
 int lg_map_switcher(struct lguest *lg, struct mm_struct *mm)
 {
-	pgd_t *pgd = mm->pgd + SLOT;
+	pgd_t *pgd = mm->pgd + SWITCHER_SLOT;
 	u64 *table, *upper = NULL;
 	int levels;
 
@@ -283,7 +279,7 @@ int lg_vcpu_map(struct lg_vcpu *vcpu)
 {
 	unsigned int i;
 
-	vcpu->sw_va = (lg_la57 ? SLOT_VA_5 : SLOT_VA_4) + ((u64)vcpu->id << SW_AREA_SHIFT);
+	vcpu->sw_va = (lg_la57 ? SWITCHER_START_5 : SWITCHER_START) + ((u64)vcpu->id << SW_AREA_SHIFT);
 	for (i = 0; i < ARRAY_SIZE(vcpu->pages); i++) {
 		vcpu->pages[i] = lg_try(alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO));
 		if (!vcpu->pages[i])

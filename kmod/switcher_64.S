@@ -340,7 +340,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	movq	%rcx, %cr3
 	movq	LGD(SP0), %rsp
 	movq	SW(SYSCALL), %rcx
-	movl	$0x202, %r11d
+	movl	$GUEST_FLAGS, %r11d
 	jmp	.Lsysret_window
 .Lslow_syscall:
 	movq	$TRAP_SYSCALL, SW(TRAPNUM)
@@ -377,7 +377,7 @@ SYM_INNER_LABEL(lg_syscall, SYM_L_GLOBAL)
 	testl	$(X86_EFLAGS_TF | X86_EFLAGS_RF), %r11d
 	jnz	.Lslow_return
 	andl	$SW_USER_FLAGS, %r11d
-	orl	$0x202, %r11d
+	orl	$GUEST_FLAGS, %r11d
 	wrgsbase %rsp
 	movl	$LGUEST_FLAG_IF, LGD(IRQ_ENABLED)
 	movl	$1, SW(MODE)

@@ -786,7 +786,7 @@ int lg_vcpu_create(struct lguest *lg, u32 id)
 	vcpu->sw->host_return = (u64)lg_host_return;
 	vcpu->sw->cs = LGUEST_USER_CS;
 	vcpu->sw->ss = LGUEST_USER_DS;
-	vcpu->sw->rflags = 0x202;
+	vcpu->sw->rflags = GUEST_FLAGS;
 	vcpu->sw->no_direct = 1;
 	vcpu->state = id ? LG_PARKED : LG_RUNNING;
 	vcpu->halted = id;
