@@ -86,6 +86,8 @@ static bool reachable(void *dev, uint64_t gpa, uint64_t len)
 	return gpa >= w->gpa && gpa - w->gpa < w->size && len <= w->size - (gpa - w->gpa);
 }
 
+_Static_assert(GUEST_QUEUES <= VU_MAX_QUEUES, "each queue of a guest's device has its place in the protocol");
+
 static uint64_t now_ms(void)
 {
 	struct timespec t;

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define VU_MAX_QUEUES 16u	/* virtqueues of one device, at both ends */
+
 /* Front end to back end. */
 enum vu_request {
 	VU_GET_FEATURES = 1,

@@ -10,16 +10,11 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
-#define NEEDS_RESET 0x40u /* virtio 1.2, 2.1: DEVICE_NEEDS_RESET */
 #define PAGE 4096u
-
-/*
- * Some front ends (the Rust ones) count config space from the registers of a virtio-mmio device; the
- * others from 0.
- */
-#define MMIO_CONFIG 0x100u
 
 static int refuse(struct vu_session *s, int err, const char *why)
 {
@@ -406,7 +401,8 @@ static bool config_range(const struct vu_session *s, const struct vu_msg *m, uin
 {
 	const struct vu_config *c = &m->u.config;
 
-	*off = c->offset >= MMIO_CONFIG ? c->offset - MMIO_CONFIG : c->offset;
+	/* Some front ends (the Rust ones) count config space from the registers of a virtio-mmio device; the others from 0 */
+	*off = c->offset >= VIRTIO_MMIO_CONFIG ? c->offset - VIRTIO_MMIO_CONFIG : c->offset;
 	return c->size && c->size <= VU_CONFIG_MAX && *off < s->config_size;
 }
 
@@ -546,7 +542,7 @@ static int get_status(struct vu_session *s, struct vu_msg *m)
 	m->u.u64 = s->status;
 	for (unsigned int i = 0; i < s->queues; i++)
 		if (s->vring[i].vq.broken)
-			m->u.u64 |= NEEDS_RESET;
+			m->u.u64 |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	return 0;
 }
 

@@ -17,8 +17,6 @@
 #include "ipc/virtqueue.h"
 #include "ipc/vhost_user.h"
 
-#define VU_MAX_QUEUES 16u
-
 struct vu_session;
 
 /**

@@ -377,7 +377,7 @@ static int negotiate(struct vu_fe *fe)
 		err = fe_tell_empty(fe, VU_SET_OWNER);
 	if (!err && fe->protocol & VU_P_MQ) {
 		err = fe_ask_u64(fe, VU_GET_QUEUE_NUM, &n);
-		fe->queues = n < VU_FE_MAX_QUEUES ? (uint32_t)n : VU_FE_MAX_QUEUES;
+		fe->queues = n < VU_MAX_QUEUES ? (uint32_t)n : VU_MAX_QUEUES;
 	}
 	if (!err && fe->protocol & VU_P_CONFIGURE_MEM_SLOTS) {
 		err = fe_ask_u64(fe, VU_GET_MAX_MEM_SLOTS, &n);
@@ -404,7 +404,7 @@ static int greet(struct vu_fe *fe, int fd)
 	fe->owed_n = 0;
 	fe->beat_ms = 0;
 	fe->protocol = 0;
-	fe->queues = VU_FE_MAX_QUEUES;
+	fe->queues = VU_MAX_QUEUES;
 	fe->slots = VU_MEM_TABLE_MAX;
 	return fe_say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_ANSWER, .size_min = 8, .size_max = 8 });
 }
@@ -414,7 +414,7 @@ int vu_fe_open_fds(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int tim
 	int err;
 
 	memset(fe, 0, sizeof(*fe));
-	for (unsigned int i = 0; i < VU_FE_MAX_QUEUES; i++)
+	for (unsigned int i = 0; i < VU_MAX_QUEUES; i++)
 		fe->vring[i].kick = fe->vring[i].call = fe->vring[i].err = -1;
 	fe->inflight_fd = fe->event_fd = -1;
 	fe->protocol_want = protocol;

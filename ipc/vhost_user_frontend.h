@@ -18,7 +18,6 @@
 
 #include "ipc/vhost_user.h"
 
-#define VU_FE_MAX_QUEUES 16u
 #define VU_FE_MAX_REGIONS 16u
 
 /**
@@ -92,7 +91,7 @@ struct vu_fe {
 	struct vu_chan event;
 	unsigned int regions;
 	struct vu_fe_region region[VU_FE_MAX_REGIONS];
-	struct vu_fe_vring vring[VU_FE_MAX_QUEUES];
+	struct vu_fe_vring vring[VU_MAX_QUEUES];
 	struct vu_inflight inflight;
 	int inflight_fd;
 	bool inflight_kept;

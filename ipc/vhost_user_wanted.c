@@ -209,7 +209,7 @@ int vu_fe_vring_start(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring
 {
 	int err;
 
-	if (index >= VU_FE_MAX_QUEUES || v->kick < 0)
+	if (index >= VU_MAX_QUEUES || v->kick < 0)
 		return -EINVAL;
 	/* Before the first word of it: a back end that dies over it may have begun, and the next one must know that it was to run. */
 	fe->vring[index] = *v;
@@ -233,7 +233,7 @@ int vu_fe_vring_stop(struct vu_fe *fe, uint32_t index, uint16_t *base)
 {
 	int err;
 
-	if (index >= VU_FE_MAX_QUEUES)
+	if (index >= VU_MAX_QUEUES)
 		return -EINVAL;
 	fe->vring[index].started = false;	/* whatever comes back: its driver is done with it */
 	fe_begin(fe, STOP_FACTOR);
@@ -247,7 +247,7 @@ int vu_fe_vring_stop(struct vu_fe *fe, uint32_t index, uint16_t *base)
 
 int vu_fe_vring_enable(struct vu_fe *fe, uint32_t index, bool on)
 {
-	if (index >= VU_FE_MAX_QUEUES)
+	if (index >= VU_MAX_QUEUES)
 		return -EINVAL;
 	fe->vring[index].enabled = on;
 	fe_begin(fe, 1);
@@ -256,7 +256,7 @@ int vu_fe_vring_enable(struct vu_fe *fe, uint32_t index, bool on)
 
 int vu_fe_set_call(struct vu_fe *fe, uint32_t index, int fd)
 {
-	if (index >= VU_FE_MAX_QUEUES)
+	if (index >= VU_MAX_QUEUES)
 		return -EINVAL;
 	fe->vring[index].call = fd;
 	fe_begin(fe, 1);
@@ -265,7 +265,7 @@ int vu_fe_set_call(struct vu_fe *fe, uint32_t index, int fd)
 
 void vu_fe_vring_base(struct vu_fe *fe, uint32_t index, uint16_t base)
 {
-	if (index < VU_FE_MAX_QUEUES)
+	if (index < VU_MAX_QUEUES)
 		fe->vring[index].base = base;
 }
 
@@ -301,10 +301,10 @@ int vu_fe_get_status(struct vu_fe *fe, uint8_t *status)
  */
 int vu_fe_reset(struct vu_fe *fe)
 {
-	bool started[VU_FE_MAX_QUEUES];
+	bool started[VU_MAX_QUEUES];
 	int err = 0;
 
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES; i++) {
+	for (uint32_t i = 0; i < VU_MAX_QUEUES; i++) {
 		started[i] = fe->vring[i].started;
 		fe->vring[i].started = false;
 	}
@@ -313,7 +313,7 @@ int vu_fe_reset(struct vu_fe *fe)
 	fe->acked = 0;
 	fe->status = 0;
 	fe_begin(fe, STOP_FACTOR);
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES && !err; i++)
+	for (uint32_t i = 0; i < VU_MAX_QUEUES && !err; i++)
 		if (started[i])
 			err = ask_stop(fe, i);
 	if (!err && fe->protocol & VU_P_STATUS)
@@ -321,7 +321,7 @@ int vu_fe_reset(struct vu_fe *fe)
 	else if (!err && fe->protocol & VU_P_RESET_DEVICE)
 		err = fe_tell_empty(fe, VU_RESET_DEVICE);
 	err = fe_verdict(fe, err);
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES; i++)
+	for (uint32_t i = 0; i < VU_MAX_QUEUES; i++)
 		fe->vring[i].base = 0;
 	return err;
 }
@@ -374,7 +374,7 @@ int vu_fe_resume(struct vu_fe *fe)
 	int err = 0;
 
 	fe_begin(fe, 1);
-	for (uint32_t i = 0; i < VU_FE_MAX_QUEUES && !err; i++)
+	for (uint32_t i = 0; i < VU_MAX_QUEUES && !err; i++)
 		if (fe->vring[i].started)
 			err = send_vring(fe, i, &fe->vring[i]);
 	if (!err && fe->status && fe->protocol & VU_P_STATUS)
