@@ -15,21 +15,12 @@ work=$(mktemp -d build/linux/run-XXXXXX)	# runs may be at work at the same time
 trap 'rm -rf "$work"' EXIT
 scripts/deps.sh guest host >&2
 
-# The module for another kernel, built in a copy: the one in kmod/ stays what it is.
-module_for() {
-	mkdir -p $work/kmod-$1
-	(cd kmod && find . \( -name '*.[chS]' -o -name 'Kbuild*' -o -name Makefile \) ! -name '*.mod.c' |
-		cpio --quiet -pdm ../$work/kmod-$1 2>/dev/null)
-	make -s -C "$(tests/host/headers.sh $1)" M=$PWD/$work/kmod-$1 modules >&2
-	echo $work/kmod-$1/lg.ko
-}
-
+# The module for another kernel is built elsewhere: the one in kmod/ stays what it is. A copy, since runs may be at work for a long time
 module=kmod/lg.ko
-case $options in
-*"--kernel 6.12"*) module=$(module_for 6.12) ;;
-*"--kernel 7.3"*) module=$(module_for 7.3) ;;
-*"--kernel debug"*) module=$(tests/debug/module.sh debug kmod $work/kmod-debug) ;;
-esac
+for kernel in 6.12 7.3 debug; do
+	case $options in *"--kernel $kernel"*) module=$(tests/debug/module.sh $kernel) ;; esac
+done
+cp $module $work/lg.ko
 noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle" && { echo "not ok kernel: its log has the above"; exit 1; }'
 mkdir $work/known.d
 echo known >$work/known.d/known
@@ -42,7 +33,7 @@ nm "$(guest/build.sh)" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1
 head -c 3000000 </dev/urandom >$work/known
 md5sum <$work/known >$work/known.md5
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
-tests/host/run --lguest / --linux --dmesg-clean --mem 768 $options --file $module:/lg.ko --file $work/range --file $work/features.cpio --file $B/selftest \
+tests/host/run --lguest / --linux --dmesg-clean --mem 768 $options --file $work/lg.ko --file $work/range --file $work/features.cpio --file $B/selftest \
 	--guest selftest.cpio $B/selftest:/bin/selftest "=selftest; s=\$?; $noise; exit \$s" \
 	--guest load.cpio $B/selftest:/bin/selftest '=selftest forks cow avx registers churn; exit $?' \
 	--guest seven.cpio '=exit 7' --guest nap.cpio '=sleep 1; exit 7' --guest shell.cpio \
