@@ -204,6 +204,7 @@ const struct test tests[] = {
 	{ .name = "smp-move-stopped", .image = "smp_move", .arg = 2, .ending = DIES, .text = "another page than the first time", .flags = H, .vcpus = 2 },
 	{ .name = "smp-move-other", .image = "smp_move", .arg = 3, .ending = DIES, .text = "another page than the first time", .flags = H, .vcpus = 2 },
 	PASS("smp-route", "smp_route", 1000, .vcpus = 3, .flags = T_RANDOM, .start = bind_ping, .seconds = 60),
+	PASS("smp-reuse", "smp_reuse", 300, .vcpus = 2, .flags = T_TWO_CPUS, .seconds = 60),
 	PASS("smp-split", "smp_split", 200, .vcpus = 2, .seconds = 60),
 	PASS("smp-storm", "smp_storm", 2000, .vcpus = 3, .flags = T_RANDOM, .seconds = 60),
 	PASS("smp-storm-moved", "smp_storm", 1000, .vcpus = 3, .flags = T_RANDOM | T_TWO_CPUS, .start = move_vcpus, .seconds = 60),
