@@ -13,6 +13,8 @@ CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
 packages=systemd-sysv,udev,dbus,dbus-user-session,libpam-systemd,login,passwd,iproute2,iputils-ping,e2fsprogs,wget,busybox-static,kmod,procps,less
 packages=$packages,podman,crun,netavark,aardvark-dns,nftables,iptables,uidmap,slirp4netns,fuse-overlayfs,catatonit
 packages=$packages,cloud-init,openssh-server,wireguard-tools,xfsprogs,btrfs-progs,cryptsetup-bin,bpftrace,squashfuse
+# What bpftrace's tracepoints and a module need to be compiled in the guest
+packages=$packages,linux-libc-dev,libc6-dev,gcc,make,dkms
 key=$(sha256sum <"$0" | cut -c1-12)
 image=$CACHE/debian-server-$key.squashfs
 
@@ -47,24 +49,25 @@ sed -i 's/^user:[^:]*:/user::/' "$root/etc/shadow"
 cat > "$root/sbin/overlay-init" <<'EOF'
 #!/bin/sh
 # The first process: lays the writable disk over the read-only one, and hands over to systemd. Container engines want a file
-# system of their own for their layers, which an overlay cannot be: /var/lib/containers and /home are the disk's.
+# system of their own for their layers, which an overlay cannot be: /var/lib/containers and /home are the disk's. mount -n: nothing to
+# write a table of mounts in is there yet.
 disk=/dev/vdb
-mount -t proc proc /proc
+mount -n -t proc proc /proc
 if [ -b $disk ]; then
 	empty=$(head -c 1048576 $disk | tr -d '\0' | wc -c)
 	[ "$empty" != 0 ] || mke2fs -q -t ext4 -L lguest $disk
-	mount -t ext4 $disk /overlay || echo "overlay-init: $disk has no ext4 file system: going on in memory" >/dev/console
+	mount -n -t ext4 $disk /overlay || echo "overlay-init: $disk has no ext4 file system: going on in memory" >/dev/console
 fi
-mountpoint -q /overlay || mount -t tmpfs tmpfs /overlay
+mountpoint -q /overlay || mount -n -t tmpfs tmpfs /overlay
 mkdir -p /overlay/upper /overlay/work /overlay/containers
 [ -d /overlay/home ] || cp -a /home /overlay/home
-mount -t overlay -o lowerdir=/,upperdir=/overlay/upper,workdir=/overlay/work overlay /newroot
-mount --move /dev /newroot/dev
-mount --move /overlay /newroot/overlay
-umount /proc
+mount -n -t overlay -o lowerdir=/,upperdir=/overlay/upper,workdir=/overlay/work overlay /newroot
+mount -n --move /dev /newroot/dev
+mount -n --move /overlay /newroot/overlay
+umount -n /proc
 cd /newroot && pivot_root . lower
-mount --bind /overlay/containers /var/lib/containers
-mount --bind /overlay/home /home
+mount -n --bind /overlay/containers /var/lib/containers
+mount -n --bind /overlay/home /home
 exec /lib/systemd/systemd </dev/console >/dev/console 2>&1
 EOF
 chmod 755 "$root/sbin/overlay-init"

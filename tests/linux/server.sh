@@ -20,8 +20,10 @@ mkdir $work/small
 for i in 1 2 3 4; do head -c 500000 /dev/urandom >$work/small/f$i; done
 (cd $work/small && sha256sum f? >sums)
 mksquashfs $work/small $work/small.squashfs -quiet -no-progress >&2
+guest/deb.sh $work/deb >/dev/null
+tar -C tests/linux/module -cf $work/lgprobe.tar .
 for k in one two; do head -c 32 /dev/urandom | base64 >$work/wg.$k; done
 exec tests/host/run --lguest /m --smp 2 --mem 3584 --boot 900 --timeout 7000 --silence 3000 --dmesg-clean --log build/results/linux-server.console \
 	--append 'watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=180' --file "$(command -v ip):/m/ip" --file "$vmlinux:/m/vmlinux" --file "$server:/m/server" \
-	--file $work/seed.iso:/m/seed.iso --file $work/wg.one:/m/wg.one --file $work/wg.two:/m/wg.two --file $work/small.squashfs:/m/small.squashfs --file tests/linux/guest/server.sh:/m/server.guest \
+	--file $work/seed.iso:/m/seed.iso --file $work/wg.one:/m/wg.one --file $work/wg.two:/m/wg.two --file $work/small.squashfs:/m/small.squashfs --file "$(echo $work/deb/linux-headers-*.deb):/m/headers.deb" --file $work/lgprobe.tar:/m/lgprobe.tar --file tests/linux/guest/server.sh:/m/server.guest \
 	--file tests/launch/host/console.sh:/m/console.sh --file tests/linux/host/server.sh:/m/server.sh -- "sh /m/server.sh $*"

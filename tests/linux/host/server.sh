@@ -11,7 +11,7 @@ PATH=$PWD:$PATH
 . /test/tap.sh
 . ./console.sh
 tap_prefix="linux-server: "
-parts=${*:-system network containers rootless memory storage tracing wireguard seed}
+parts=${*:-system network containers rootless memory storage tracing modules wireguard seed}
 wants() { case " $parts " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
 net() { # net TAP IPV4 [IPV6]
@@ -53,7 +53,7 @@ modprobe tun
 insmod ./lg.ko || exit 1
 mkdir -p www
 head -c 300 /dev/urandom | sha256sum >www/known
-cp server.guest www/server.sh; cp wg.one wg.two small.squashfs www/
+cp server.guest www/server.sh; cp wg.one wg.two small.squashfs headers.deb lgprobe.tar www/
 httpd -p 8000 -h www
 echo 1 >/proc/sys/net/ipv4/ip_forward
 net tap0 10.77.0.1 fd77::1 && net tap1 10.78.0.1
@@ -68,6 +68,7 @@ for p in $parts; do
 		exec 4<>keys2
 		lguest-run --kernel vmlinux --memory 128 --net tap1 --block ro:server --cmdline "quiet init=/bin/sh" <keys2 >out2 2>&1 3<&- 4<&- &
 		second=$!
+		n=0; until grep -q '# ' out2 || [ $n = 1500 ]; do usleep 200000; n=$((n + 1)); done
 		cat <<-EOF >&4
 			mount -t tmpfs tmpfs /run; cd /run; echo $(cat wg.one) >one; echo $(cat wg.two) >two
 			ip link set lo up; ip link set eth0 up; ip addr add 10.78.0.2/24 dev eth0; ip route add default via 10.78.0.1
@@ -75,6 +76,9 @@ for p in $parts; do
 			ip addr add 10.100.0.2/24 dev wg0; ip link set wg0 up; echo second-\$((1000 + 1))
 		EOF
 		n=0; until grep -q second-1001 out2 || [ $n = 600 ]; do usleep 200000; n=$((n + 1)); done
+		grep -q second-1001 out2; s=$?
+		check $s "wireguard: the other guest has its end of the tunnel"
+		[ $s = 0 ] || tr -d '\r' <out2 | sed 's/^/# /'
 		part wireguard
 		kill $second; wait $second; exec 4<&-
 		;;
@@ -85,7 +89,7 @@ stop
 
 if wants seed; then
 	start seeded --block ro:seed.iso
-	guest 1200 'cloud-init status --wait; hostname; id -un guestuser; cat ~guestuser/.ssh/authorized_keys; cat /root/kept; systemctl --failed --no-legend'
+	guest 1200 'cloud-init status --wait; hostname; id -un guestuser; cat ~guestuser/.ssh/authorized_keys; cat /root/kept; systemctl --failed --no-legend --no-pager'
 	echo "$said" | sed 's/^/# /'
 	for want in 'status: done' seeded guestuser 'ssh-ed25519 AAAAtest'; do
 		echo "$said" | grep -q "^$want"
