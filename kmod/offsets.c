@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*S:115
- * The private page is a struct in C, and the Switcher, which works on it, is assembler. This file tells the one where the other has
- * its fields. It is compiled to assembler only, and Kbuild's own rule makes offsets.h of that, as the kernel makes its
- * asm-offsets.h: nobody writes such a number down, and a field that moves takes the Switcher's instructions with it. It may hold
- * this list alone; what else must be true of the structs is in switcher.c: check_layout().
+ * The private page and the page shared with the guest are structs in C, and the Switcher, which works on both, is assembler. This
+ * file tells it where their fields are. It is compiled to assembler only, and Kbuild's own rule makes offsets.h of that, as the
+ * kernel makes its asm-offsets.h: nobody writes such a number down, and a field that moves takes the Switcher's instructions with
+ * it. It may hold the lists alone; what else must be true of the structs is in switcher.c: check_layout().
  */
 #define COMPILE_OFFSETS
 #include <linux/kbuild.h>
+#include <linux/lguest.h>
 #include "switch.h"
 
 void lg_offsets(void);
 
 #define SW(name, field) OFFSET(SW_##name, lg_switch, field)
+#define LGD(name, field) OFFSET(LGD_##name, lguest_data, field);
 
 void lg_offsets(void)
 {
+	LGUEST_DATA_OFFSETS(LGD)
 	SW(R15, r15);
 	SW(R14, r14);
 	SW(R13, r13);

@@ -47,20 +47,12 @@ static int choose_sites(void)
 /* What the assembler takes for granted of the structs besides the offsets, which the build makes for it (offsets.c) */
 static void check_layout(void)
 {
-#define LGD_AT(field, name) BUILD_BUG_ON(offsetof(struct lguest_data, field) != LGD_##name)
-	LGD_AT(irq_enabled, IRQ_ENABLED); LGD_AT(irq_pending, IRQ_PENDING); LGD_AT(event_busy, EVENT_BUSY);
-	LGD_AT(cr2, CR2); LGD_AT(sp0, SP0); LGD_AT(user_gsbase, USER_GSBASE);
-	LGD_AT(frame.rip, FRAME_RIP); LGD_AT(frame.rflags, FRAME_RFLAGS); LGD_AT(frame.rsp, FRAME_RSP);
-	LGD_AT(frame.rcx, FRAME_RCX); LGD_AT(frame.r11, FRAME_R11); LGD_AT(frame.error, FRAME_ERROR);
-	LGD_AT(frame.vector, FRAME_VECTOR); LGD_AT(frame.cs, FRAME_CS); LGD_AT(frame.ss, FRAME_SS);
-	LGD_AT(frame.flags, FRAME_FLAGS);
 	/* The switcher looks at both as one */
 	BUILD_BUG_ON(offsetof(struct lg_switch, mce_pending) != offsetof(struct lg_switch, nmi_pending) + 4);
 	BUILD_BUG_ON(sizeof(struct lg_switch) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct lguest_data) > PAGE_SIZE);
 	BUILD_BUG_ON(offsetof(struct lguest_data, lost_in) % 64 || offsetof(struct lguest_data, host_out) % 64);
 	BUILD_BUG_ON(LGUEST_LOST_SIZE & (LGUEST_LOST_SIZE - 1));
-#undef LGD_AT
 }
 
 /*S:120

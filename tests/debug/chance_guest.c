@@ -91,10 +91,11 @@ static void store(struct code *k, uint64_t address, uint64_t value, unsigned int
 		BYTES(k, 0x88, 0x08);
 }
 
-static uint64_t lgd_va(const struct code *k, unsigned int offset)
+static uint64_t lgd_va(const struct code *k, uint64_t offset)
 {
 	return GUEST_BASE + GUEST_LGD + (k->cpu << 12) + offset;
 }
+#define LGD(k, field) lgd_va(k, __builtin_offsetof(struct lguest_data, field))
 
 static uint64_t stack_va(const struct code *k)
 {
@@ -196,27 +197,25 @@ static void emit_ring(struct chance *c, struct code *k)
 {
 	unsigned int slot = (unsigned int)below(c, LHCALL_RING_SIZE);
 	unsigned int nr = ring_number(c);
-	unsigned int at = (unsigned int)__builtin_offsetof(struct lguest_data, hcalls) + slot * 40;
+	uint64_t at = LGD(k, hcalls) + slot * 40;
 
-	store(k, lgd_va(k, at), nr, 8);
-	store(k, lgd_va(k, at + 8), argument(c, nr), 8);
-	store(k, lgd_va(k, at + 16), argument(c, nr), 8);
-	store(k, lgd_va(k, (unsigned int)__builtin_offsetof(struct lguest_data, hcall_status) + slot), LHCALL_RING_READY, 1);
+	store(k, at, nr, 8);
+	store(k, at + 8, argument(c, nr), 8);
+	store(k, at + 16, argument(c, nr), 8);
+	store(k, LGD(k, hcall_status) + slot, LHCALL_RING_READY, 1);
 }
-
-#define LOST_HEAD lgd_va(k, (unsigned int)__builtin_offsetof(struct lguest_data, lost_in.head))
 
 static void emit_lost(struct chance *c, struct code *k)
 {
 	unsigned int n = (unsigned int)below(c, 4);
 
 	for (unsigned int i = 0; i < n; i++)
-		store(k, lgd_va(k, (unsigned int)(__builtin_offsetof(struct lguest_data, lost) + 8 * below(c, LGUEST_LOST_SIZE))),
+		store(k, LGD(k, lost) + 8 * below(c, LGUEST_LOST_SIZE),
 		      (PML4 + below(c, TABLES * 512) * 8) | below(c, 8), 8);
 	if (one_in(c, 8)) {
-		store(k, LOST_HEAD, word(c), 4);
+		store(k, LGD(k, lost_in.head), word(c), 4);
 	} else {	/* as many more as are there now, wherever in the ring that is */
-		load(k, RAX, LOST_HEAD);
+		load(k, RAX, LGD(k, lost_in.head));
 		BYTES(k, 0x83, 0x00, (uint8_t)n);	/* addl $n, (%rax) */
 	}
 	load(k, RAX, one_in(c, 2) ? LHCALL_FLUSH_ASYNC : LHCALL_FLUSH_TLB);
@@ -226,7 +225,7 @@ static void emit_lost(struct chance *c, struct code *k)
 
 static void emit_noise(struct chance *c, struct code *k)
 {
-	store(k, lgd_va(k, (unsigned int)below(c, 64) * 8), word(c), one_in(c, 2) ? 8 : 4);
+	store(k, lgd_va(k, below(c, 64) * 8), word(c), one_in(c, 2) ? 8 : 4);
 }
 
 static void emit_table(struct chance *c, struct code *k)
@@ -330,13 +329,13 @@ static void emit_privileged(struct chance *c, struct code *k)
 
 static void emit_to_user(struct chance *c, struct code *k)
 {
-	store(k, lgd_va(k, LGD_FRAME_RIP), one_in(c, 8) ? word(c) : block_va(c, k, true), 8);
-	store(k, lgd_va(k, LGD_FRAME_RFLAGS), one_in(c, 3) ? any(c) : 0x202, 8);
-	store(k, lgd_va(k, LGD_FRAME_RSP), one_in(c, 8) ? word(c) : stack_va(k) - GUEST_BASE, 8);
-	store(k, lgd_va(k, LGD_FRAME_CS), selector(c) | selector(c) << 16, 4);
-	store(k, lgd_va(k, LGD_FRAME_FLAGS), below(c, 4), 4);
+	store(k, LGD(k, frame.rip), one_in(c, 8) ? word(c) : block_va(c, k, true), 8);
+	store(k, LGD(k, frame.rflags), one_in(c, 3) ? any(c) : 0x202, 8);
+	store(k, LGD(k, frame.rsp), one_in(c, 8) ? word(c) : stack_va(k) - GUEST_BASE, 8);
+	store(k, LGD(k, frame.cs), selector(c) | selector(c) << 16, 4);
+	store(k, LGD(k, frame.flags), below(c, 4), 4);
 	if (one_in(c, 4))
-		store(k, lgd_va(k, LGD_USER_GSBASE), word(c), 8);
+		store(k, LGD(k, user_gsbase), word(c), 8);
 	load(k, RAX, GUEST_BASE + GUEST_RETURN - 2);
 	BYTES(k, 0xff, 0xe0);
 }
@@ -366,7 +365,7 @@ static void emit_stack(struct chance *c, struct code *k)
 
 static void emit_interrupts(struct chance *c, struct code *k)
 {
-	store(k, lgd_va(k, LGD_IRQ_ENABLED), one_in(c, 8) ? word(c) : LGUEST_FLAG_IF, 4);
+	store(k, LGD(k, irq_enabled), one_in(c, 8) ? word(c) : LGUEST_FLAG_IF, 4);
 	load(k, RAX, LHCALL_SEND_INTERRUPTS);
 	BYTES(k, 0x0f, 0x05);
 }
@@ -384,7 +383,7 @@ static void make_block(struct chance *c, struct guest *g, unsigned int i)
 	uint8_t *at = g->memory + GUEST_BLOCKS + i * BLOCK_SIZE;
 	struct code block = { at, at + BLOCK_SIZE - 16, i % g->vcpus, g->vcpus }, *k = &block;
 
-	store(k, lgd_va(k, LGD_EVENT_BUSY), 0, 4);
+	store(k, LGD(k, event_busy), 0, 4);
 	if (one_in(c, 2))
 		load(k, RSP, stack_va(k));
 	while (k->end - k->at > 100)

@@ -2,7 +2,7 @@
 # freestanding, and lgtest is static (the test host has no libraries) and so cannot have a sanitizer.
 
 TG := $(B)/tests/guests
-TG_LIB := $(patsubst tests/guests/%,$(TG)/%.o,$(wildcard tests/guests/lib/*.c) tests/guests/lib/entry.S)
+TG_LIB := $(patsubst tests/guests/%,$(TG)/%.o,$(filter-out %/offsets.c,$(wildcard tests/guests/lib/*.c)) tests/guests/lib/entry.S)
 TG_NAMES := $(basename $(notdir $(wildcard tests/guests/tiny/*.c)))
 TG_BINS := $(TG_NAMES:%=$(TG)/tiny/%.bin)
 TG_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-stack-protector -mno-red-zone -mgeneral-regs-only -fPIE \
@@ -18,9 +18,13 @@ $(TG)/lib/%.c.o: tests/guests/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TG_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(TG)/lib/%.S.o: tests/guests/lib/%.S
+$(TG)/lib/offsets.h: tests/guests/lib/offsets.c kmod/include/uapi/linux/lguest.h
 	@mkdir -p $(@D)
-	$(CC) $(TG_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+	$(CC) $(TG_CFLAGS) -S -o - $< | sed -n 's/.*"->\([A-Z0-9_]*\) \([0-9]*\)".*/#define \1 \2/p' > $@
+
+$(TG)/lib/%.S.o: tests/guests/lib/%.S $(TG)/lib/offsets.h
+	@mkdir -p $(@D)
+	$(CC) $(TG_CFLAGS) -D__ASSEMBLY__ -I$(TG)/lib -MMD -MP -c -o $@ $<
 
 $(TG)/tiny/%.elf: tests/guests/tiny/%.c $(TG_LIB) tests/guests/lib/guest.ld
 	@mkdir -p $(@D)

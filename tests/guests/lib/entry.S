@@ -6,6 +6,7 @@
  */
 #include <linux/lguest.h>
 #include "layout.h"
+#include "offsets.h"	/* LGD_*: made of offsets.c */
 
 	.section .head, "a"
 	.quad HEAD_MAGIC

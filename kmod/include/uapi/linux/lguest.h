@@ -103,24 +103,6 @@
 /* Vectors 0-31 are the processor's exceptions; line n arrives as vector 32 + n */
 #define LGUEST_FIRST_VECTOR	32
 
-/* Offsets in struct lguest_data, for assembler; checked against the struct in kmod/ */
-#define LGD_IRQ_ENABLED		0
-#define LGD_IRQ_PENDING		4
-#define LGD_EVENT_BUSY		8
-#define LGD_CR2			16
-#define LGD_SP0			24
-#define LGD_USER_GSBASE		32
-#define LGD_FRAME_RIP		64
-#define LGD_FRAME_RFLAGS	72
-#define LGD_FRAME_RSP		80
-#define LGD_FRAME_RCX		88
-#define LGD_FRAME_R11		96
-#define LGD_FRAME_ERROR		104
-#define LGD_FRAME_VECTOR	112
-#define LGD_FRAME_CS		116
-#define LGD_FRAME_SS		118
-#define LGD_FRAME_FLAGS		120
-
 /* ELF note that a guest kernel carries: owner "lguest", one note of this type */
 #define LGUEST_ELFNOTE_OWNER	"lguest"
 #define LGUEST_ELFNOTE_ENTRY	1	/* desc: struct lguest_note */
@@ -244,6 +226,20 @@ struct lguest_data {
 	} host_out;
 	__u64 lost[LGUEST_LOST_SIZE];	/* the record n is in lost[n % LGUEST_LOST_SIZE] */
 };
+
+/*
+ * The fields that assembler needs, by the name of their offset there: whoever has assembler makes LGD_NAME of each at build time, with
+ * an @X(NAME, field) that his asm-offsets understands. The numbers are nowhere else than in the struct.
+ */
+#define LGUEST_DATA_OFFSETS(X)						\
+	X(IRQ_ENABLED, irq_enabled) X(IRQ_PENDING, irq_pending)		\
+	X(EVENT_BUSY, event_busy) X(CR2, cr2) X(SP0, sp0)		\
+	X(USER_GSBASE, user_gsbase)					\
+	X(FRAME_RIP, frame.rip) X(FRAME_RFLAGS, frame.rflags)		\
+	X(FRAME_RSP, frame.rsp) X(FRAME_RCX, frame.rcx)			\
+	X(FRAME_R11, frame.r11) X(FRAME_ERROR, frame.error)		\
+	X(FRAME_VECTOR, frame.vector) X(FRAME_CS, frame.cs)		\
+	X(FRAME_SS, frame.ss) X(FRAME_FLAGS, frame.flags)
 
 /**
  * struct lguest_vcpu_start - LHCALL_VCPU_UP: how another vCPU starts, in kernel mode with irq_enabled 0 and all other registers 0
