@@ -139,6 +139,32 @@ enum { LG_MSR_STAR, LG_MSR_LSTAR, LG_MSR_CSTAR, LG_MSR_SFMASK, LG_MSR_SYSENTER_C
 enum lg_state { LG_PARKED, LG_CLAIMED, LG_STARTING, LG_RUNNING };
 
 /**
+ * struct lg_path - a walk of the guest's tables: what it read, and on the way to where
+ * @pte, @page, @entry, @table: for each level, the host's address of the entry, the page that it is in, what was read there, the table's page
+ * @all, @any: bits that all entries had, and that one of them had; @up_all, @up_any: without the leaf
+ * @level: of the leaf; @leaf: its entry, with D where this access sets it; @gfn: of the 4 KiB page
+ * @region: looked in last, and first
+ * @whole: it came down to level 1; then @root and @block say of which top table, and of which 2 MiB, levels 4 to 2 are
+ *
+ * A vCPU's last walk stays in it: for the next fault in the same 2 MiB the upper entries are read again, and when they are what they were,
+ * so is all that was made of them, as guest memory that is pinned stays where it is.
+ */
+struct lg_path {
+	u64 *pte[5];
+	struct page *page[5];
+	u64 entry[5];
+	gfn_t table[5];
+	u64 all, any, up_all, up_any;
+	u64 leaf;
+	unsigned int level;
+	gfn_t gfn;
+	const struct lg_region *region;
+	bool whole;
+	gfn_t root;
+	u64 block;
+};
+
+/**
  * struct lg_vcpu - a virtual CPU
  * @sw: its private switcher page; @sw_va: where the switcher area is in slot 256; @enter_va: where one enters it
  * @data: the host's address of the page that the guest shares, once INIT was called
@@ -196,6 +222,7 @@ struct lg_vcpu {
 	u64 cr2, dr6;			/* of the last exit */
 	u32 apf_flags;
 	u64 refused_va, refused_rip;
+	struct lg_path path;		/* under mmu_lock */
 	u64 guest_fsbase, host_fsbase;
 	u16 guest_sel[4], host_sel[4];	/* DS, ES, FS, GS */
 	u32 host_pkru;

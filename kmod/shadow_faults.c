@@ -24,20 +24,8 @@
 #define AROUND		16
 #define AROUND_SPLIT	64
 
-struct guest_path {
-	u64 *pte[5];		/* the host's address of each level's entry */
-	u64 entry[5];		/* and what was read there */
-	gfn_t table[5];
-	u64 leaf;
-	unsigned int level;	/* of the leaf */
-	bool writable, user, nx;
-	bool up_writable, up_user, up_nx;	/* without the leaf's own bits */
-	gfn_t gfn;		/* of the 4 KiB page */
-	const struct lg_region *region;		/* looked in last, and first */
-};
-
 /* What a walk looks for is nearly always in one region */
-static struct page *path_page(struct lguest *lg, struct guest_path *p, gfn_t gfn)
+static struct page *path_page(struct lguest *lg, struct lg_path *p, gfn_t gfn)
 {
 	if (!p->region || gfn - p->region->gfn >= p->region->npages)
 		p->region = lg_find_region(lg, gfn);
@@ -50,6 +38,20 @@ static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *wa
 	return lg_find_region(vcpu->lg, gpa >> PAGE_SHIFT) ? LG_NEED_PIN : LG_MMIO;
 }
 
+/* The bits of level 4's index begin here, on hosts with 5 levels too: what they walk for the guest is 4 */
+#define PGDIR_SHIFT_4	39
+
+static bool unchanged(const struct lg_path *p, unsigned int level)
+{
+	return READ_ONCE(*p->pte[level]) == p->entry[level] && likely(!PageHWPoison(p->page[level]));
+}
+
+/* Does the vCPU's last walk still say where the last-level table of @va is? Its entries are read again, once each, as a walk would */
+static bool same_tables(const struct lg_path *p, gfn_t root, u64 va)
+{
+	return p->whole && p->root == root && p->block == va >> PMD_SHIFT && unchanged(p, 4) && unchanged(p, 3) && unchanged(p, 2);
+}
+
 /*H:270
  * lg_shadow_fault() has asked what the guest itself says of the address. This is the walk of every textbook, four
  * levels down, with one difference: each table is where the guest's entry says, so each step goes through
@@ -60,39 +62,45 @@ static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *wa
  * a processor's walk just missed. With mmu_lock held: no vCPU's loss is taken from its queue between the walk and what is made of
  * it, so no table that is walked here can have become something else (docs/smp.md).
  */
-static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct guest_path *p, struct lg_walk *walk)
+static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct lg_path *p, struct lg_walk *walk)
 {
-	gfn_t gfn = vcpu->root->low->gfn;
-	u64 entry;
+	bool known = same_tables(p, vcpu->root->low->gfn, va);
+	gfn_t gfn = known ? p->table[1] : vcpu->root->low->gfn;
+	unsigned int shift = known ? PAGE_SHIFT : PGDIR_SHIFT_4;
+	u64 all = known ? p->up_all : ~0ULL, any = known ? p->up_any : 0, entry;
 
-	p->writable = p->user = true;
-	p->nx = false;
-	p->region = NULL;
-	for (p->level = 4; ; p->level--) {
+	p->whole = known;
+	for (p->level = known ? 1 : 4; ; p->level--, shift -= 9) {
 		struct page *table = path_page(vcpu->lg, p, gfn);
 
 		if (!table)
 			return missing(vcpu, gfn << PAGE_SHIFT, walk) == LG_NEED_PIN ? LG_NEED_PIN : LG_BAD_TABLE;
+		p->page[p->level] = table;
 		p->table[p->level] = gfn;
-		p->pte[p->level] = (u64 *)page_address(table) + index_of(va, p->level);
+		p->pte[p->level] = (u64 *)page_address(table) + (va >> shift & (ENTRIES - 1));
 		entry = p->entry[p->level] = READ_ONCE(*p->pte[p->level]);
+		p->up_all = all;
+		p->up_any = any;
+		if (p->level == 1) {
+			p->whole = true;
+			p->root = vcpu->root->low->gfn;
+			p->block = va >> PMD_SHIFT;
+		}
 		if (!(entry & G_P)) {
 			walk->error = 0;
 			return LG_GUEST_FAULT;
 		}
-		p->up_writable = p->writable;
-		p->up_user = p->user;
-		p->up_nx = p->nx;
-		p->writable &= !!(entry & G_W);
-		p->user &= !!(entry & G_U);
-		p->nx |= !!(entry & G_NX);
+		all &= entry;
+		any |= entry;
 		gfn = (entry & ADDR_MASK) >> PAGE_SHIFT;
 		if (p->level == 1 || ((entry & G_PS) && p->level < 4))
 			break;
 	}
+	p->all = all;
+	p->any = any;
 	p->leaf = entry;
 	if (p->level > 1) {
-		u64 pages = 1ULL << (9 * (p->level - 1));
+		u64 pages = 1ULL << (shift - PAGE_SHIFT);
 
 		gfn = (gfn & ~(pages - 1)) | ((va >> PAGE_SHIFT) & (pages - 1));
 	}
@@ -100,14 +108,14 @@ static enum lg_fault walk_guest(struct lg_vcpu *vcpu, u64 va, struct guest_path 
 	return LG_FILLED;
 }
 
-static bool allowed(struct lg_vcpu *vcpu, u64 va, u32 error, const struct guest_path *p)
+static bool allowed(struct lg_vcpu *vcpu, u64 va, u32 error, const struct lg_path *p)
 {
-	if ((error & X86_PF_WRITE) && !p->writable)
+	if ((error & X86_PF_WRITE) && !(p->all & G_W))
 		return false;
-	if (error & X86_PF_INSTR && p->nx)
+	if (error & X86_PF_INSTR && p->any & G_NX)
 		return false;
 	if (vcpu->sw->mode)
-		return p->user;
+		return p->all & G_U;
 	/* SMEP: the kernel view has NX on the whole low half */
 	return !(error & X86_PF_INSTR) || va >> 47;
 }
@@ -116,7 +124,7 @@ static bool allowed(struct lg_vcpu *vcpu, u64 va, u32 error, const struct guest_
  * The processor would set A, and D for a write, with a locked access: do the same in the guest's entries. Only in those that were walked:
  * false when one has changed since. A leaf gets its D from here alone, and so its write permission
  */
-static bool set_accessed_dirty(struct guest_path *p, bool write)
+static bool set_accessed_dirty(struct lg_path *p, bool write)
 {
 	unsigned int level;
 
@@ -124,22 +132,25 @@ static bool set_accessed_dirty(struct guest_path *p, bool write)
 		u64 bits = G_A | (write && level == p->level ? G_D : 0);
 		u64 old = p->entry[level];
 
-		if ((old & bits) != bits && cmpxchg(p->pte[level], old, old | bits) != old)
+		if ((old & bits) == bits)
+			continue;
+		if (cmpxchg(p->pte[level], old, old | bits) != old)
 			return false;
+		p->entry[level] = old | bits;
 	}
 	if (write)
 		p->leaf |= G_D;
 	return true;
 }
 
-static u64 leaf_entry(const struct guest_path *p, u64 guest_entry, const struct page *page)
+/* @all, @any: as in struct lg_path, of all entries down to @guest_entry */
+static u64 leaf_entry(u64 all, u64 any, u64 guest_entry, const struct page *page)
 {
-	u64 entry = page_to_phys(page) | S_LEAF;
+	u64 entry = page_to_phys(page) | S_LEAF | (any & G_NX);
 
-	if (p->writable && (guest_entry & G_D))
-		entry |= _PAGE_RW;
-	if (p->nx)
-		entry |= _PAGE_NX;
+	BUILD_BUG_ON(G_NX != _PAGE_NX || G_W != _PAGE_RW);
+	if (guest_entry & G_D)
+		entry |= all & G_W;
 	return entry;
 }
 
@@ -168,33 +179,33 @@ static struct lg_sp *child_sp(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned i
 	return child;
 }
 
-/* Fill what lies beside, of entries that the guest has marked accessed and in the same region: no fault for those later */
-static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
+/*
+ * Fill what lies beside, of entries that the guest has marked accessed and in the same region: no fault for those later. A supervisor page
+ * in the low half is for the kernel view's own tree alone: not unasked
+ */
+static void fill_around(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct lg_path *p)
 {
-	const u64 *table = p->pte[1] - i;
 	unsigned int j, first = i & ~(AROUND - 1);
-	struct guest_path q;
+	u64 *spt = sp->spt, need = G_P | G_A | (sp->root ? G_U : 0);
+	const u64 *table = p->pte[1] - i;
 	struct page *page;
 
+	if (sp->root && !(p->up_all & G_U))
+		return;
 	for (j = first; j < first + AROUND; j++) {
 		u64 entry = READ_ONCE(table[j]);
 
-		if (sp->spt[j] || (entry & (G_P | G_A)) != (G_P | G_A))
+		if (spt[j] || (entry & need) != need)
 			continue;
 		page = lg_region_page(p->region, (entry & ADDR_MASK) >> PAGE_SHIFT);
 		if (!page)
 			continue;
-		/* A supervisor page in the low half is for the kernel view's own tree alone: not unasked */
-		if (sp->root && !(p->up_user && (entry & G_U)))
-			continue;
-		q.writable = p->up_writable && (entry & G_W);
-		q.nx = p->up_nx || (entry & G_NX);
-		set_entry(vcpu->lg, sp, j, leaf_entry(&q, entry, page));
+		set_entry(vcpu->lg, sp, j, leaf_entry(p->up_all & entry, p->up_any | entry, entry, page));
 		lg_count(vcpu, FILLS_AROUND);
 	}
 }
 
-static void fill_around_split(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct guest_path *p)
+static void fill_around_split(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned int i, const struct lg_path *p)
 {
 	unsigned int j, first = i & ~(AROUND_SPLIT - 1);
 	gfn_t base = p->gfn - i;
@@ -206,7 +217,7 @@ static void fill_around_split(struct lg_vcpu *vcpu, struct lg_sp *sp, unsigned i
 		page = lg_region_page(p->region, base + j);
 		if (!page)
 			continue;
-		set_entry(vcpu->lg, sp, j, leaf_entry(p, p->leaf, page));
+		set_entry(vcpu->lg, sp, j, leaf_entry(p->all, p->any, p->leaf, page));
 		lg_count(vcpu, FILLS_AROUND);
 	}
 }
@@ -218,7 +229,7 @@ static bool permits(u64 entry, u32 error)
 }
 
 /* Where the guest's page is large and so is the host's below it, the entry can be: @last is then 2, and its first page is returned */
-static struct page *usable_huge_page(struct lg_vcpu *vcpu, const struct guest_path *p, struct page *page, unsigned int *last)
+static struct page *usable_huge_page(struct lg_vcpu *vcpu, const struct lg_path *p, struct page *page, unsigned int *last)
 {
 	struct page *huge = p->level > 1 ? lg_huge_page(vcpu->lg, p->gfn & ~(u64)(LG_HUGE_PAGES - 1)) : NULL;
 
@@ -235,13 +246,13 @@ static bool first_of_host(struct lguest *lg, u64 va, bool large)
 }
 
 /* Which tree a fill goes to; NULL when the kernel view has to get one of its own and there is no table at hand */
-static struct lg_sp *tree_of(struct lg_vcpu *vcpu, u64 va, const struct guest_path *p)
+static struct lg_sp *tree_of(struct lg_vcpu *vcpu, u64 va, const struct lg_path *p)
 {
 	struct lg_root *root = vcpu->root;
 
 	if (va >> 47)
 		return vcpu->lg->kernel;
-	if (vcpu->sw->mode || (p->user && !root->klow))
+	if (vcpu->sw->mode || ((p->all & G_U) && !root->klow))
 		return root->low;
 	if (!root->klow)
 		lg_count(vcpu, SPLIT_ROOTS);
@@ -254,7 +265,7 @@ static struct lg_sp *tree_of(struct lg_vcpu *vcpu, u64 va, const struct guest_pa
  * find it. Where the guest's entry is not dirty the leaf gets no write permission: so the first write faults, and
  * sets the bit. Neighbours are filled along with it, to save their faults.
  */
-static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_path *p, struct page *page)
+static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_path *p, struct page *page)
 {
 	struct lguest *lg = vcpu->lg;
 	unsigned int i, last;
@@ -277,7 +288,7 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
 	}
 	i = index_of(va, last);
 	old = sp->spt[i];
-	new = leaf_entry(p, p->leaf, page);
+	new = leaf_entry(p->all, p->any, p->leaf, page);
 	if (last == 2) {
 		new |= _PAGE_PSE;
 		lg_count(vcpu, HUGE_FILLS);
@@ -316,15 +327,15 @@ static enum lg_fault fill(struct lg_vcpu *vcpu, u64 va, u32 error, struct guest_
  */
 static enum lg_fault handle_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struct lg_walk *walk)
 {
-	struct guest_path p;
+	struct lg_path *p = &vcpu->path;
 	struct page *page;
 	enum lg_fault ret;
 
 	if (!lg_canonical48(va) || index_of(va, 4) == SWITCHER_SLOT || index_of(va, 4) == CEA_SLOT)
 		ret = LG_GUEST_FAULT;
 	else
-		ret = walk_guest(vcpu, va, &p, walk);
-	if (ret == LG_FILLED && !allowed(vcpu, va, error, &p)) {
+		ret = walk_guest(vcpu, va, p, walk);
+	if (ret == LG_FILLED && !allowed(vcpu, va, error, p)) {
 		walk->error = X86_PF_PROT;
 		ret = LG_GUEST_FAULT;
 	}
@@ -338,12 +349,12 @@ static enum lg_fault handle_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struc
 	if (ret != LG_FILLED)
 		return ret;
 
-	if (!set_accessed_dirty(&p, error & X86_PF_WRITE))
+	if (!set_accessed_dirty(p, error & X86_PF_WRITE))
 		return LG_AGAIN;
-	page = path_page(vcpu->lg, &p, p.gfn);
+	page = path_page(vcpu->lg, p, p->gfn);
 	if (!page)
-		return missing(vcpu, p.gfn << PAGE_SHIFT | offset_in_page(va), walk);
-	ret = fill(vcpu, va, error, &p, page);
+		return missing(vcpu, p->gfn << PAGE_SHIFT | offset_in_page(va), walk);
+	ret = fill(vcpu, va, error, p, page);
 	if (ret == LG_FILLED)
 		lg_count(vcpu, FILLS);
 	return ret;
@@ -356,7 +367,7 @@ static enum lg_fault handle_fault(struct lg_vcpu *vcpu, u64 va, u32 error, struc
 static void fetch_insn(struct lg_vcpu *vcpu, struct lg_walk *walk)
 {
 	u64 va = vcpu->sw->rip;
-	struct guest_path p;
+	struct lg_path p = { };
 	struct lg_walk none;
 
 	walk->insn_len = 0;

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include "lg.h"
 #include "shadow.h"
 
@@ -90,7 +91,7 @@ static void put_sp(struct lguest *lg, struct lg_sp *sp)
 	if (sp->gfn != LG_NO_GFN)
 		hlist_del_init(&sp->hash);
 	if (sp->used)
-		clear_page(sp->spt);
+		memset64(sp->spt, 0, ENTRIES);
 	note_lost(lg, sp);
 	list_add(&sp->list, &lg->zapped);
 	lg->nr_zapped++;

@@ -55,14 +55,25 @@ static void read_host_msrs(struct lg_vcpu *vcpu)
 	vcpu->host_msrs_known = true;
 }
 
-/* The values that are not the same on the other side; no tracepoint here, since RCU may not be looking */
+static __always_inline void write_msr(const u64 want[LG_MSRS], const u64 have[LG_MSRS], unsigned int i)
+{
+	if (want[i] != have[i])
+		native_wrmsrl(msr_index[i], want[i]);
+}
+
+/*
+ * The values that are not the same on the other side; no tracepoint here, since RCU may not be looking. Not a loop: this is done twice
+ * with each exit
+ */
 static void write_msrs(const u64 want[LG_MSRS], const u64 have[LG_MSRS])
 {
-	unsigned int i;
-
-	for (i = 0; i < LG_MSRS; i++)
-		if (want[i] != have[i])
-			native_wrmsrl(msr_index[i], want[i]);
+	BUILD_BUG_ON(LG_MSRS != 6);
+	write_msr(want, have, LG_MSR_STAR);
+	write_msr(want, have, LG_MSR_LSTAR);
+	write_msr(want, have, LG_MSR_CSTAR);
+	write_msr(want, have, LG_MSR_SFMASK);
+	write_msr(want, have, LG_MSR_SYSENTER_CS);
+	write_msr(want, have, LG_MSR_TSC_AUX);
 }
 
 static void init_guest_msrs(struct lg_vcpu *vcpu)
