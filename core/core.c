@@ -18,8 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/control.h"
@@ -182,6 +184,9 @@ static void make_devices(const struct options *o)
 	const char *error;
 
 	machine.devices = o->devices;
+	machine.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (machine.wake < 0)
+		fail(EXIT_HOST, "the host does not give an eventfd: %s", strerror(errno));
 	for (unsigned int i = 0; i < o->devices; i++) {
 		struct device *d = &machine.device[i];
 
@@ -206,7 +211,7 @@ static void make_devices(const struct options *o)
  */
 static void make_cmdline(const struct options *o, char *buf, size_t size)
 {
-	size_t n = 0;
+	size_t n = (size_t)snprintf(buf, size, "%s", GUEST_CMDLINE_FIRST);
 
 	for (unsigned int i = 0; i < machine.devices && n < size; i++) {
 		const struct device *d = &machine.device[i];
@@ -310,6 +315,24 @@ static void report_lost(struct device *d)
 		vu_fe_hang_up(&d->fe);
 }
 
+/* On a vCPU's thread, after a store that has changed what the main one waits for, which may sleep for seconds. The eventfd is ours alone. */
+static void wake_main(struct machine *m)
+{
+	const uint64_t one = 1;
+
+	if (write(m->wake, &one, sizeof(one)) < 0)
+		return;		/* full: it is awake */
+}
+
+static void woken(struct machine *m)
+{
+	uint64_t n;
+	struct iovec iov = { &n, sizeof(n) };
+
+	if (preadv2(m->wake, &iov, 1, -1, RWF_NOWAIT) < 0)
+		return;		/* nothing to take */
+}
+
 static int received_fd(struct msghdr *m)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
@@ -374,12 +397,6 @@ static void control_message(void)
 	pthread_mutex_unlock(&d->lock);
 }
 
-/*
- * How long a connection that died under a vCPU's thread goes unreported: the hang-up wakes poll() for a process that ended; one that
- * is late is found by the vCPU's deadline, and this tick reports it. Also how often a flood is looked at.
- */
-#define TICK_MS 200
-
 static void serve(struct device *d, const struct device_poll *p)
 {
 	pthread_mutex_lock(&d->lock);
@@ -389,27 +406,39 @@ static void serve(struct device *d, const struct device_poll *p)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* The nearer of two timeouts, of which -1 is none */
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /*L:720
  * While that thread runs the guest, the main one does this until the end. It is where CONTROL_CONNECT arrives with a
  * role's successor, where CONTROL_ASK is answered, and where each device gets its turn.
  */
 static void __attribute__((noreturn)) main_loop(void)
 {
-	/* One array for poll(): lguest-run, then each device's. */
+	/* One array for poll(): lguest-run, the vCPUs' threads, then each device's. */
 	static struct {
-		struct pollfd control;
+		struct pollfd control, wake;
 		struct device_poll device[GUEST_DEVICES];
 	} p;
 
-	_Static_assert(sizeof(p) == (1 + 3 * GUEST_DEVICES) * sizeof(struct pollfd), "an array");
+	_Static_assert(sizeof(p) == (2 + 3 * GUEST_DEVICES) * sizeof(struct pollfd), "an array");
 	for (;;) {
+		int ms = -1;
+
 		p.control = (struct pollfd){ .fd = CORE_FD_CONTROL, .events = POLLIN };
+		p.wake = (struct pollfd){ .fd = machine.wake, .events = POLLIN };
 		for (unsigned int i = 0; i < machine.devices; i++) {
 			pthread_mutex_lock(&machine.device[i].lock);
 			device_poll(&machine.device[i], &p.device[i]);
+			ms = sooner(ms, device_due(&machine.device[i]));
 			pthread_mutex_unlock(&machine.device[i].lock);
 		}
-		poll((struct pollfd *)&p, 1 + 3 * machine.devices, machine.devices ? TICK_MS : -1);
+		poll((struct pollfd *)&p, 2 + 3 * machine.devices, ms);
+		if (p.wake.revents)
+			woken(&machine);
 		for (unsigned int i = 0; i < machine.devices; i++)
 			serve(&machine.device[i], &p.device[i]);
 		if (p.control.revents)
@@ -564,6 +593,7 @@ int main(int argc, char **argv)
 
 	machine.lguest = CORE_FD_LGUEST;	/* here: so large a structure with one value in it would be 70 KiB of the program */
 	machine.print = print;
+	machine.look = wake_main;
 	signal(SIGXFSZ, SIG_IGN);	/* guest memory beyond a limit of file size is an error with a sentence */
 	parse(argc, argv, &o);
 	place_fds(o.devices);

@@ -33,7 +33,9 @@
 #define JOIN_MS		3000u	/* then for all that must be said again: the main thread waits */
 #define STORE_MS	1000u	/* for a store to a register: the vCPU waits */
 #define STOP_MS		10000u	/* the same, when a foreign back end must finish its requests first: nobody could start it again */
-#define BEAT_EVERY_MS	1000u
+#define BEAT_EVERY_MS	4000u	/* each question wakes the role and this process: an idle guest is to wake the host seldom */
+#define TICK_MS		200u	/* to the next look while something is awaited, or counted */
+#define AWAY_MS		1000u	/* this process did not run: it looks each TICK_MS while an answer is owed */
 #define BEAT_MS		3000u	/* for a sign of life, which nobody waits for */
 #define SLOW_BEAT_MS	180000u	/* the same, of one that works a request at a time (without io_uring): a bad sector takes minutes */
 
@@ -315,6 +317,7 @@ static void reset(void *dev)
 	/* The eventfd is the back end's too, and may have been made blocking; this call does not wait even then. */
 	if (d->broken && preadv2(d->err, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)
 		return;
+	d->look |= d->broken;
 	d->broken = false;
 }
 
@@ -464,11 +467,13 @@ uint64_t device_load(struct device *d, uint64_t off, unsigned int size)
  * needs of the other process, however many messages that is, and a lock for each device. The two registers of an
  * interrupt handler are excepted.
  */
-void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value)
+bool device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value)
 {
+	bool look;
+
 	if (!virtio_mmio_needs_lock(off, size)) {
 		virtio_mmio_write(&d->mmio, off, size, value);
-		return;
+		return false;
 	}
 	pthread_mutex_lock(&d->lock);
 	vu_fe_budget(&d->fe, STORE_MS);
@@ -477,7 +482,10 @@ void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t va
 		virtio_mmio_needs_reset(&d->mmio);
 	vu_fe_budget(&d->fe, 0);
 	charge(d);
+	look = d->look || (d->fe.dead && !d->down);
+	d->look = false;
 	pthread_mutex_unlock(&d->lock);
+	return look;
 }
 
 /* --- recovery --- */
@@ -497,6 +505,7 @@ static void set_base(struct device *d, unsigned int index)
 void device_connect(struct device *d, int fd)
 {
 	d->greeted_ms = now_ms();
+	d->beat_ms = 0;
 	d->down = d->late = false;
 	vu_fe_connect(&d->fe, fd);
 }
@@ -558,12 +567,18 @@ static bool awaited(struct device *d, uint64_t now)
 	return d->fe.joining && join(d);
 }
 
+/* All devices are asked at the same moments, so that this process wakes once for all of them; a new process is asked at once. */
+static bool beat_due(const struct device *d, uint64_t now)
+{
+	return !d->beat_ms || now / BEAT_EVERY_MS != d->beat_ms / BEAT_EVERY_MS;
+}
+
 static void beat(struct device *d, uint64_t now)
 {
 	unsigned int limit = d->fe.protocol & VU_P_STATUS ? BEAT_MS : SLOW_BEAT_MS;
 
 	/* This process did not run for a while (a guest that was paused): what it did not take then was not late. */
-	if (now - d->turn_ms > BEAT_EVERY_MS)
+	if (now - d->turn_ms > AWAY_MS)
 		vu_fe_beat_again(&d->fe);
 	d->turn_ms = now;
 	if (!d->own || d->fe.dead)
@@ -571,10 +586,21 @@ static void beat(struct device *d, uint64_t now)
 	if (vu_fe_beat_age(&d->fe) > limit) {
 		vu_fe_give_up(&d->fe, "it gives no sign of life");
 		d->late = true;
-	} else if (!vu_fe_beat_age(&d->fe) && now - d->beat_ms >= BEAT_EVERY_MS) {
+	} else if (!vu_fe_beat_age(&d->fe) && beat_due(d, now)) {
 		d->beat_ms = now;
 		vu_fe_beat(&d->fe);
 	}
+}
+
+int device_due(const struct device *d)
+{
+	uint64_t now = now_ms();
+
+	if (d->greeted_ms || d->stale || d->events.tokens < EVENTS_BURST || vu_fe_beat_age(&d->fe) || (d->fe.dead && !d->down))
+		return TICK_MS;
+	if (!d->own || d->fe.dead)
+		return -1;
+	return beat_due(d, now) ? 0 : (int)(BEAT_EVERY_MS - now % BEAT_EVERY_MS);
 }
 
 void device_give_up(struct device *d)

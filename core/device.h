@@ -57,7 +57,7 @@ struct device_bucket {
  * @stale: config space must be read again, @asked_ms: when that was last done
  * @events: messages of the back end's own that are still taken, @flooded_ms: since when there are more
  * @waited_ms, @minute_ms: what the connection had been waited for when this minute began
- * @broken: @err was seen; it is not looked at again before the driver's reset
+ * @broken: @err was seen; it is not looked at again before the driver's reset: then @look says that the main thread must know
  * @kicks: foreign back ends: the queues that a thread which may wait shall kick, a bit each (device_kicker())
  */
 struct device {
@@ -87,6 +87,7 @@ struct device {
 	uint64_t flooded_ms;
 	uint64_t waited_ms, minute_ms;
 	bool broken;
+	bool look;
 	uint32_t kicks;
 };
 
@@ -119,9 +120,10 @@ const char *device_open(struct device *d, int fd);
  *
  * Both take the lock. Whatever the store needs of the back end, and however many messages that is, it waits for 1 s in all; a foreign
  * back end, which nobody could start again, may take 10 s to stop its queues. After that the connection is dead and the store done.
+ * Return of device_store(): device_poll() and device_due() say something else now, and who waits by them has to be woken.
  */
 uint64_t device_load(struct device *d, uint64_t off, unsigned int size);
-void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value);
+bool device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value);
 
 /**
  * device_connect() - greet a new back-end process, without waiting for it; device_serve() goes on when it answers
@@ -129,6 +131,9 @@ void device_store(struct device *d, uint64_t off, unsigned int size, uint64_t va
  * @fd: connected socket of the new process; the device's from here on
  */
 void device_connect(struct device *d, int fd);
+
+/** device_due() - how many milliseconds device_poll()'s descriptors may be waited for: -1: without end. device_poll() comes first. */
+int device_due(const struct device *d);
 
 /** device_poll() - what to wait for, for device_serve(). */
 void device_poll(struct device *d, struct device_poll *p);

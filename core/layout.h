@@ -36,6 +36,11 @@
 #define GUEST_BOOT_PARAMS	0x10000ull
 #define GUEST_SETUP_DATA	0x12000ull
 #define GUEST_CMDLINE		0x20000ull
+/*
+ * The command line's first word: Linux looks twice a second whether memory is fragmented, to be ready for whoever wants large pieces, and
+ * that would be most of what wakes an idle guest. Who wants it says so in his own words, which come later. Other kernels pass it over.
+ */
+#define GUEST_CMDLINE_FIRST	"sysctl.vm.compaction_proactiveness=0 "
 #define GUEST_CMDLINE_MAX	2048u		/* COMMAND_LINE_SIZE of x86, with its NUL */
 #define GUEST_BIOS_HOLE		0xa0000ull	/* to GUEST_KERNEL_MIN: what PCs keep for video and firmware */
 #define GUEST_KERNEL_MIN	0x100000ull

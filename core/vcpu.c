@@ -45,8 +45,8 @@ static void store(struct machine *m, uint64_t gpa, unsigned int size, uint64_t v
 	uint64_t off;
 	struct device *d = device_at(m, gpa, size, &off);
 
-	if (d)
-		device_store(d, off, size, value);
+	if (d && device_store(d, off, size, value))
+		m->look(m);
 }
 
 /*L:690

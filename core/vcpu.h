@@ -12,6 +12,8 @@
  * @lguest: descriptor of /dev/lguest
  * @vcpus: how many there are, a thread each
  * @print: early console text, on any vCPU's thread
+ * @look: a store has changed what the main thread waits for: the same
+ * @wake: its eventfd
  */
 struct machine {
 	int lguest;
@@ -20,6 +22,8 @@ struct machine {
 	unsigned int devices;
 	struct device device[GUEST_DEVICES];
 	void (*print)(struct machine *m, const char *text, uint32_t len);
+	void (*look)(struct machine *m);
+	int wake;
 };
 
 /**

@@ -13,7 +13,7 @@
 #include "run/say.h"
 #include "run/text.h"
 
-/* What lguest-core puts before it (core.c) for each device, and for each window: the longest that they can become. */
+/* What lguest-core puts before it (core.c) besides GUEST_CMDLINE_FIRST, for each device, and for each window: the longest that they can become. */
 #define DEVICE_WORDS "virtio_mmio.device=4K@0xd000f000:16 "
 #define WINDOW_WORDS "lguest.window=0xd000f000,0xcfe00000,0x10000000 "
 
@@ -46,7 +46,7 @@ size_t cmdline_build(const struct launch *l, char *buf, size_t size)
 
 int cmdline_check(const struct launch *l)
 {
-	size_t n = cmdline_build(l, NULL, 0);
+	size_t n = strlen(GUEST_CMDLINE_FIRST) + cmdline_build(l, NULL, 0);
 
 	for (unsigned int i = 0; i < l->roles; i++)
 		n += strlen(DEVICE_WORDS) + (l->role[i].window ? strlen(WINDOW_WORDS) : 0);

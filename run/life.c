@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*L:480
- * life.c: does lguest-core still serve its devices? lguest-run asks it once a second, as it asks its roles (launch.h).
+ * life.c: does lguest-core still serve its devices? lguest-run asks it every few seconds, as the core asks the roles (core/device.c).
  *
  * It may send a message that needs no wait, and read /proc of the core. A core that is stopped is a guest that somebody
  * paused: it owes no answer until it goes on.
@@ -12,7 +12,7 @@
 #include "core/control.h"
 #include "run/launch.h"
 
-#define ASK_MS	1000	/* how often it is asked */
+#define ASK_MS	4000	/* how often it is asked: each time wakes both */
 #define LATE_MS	20000	/* an answer that takes longer does not come: it answers between any two things that it does, each of 3 s at most */
 
 /* The core is the one child of its minder. Return: its state as proc(5) has it, 0 = nobody knows. */

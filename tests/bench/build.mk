@@ -31,3 +31,14 @@ bench-null: $(B)/tests/bench/nullblk $(BLKFE) ## requests a second through a dev
 
 # One command for all counts of instructions: of lg.ko (tests/guests) and of a Linux guest beside the same kernel bare (tests/linux).
 bench-icount: bench-linux
+
+# How often an idle guest wakes the host. The group holds the sum to 5 a second.
+CHECKS += idle
+CHECKS_BESIDE += idle
+.PHONY: bench-idle $(R)/idle.tap
+bench-idle: launch-programs module ## how often the processes of an idle guest wake in a second, thread by thread
+	tests/bench/idle.sh
+$(R)/idle.tap: launch-programs module
+	@mkdir -p $(@D)
+	tests/bench/idle.sh 60 | awk '{ print "# " $$0 } $$3 == "all" { n = $$2 } \
+		END { print (n > 0 && n <= 5000 ? "ok" : "not ok") " idle: a guest with console, net and block wakes at most 5 times a second (" n / 1000 ")" }' > $@
