@@ -16,7 +16,8 @@
 #include "core/layout.h"
 #include "core/loader.h"
 
-#define REQUIRE(cond, ...) do { if (!(cond)) { fprintf(stderr, "fuzz elf: " __VA_ARGS__); fputc('\n', stderr); abort(); } } while (0)
+#define FUZZ_NAME "elf"
+#include "tests/fuzz/input.h"
 #define RAM (18u << 20)
 #define LINKED 0x18000000ull
 #define VA 0xffffffff98000000ull
@@ -39,17 +40,6 @@ static uint8_t raw[FILE_MAX];	/* the file as it is now */
 static size_t size;
 static mode_t kind;
 static struct { unsigned int countdown; uint16_t off; uint8_t bytes[2]; } plan;
-static const uint8_t *in;
-static size_t left;
-
-static uint8_t byte(void)
-{
-	if (!left)
-		return 0;
-	left--;
-	return *in++;
-}
-
 ssize_t fuzz_pread(int fd, void *buf, size_t len, off_t off)
 {
 	size_t at = (size_t)off, n = off >= 0 && at < size ? size - at : 0;

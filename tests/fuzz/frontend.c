@@ -16,21 +16,11 @@
 
 #include "ipc/vhost_user_frontend.h"
 
-#define REQUIRE(cond, ...) do { if (!(cond)) { fprintf(stderr, "fuzz frontend: " __VA_ARGS__); fputc('\n', stderr); abort(); } } while (0)
+#define FUZZ_NAME "frontend"
+#include "tests/fuzz/input.h"
 
 static int memfd, event;
 static struct vu_chan far;
-static const uint8_t *in;
-static size_t left;
-
-static uint8_t byte(void)
-{
-	if (!left)
-		return 0;
-	left--;
-	return *in++;
-}
-
 /* One answer into the socket, before its question: right in shape most of the time. */
 static void answer(uint32_t request)
 {

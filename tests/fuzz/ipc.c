@@ -16,7 +16,8 @@
 #include "ipc/vhost_user_backend.h"
 #include "ipc/virtqueue_ring.h"
 
-#define REQUIRE(cond, ...) do { if (!(cond)) { fprintf(stderr, "fuzz ipc: " __VA_ARGS__); fputc('\n', stderr); abort(); } } while (0)
+#define FUZZ_NAME "ipc"
+#include "tests/fuzz/input.h"
 #define MEM 0x8000u
 #define MAX_MESSAGES 48
 #define FEATURES (1ull << 32 | 1ull << 29 | 1ull << 28 | VU_F_PROTOCOL_FEATURES)
@@ -136,19 +137,6 @@ static const struct vu_session_ops ops = {
 	.start = started, .stop = nop, .wake = nop, .kick_changed = nop, .call_changed = nop, .quiesce = nops, .resume = nops,
 	.features = features, .get_config = get_config, .set_config = set_config, .reset = nops, .byte_at = byte_at,
 };
-
-/* --- the input --- */
-
-static const uint8_t *in;
-static size_t left;
-
-static uint8_t byte(void)
-{
-	if (!left)
-		return 0;
-	left--;
-	return *in++;
-}
 
 static uint64_t number(void)
 {

@@ -14,7 +14,8 @@
 #include "core/decode.h"
 #include "core/virtio_mmio.h"
 
-#define REQUIRE(cond, ...) do { if (!(cond)) { fprintf(stderr, "fuzz mmio: " __VA_ARGS__); fputc('\n', stderr); abort(); } } while (0)
+#define FUZZ_NAME "mmio"
+#include "tests/fuzz/input.h"
 #define WINDOW 0x10000000ull
 #define WINDOW_SIZE 0x10000ull
 #define QUEUES 3u
@@ -25,17 +26,6 @@ static struct virtio_mmio v;
 static struct virtio_queue started[QUEUES];
 static bool resets;
 static uint8_t mood;
-static const uint8_t *in;
-static size_t left;
-
-static uint8_t byte(void)
-{
-	if (!left)
-		return 0;
-	left--;
-	return *in++;
-}
-
 static bool in_window(uint64_t gpa, uint64_t len)
 {
 	return gpa >= WINDOW && gpa - WINDOW <= WINDOW_SIZE && len <= WINDOW_SIZE - (gpa - WINDOW);

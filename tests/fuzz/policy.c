@@ -15,19 +15,9 @@
 
 #include "policy/policy.h"
 
-#define REQUIRE(cond, ...) do { if (!(cond)) { fprintf(stderr, "fuzz policy: " __VA_ARGS__); fputc('\n', stderr); abort(); } } while (0)
+#define FUZZ_NAME "policy"
+#include "tests/fuzz/input.h"
 #define CALLS 32
-
-static const uint8_t *in;
-static size_t left;
-
-static uint8_t byte(void)
-{
-	if (!left)
-		return 0;
-	left--;
-	return *in++;
-}
 
 static uint64_t number(void)
 {

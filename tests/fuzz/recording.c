@@ -15,7 +15,8 @@
 #include "ipc/vhost_user_backend.h"
 #include "tests/replay/recording.h"
 
-#define REQUIRE(cond, ...) do { if (!(cond)) { fprintf(stderr, "fuzz recording: " __VA_ARGS__); fputc('\n', stderr); abort(); } } while (0)
+#define FUZZ_NAME "recording"
+#include "tests/fuzz/input.h"
 #define OFFERED (1ull << 32 | 1ull << 29 | 1ull << 28 | VU_F_PROTOCOL_FEATURES | 0xffff)
 #define PROTOCOL (VU_P_MQ | VU_P_REPLY_ACK | VU_P_BACKEND_REQ | VU_P_CONFIG | VU_P_INFLIGHT_SHMFD | VU_P_RESET_DEVICE | \
 		  VU_P_CONFIGURE_MEM_SLOTS | VU_P_STATUS)

@@ -27,14 +27,8 @@
 #define PENDING 256u
 #define MAX_QUEUE 64u
 
-#define REQUIRE(cond, ...)					\
-	do {							\
-		if (!(cond)) {					\
-			fprintf(stderr, "fuzz: " __VA_ARGS__);	\
-			fputc('\n', stderr);			\
-			abort();				\
-		}						\
-	} while (0)
+#define FUZZ_NAME "block"
+#include "tests/fuzz/input.h"
 
 int lguest_block_main(int argc, char **argv);
 
@@ -45,26 +39,6 @@ static struct blk *blk;
 static uint8_t *mem;
 static struct gmem table;
 static struct vq queue;
-
-/* --- the input --- */
-
-static const uint8_t *in;
-static size_t left;
-
-static uint8_t byte(void)
-{
-	if (!left)
-		return 0;
-	left--;
-	return *in++;
-}
-
-static uint16_t word(void)
-{
-	uint16_t low = byte();
-
-	return (uint16_t)(low | byte() << 8);
-}
 
 /* --- the guest's other processor --- */
 
