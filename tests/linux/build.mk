@@ -13,7 +13,7 @@ LINUX_NEEDS := $(B)/selftest launch-programs module
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
 	tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' > $@
-	tests/linux/check.sh '--timeout 600' features userland operator >> $@
+	tests/linux/check.sh '--timeout 600' features userland operator modules >> $@
 
 linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, all kernels (KERNELS=7.3: one)
 	for k in $(or $(KERNELS),6.1 6.12 7.3); do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \
@@ -56,3 +56,8 @@ linux-smp: $(LINUX_SMP_NEEDS) ## guests with 2 to 16 CPUs: 100 boots, storms, to
 	@mkdir -p $(R)
 	RUNS=$(or $(RUNS),100) LONG=$(or $(SECONDS),20) KILLS=$(or $(KILLS),200) PARTS='$(PARTS)' tests/linux/smp.sh long > $(R)/linux-smp-long.tap; \
 		s=$$?; cat $(R)/linux-smp-long.tap; exit $$s
+
+.PHONY: linux-selftests
+linux-selftests: launch-programs module ## the kernel's own self-tests in a guest and on the bare machine: prints where they differ (FOLDERS='x86 futex': some)
+	@mkdir -p $(R)
+	tests/linux/selftests.sh $(FOLDERS) > $(R)/linux-selftests.tap; s=$$?; grep -v '^ok' $(R)/linux-selftests.tap; exit $$s

@@ -29,6 +29,11 @@ mksquashfs $work/known.d $work/disk.squashfs -comp zstd -quiet -no-progress >&2
 guest/mkinitramfs.sh -o $work/features.raw -f tests/lib/tap.sh:/tap.sh -f tests/linux/guest/features.sh:/features.sh -f $work/disk.ext4:/lguest/disk.ext4 \
 	-f $work/disk.squashfs:/lguest/disk.squashfs -c 'sh /features.sh'
 zstd -q -19 -o $work/features.cpio $work/features.raw
+case " $* " in
+*' modules '*) modules=(--guest modules.cpio tests/lib/tap.sh:/tap.sh tests/linux/guest/modules.sh:/modules.sh '=sh /modules.sh')
+	for f in $(tests/linux/module.sh "$work/module"); do modules+=("$f:/lguest/${f##*/}"); done ;;
+*) modules=() ;;
+esac
 nm "$(guest/build.sh)" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
 head -c 3000000 </dev/urandom >$work/known
 md5sum <$work/known >$work/known.md5
@@ -38,4 +43,4 @@ tests/host/run --lguest / --linux --dmesg-clean --mem 768 $options --file $work/
 	--guest load.cpio $B/selftest:/bin/selftest '=selftest forks cow avx registers churn; exit $?' \
 	--guest seven.cpio '=exit 7' --guest nap.cpio '=sleep 1; exit 7' --guest shell.cpio \
 	--guest userland.cpio tests/lib/tap.sh:/tap.sh tests/linux/guest/userland.sh:/userland.sh $work/known:/lguest/known $work/known.md5:/lguest/known.md5 '=sh /userland.sh' \
-	--file tests/linux/host/host.sh --file tests/debug/leaks.sh -- "sh /leaks.sh clear; s=0; $(printf 'sh /host.sh %s || s=1; ' "$@")sh /leaks.sh look || s=1; exit \$s"
+	"${modules[@]}" --file tests/linux/host/host.sh --file tests/debug/leaks.sh -- "sh /leaks.sh clear; s=0; $(printf 'sh /host.sh %s || s=1; ' "$@")sh /leaks.sh look || s=1; exit \$s"

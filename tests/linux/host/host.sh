@@ -8,6 +8,7 @@
 #	host.sh features	features.sh in one guest, from an initramfs that is compressed as distributions do
 #	host.sh flushes		under Bochs, which counts them: what one guest's exits cost in flushes of the whole TLB and writes of CR4
 #	host.sh overlap		one short guest: only where it shares addresses with the host's kernel are global TLB entries flushed
+#	host.sh modules		modules.sh in one guest; its module lies where no module of the host does
 #	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
 #	host.sh operator	a guest does what its operator asks: powers down, restarts, takes a pause for no fault
 #	host.sh churn		the memory checks in a guest and in the host at once: neither sees the other's translations
@@ -74,6 +75,20 @@ features() {
 	memory=192
 	start features.cpio >out
 	results out $?
+}
+
+modules() {
+	memory=192
+	start modules.cpio >out &
+	watch_stats $!
+	wait $!
+	results out $?
+	flushed
+	at=$(sed -nE 's/^# at ffffffff([0-9a-f]{8}).*/\1/p' out | tail -n 1)
+	low=$(sed -nE 's/.* 0xffffffff([0-9a-f]{8}).*/\1/p' /proc/modules | sort | head -n 1)
+	echo "# the guest's module at $at, the host's from $low"
+	[ -n "$at" ] && [ -n "$low" ] && [ "$(part "$at")" -lt "$(part "$low")" ] && [ "$(part "$low")" -ge $(($(part a0000000) + 64)) ]
+	check $? "the host's modules lie outside of the guest's area for modules"
 }
 
 # The counts that tests/host/bochs-tlb.patch puts into two MSRs: flushes of the whole TLB, and writes of CR4

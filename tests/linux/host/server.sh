@@ -59,7 +59,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 net tap0 10.77.0.1 fd77::1 && net tap1 10.78.0.1
 truncate -s 3G data.img
 
-start first
+[ "$parts" = seed ] || start first
 for p in $parts; do
 	case $p in
 	seed) ;;
@@ -85,7 +85,7 @@ for p in $parts; do
 	*) part $p ;;
 	esac
 done
-stop
+[ "$parts" = seed ] || stop
 
 if wants seed; then
 	start seeded --block ro:seed.iso
