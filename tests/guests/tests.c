@@ -189,6 +189,7 @@ const struct test tests[] = {
 	SHOOT("smp-shoot-halt", 4, 2, 50),
 	SHOOT("smp-shoot-kernel", 16, 3, 50),
 	SHOOT("smp-shoot-mm", 8, 2, 50),
+	{ .name = "smp-shoot-moved", .image = "smp_shoot", .arg = 3000 << 8, .vcpus = 3, .flags = T_TWO_CPUS | T_DEBUG, .start = move_vcpus, .seconds = 300 },
 	SHOOT("smp-context", 128, 3, 100),
 	SHOOT("smp-drained", 128, 2, 100),
 	SHOOT("smp-nested", 32, 3, 50),
