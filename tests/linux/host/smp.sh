@@ -91,7 +91,7 @@ stopped() {
 	n=0
 	while kill -0 $! 2>/dev/null; do
 		for core in $(pidof lguest-core); do
-			for thread in /proc/$core/task/*; do
+			for thread in "/proc/$core/task"/*; do
 				thread=${thread##*/}
 				[ "$thread" != "$core" ] && [ "$thread" != '*' ] || continue
 				echo $thread >/mnt/cold/tasks 2>/dev/null || continue
