@@ -2,10 +2,12 @@
 # by the recipe of a target $(R)/NAME.tap, which writes lines "ok WHAT" and "not ok WHAT" there, and ends with status 0
 # also when tests failed. `make check` runs all groups and adds them up (tests/host/suite), in two lanes: CHECKS_BESIDE names those that may run
 # beside others, because they use one processor and no interface, port, mount or file that another group has; CHECKS_ALONE those that bear nothing
-# beside them, because they hold what they see against the clock or the machine's memory.
+# beside them, because they hold what they see against the clock or the machine's memory; CHECKS_WAITING those that do so but wait, mostly: two of
+# these bear each other.
 R := build/results
 CHECKS :=
 CHECKS_BESIDE :=
+CHECKS_WAITING :=
 CHECKS_ALONE :=
 
 # What several groups play with: the module that is played, and those around it (tests/peers)

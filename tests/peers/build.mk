@@ -12,7 +12,7 @@ $(PEERS)/hijacked: tests/peers/hijacked.c $(addprefix $(B)/,$(POLICY_OBJS) $(cal
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DBARE=$(BARE_DEVICE) -DREAL_PROGRAM='"$(abspath $(B))/lguest-$(BARE_DEVICE)"' -o $@ $^ -luring $(POLICY_LIBS)
 
 CHECKS += hostile-peers
-CHECKS_ALONE += hostile-peers
+CHECKS_WAITING += hostile-peers
 .PHONY: $(R)/hostile-peers.tap
 $(R)/hostile-peers.tap: $(PEERS)/fake/lguest-core $(PEERS)/peer $(PEERS)/hijacked $(B)/probe launch-programs
 	@mkdir -p $(@D)

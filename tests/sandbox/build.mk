@@ -30,7 +30,7 @@ check-mutants: $(MUTANT_NEEDS) ## take each rule of a manifest away: a test must
 
 CHECKS += sandbox mutants sandbox-host
 CHECKS_BESIDE += sandbox policy-manifest
-CHECKS_ALONE += policy-audit mutants
+CHECKS_WAITING += policy-audit mutants
 .PHONY: $(R)/sandbox-host.tap
 $(R)/sandbox-host.tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)
 	@mkdir -p $(@D)

@@ -77,6 +77,16 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	ends_with "3 passed, 0 failed"
 }
 
+@test "suite: two that wait are beside each other, and beside nothing else" {
+	script slow-a 'touch a.runs; for i in 1 2 3 4 5 6 7 8 9; do [ -e b.runs ] && break; sleep 1; done; sleep 1; ls *.runs | xargs; rm a.runs'
+	script slow-b 'touch b.runs; for i in 1 2 3 4 5 6 7 8 9; do [ -e a.runs ] && break; sleep 1; done; ls *.runs | xargs; sleep 2; rm b.runs'
+	sed -i 's/ls \*.runs | xargs/[ "$(ls *.runs | xargs)" = "a.runs b.runs" ] \&\& echo ok both || echo not ok both/' slow-a slow-b
+	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
+	script alone 'ls *.runs 2>/dev/null && echo not ok alone || echo ok alone'
+	run "$suite" --waiting "slow-a slow-b" --alone alone alone slow-a slow-b one
+	ends_with "4 passed, 0 failed"
+}
+
 @test "suite: evidence of a host that hung is told with the group that had it" {
 	script hung 'mkdir -p build/results/hang-1-2-3-$LGUEST_GROUP build/results/hang-1-2-3-other; echo it hung >build/results/hang-1-2-3-$LGUEST_GROUP/report; echo ok one'
 	run "$suite" hung

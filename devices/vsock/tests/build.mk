@@ -6,7 +6,7 @@ $(B)/vsock-peer: devices/vsock/tests/peer.c tests/lib/tap.h
 
 # The same program natively, with a guest that is played.
 CHECKS += vsock-rows vsock
-CHECKS_ALONE += vsock-rows
+CHECKS_WAITING += vsock-rows
 .PHONY: $(R)/vsock-rows.tap
 $(R)/vsock-rows.tap: $(B)/lguest-vsock
 	@mkdir -p $(@D)
