@@ -31,6 +31,27 @@
 static int parent = -1, guest = -1;	/* folders */
 static char guest_name[32];
 static bool moved;	/* this process, out of the group that was delegated */
+static const struct cgroup_limit *wanted;
+static unsigned int nr_wanted;
+
+int cgroup_limit_parse(const char *text, struct cgroup_limit *limit)
+{
+	static const char *const files[] = { "cpu.weight", "cpu.max", "memory.max", "io.weight", "io.max", "pids.max" };
+	const char *colon = strchr(text, ':'), *equal = colon ? strchr(colon, '=') : NULL;
+	size_t n = equal ? (size_t)(equal - colon - 1) : 0;
+
+	if (!equal || colon == text || (size_t)(colon - text) >= sizeof(limit->process) || !equal[1] || strchr(equal, '\n'))
+		return -EINVAL;
+	snprintf(limit->process, sizeof(limit->process), "%.*s", (int)(colon - text), text);
+	limit->value = equal + 1;
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (strlen(files[i]) != n || strncmp(files[i], colon + 1, n))
+			continue;
+		limit->file = files[i];
+		return 0;
+	}
+	return -ENOENT;
+}
 
 static int write_at(int dir, const char *name, const char *text)
 {
@@ -177,16 +198,48 @@ static int make_guest(void)
 	return err;
 }
 
+/* The bounds that the user wants for one process. Return: 0, or an error of the last that could not be set. */
+static int set_wanted(int dir, const char *process)
+{
+	int err = 0, failed;
+
+	for (unsigned int i = 0; i < nr_wanted; i++) {
+		failed = strcmp(wanted[i].process, process) ? 0 : write_at(dir, wanted[i].file, wanted[i].value);
+		err = failed ? failed : err;
+	}
+	return err;
+}
+
+static int try_wanted(void)
+{
+	int err = 0, dir;
+
+	for (unsigned int i = 0; i < nr_wanted && !err; i++) {
+		const struct cgroup_limit *w = &wanted[i];
+
+		dir = mkdirat(guest, w->process, 0755) && errno != EEXIST ? -1 : openat(guest, w->process, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		err = dir < 0 ? -errno : write_at(dir, w->file, w->value);
+		if (dir >= 0)
+			close(dir);
+		if (err)
+			complain("cannot set %s of %s's control group to %s: %s", w->file, w->process, w->value,
+				 err == -ENOENT ? "this controller was not handed to the guest (Delegate= of its unit)" : strerror(-err));
+	}
+	return err ? EXIT_HOST : 0;
+}
+
 /*L:290
  * A filter says what a process may call and a limit what it may use up itself; neither counts the memory that the
  * kernel uses on its behalf. A control group does, where somebody delegated one to us. Where nobody did, that is said
  * in one sentence and the guest starts without, unless the user named a group: then it is an error.
  */
-int cgroup_begin(const char *where)
+int cgroup_begin(const char *where, const struct cgroup_limit *limit, unsigned int limits)
 {
 	char own[4096];
 	int err;
 
+	wanted = limit;
+	nr_wanted = limits;
 	if (where && !strcmp(where, "none"))
 		return 0;
 	err = where ? 0 : own_group(own, sizeof(own));
@@ -200,9 +253,18 @@ int cgroup_begin(const char *where)
 		err = -ENOTSUP;
 	if (!err)
 		err = make_guest();
-	if (!err)
-		return 0;
+	if (!err) {
+		err = try_wanted();
+		if (err)
+			cgroup_end();
+		return err;
+	}
 	fd_close(&parent);
+	if (limits && !where) {
+		complain("no control group is delegated to this guest, so that --limit %s:%s cannot hold: start it with systemd-run --scope -p Delegate=yes, or "
+			 "say --cgroup FOLDER", limit->process, limit->file);
+		return EXIT_HOST;
+	}
 	if (where) {
 		complain("cannot use the control group %s: %s%s", where, err == -ENOTSUP ? "it does not hand out memory and pids" : strerror(-err),
 			 text_remedy(-err));
@@ -232,6 +294,8 @@ int cgroup_make(const char *name, uint64_t memory, unsigned int pids)
 	snprintf(bound, sizeof(bound), "%u", pids);
 	if (!fd)
 		fd = write_at(dir, "pids.max", bound);
+	if (!fd)
+		fd = set_wanted(dir, name);
 	/* Out of memory, a role and its minder end together. */
 	write_at(dir, "memory.oom.group", "1");
 	if (!fd)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "core/layout.h"
+#include "run/cgroup.h"
 #include "run/kind.h"
 #include "run/log.h"
 #include "run/restart.h"
@@ -78,6 +79,8 @@ struct launch {
 	uint64_t memory;
 	unsigned int cpus;
 	const char *cgroup;
+	struct cgroup_limit limit[CGROUP_LIMITS];
+	unsigned int limits;
 	bool check;
 	bool explain;
 	bool verbose;

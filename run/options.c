@@ -5,6 +5,7 @@
  *
  * It may write struct launch and print. It opens nothing.
  */
+#include <errno.h>
 #include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -279,6 +280,18 @@ static int set_user(struct launch *l, const char *value)
 	return 0;
 }
 
+static int set_limit(struct launch *l, const char *value)
+{
+	int err;
+
+	if (l->limits == CGROUP_LIMITS)
+		return wrong("--limit %s: a guest can have %u", value, CGROUP_LIMITS);
+	err = cgroup_limit_parse(value, &l->limit[l->limits++]);
+	if (err == -ENOENT)
+		return wrong("--limit %s: the file is not one of cpu.weight, cpu.max, memory.max, io.weight, io.max, pids.max", value);
+	return err ? wrong("--limit %s is not PROCESS:FILE=VALUE, as block0:memory.max=64M", value) : 0;
+}
+
 static int set_explain(struct launch *l, const char *value)
 {
 	(void)value;
@@ -313,6 +326,7 @@ static const struct plain_option plain_options[] = {
 	{ "user", "NAME", set_user, 0, "started by root: its processes run as this user, not each as one of its own" },
 	{ "require", "WHAT", set_require, 0, "all, namespaces or none: layers of the sandbox without which it does not start" },
 	{ "cgroup", "FOLDER", TEXT(cgroup), "a control group to bound its processes in, or none; its own, if it was delegated" },
+	{ "limit", "RULE", set_limit, 0, "PROCESS:FILE=VALUE, a bound in the control group of one process, as block0:memory.max=64M" },
 	{ "control", "FOLDER", TEXT(control_dir), "make sockets there for lguestctl" },
 	{ "stop-timeout", "S", set_stop_timeout, 0, "seconds that a guest has to power down on SIGPWR, 90 if not said" },
 	{ "verbose", NULL, set_verbose, 0, "say which layers of the sandbox each process has" },
@@ -489,6 +503,29 @@ static void drop_unwanted(struct launch *l)
 	l->roles = n;
 }
 
+/* Whose group a bound is for can be known when every device was read. */
+static bool has_process(const struct launch *l, const char *name)
+{
+	if (!strcmp(name, "core") || (l->control_dir && !strcmp(name, "control")))
+		return true;
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (!strcmp(l->role[i].name, name))
+			return !role_is_foreign(&l->role[i]);
+	return false;
+}
+
+static int check_limits(const struct launch *l)
+{
+	for (unsigned int i = 0; i < l->limits; i++) {
+		if (!has_process(l, l->limit[i].process))
+			return wrong("--limit %s:%s: this guest has no process %s that lguest-run starts", l->limit[i].process, l->limit[i].file,
+				     l->limit[i].process);
+		if (l->cgroup && !strcmp(l->cgroup, "none"))
+			return wrong("--limit %s:%s needs a control group, and --cgroup is none", l->limit[i].process, l->limit[i].file);
+	}
+	return 0;
+}
+
 /*L:160
  * The loop that calls all that we have seen; the first mistake ends it. Behind it comes what can be known only when
  * the last word is read: that a guest without a --console gets one, that a terminal has one console at most, and
@@ -535,5 +572,7 @@ int options_parse(struct launch *l, int argc, char **argv)
 	if (!err)
 		err = check_terminals(l);
 	drop_unwanted(l);
+	if (!err)
+		err = check_limits(l);
 	return err ? err : cmdline_check(l);
 }

@@ -241,7 +241,7 @@ int main(int argc, char **argv)
 	notify_begin();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	status = cgroup_begin(l.cgroup);
+	status = cgroup_begin(l.cgroup, l.limit, l.limits);
 	if (!status)
 		status = supervise(&l);
 	cgroup_end();

@@ -103,6 +103,19 @@ Test(core_options, cpus_up_to_the_modules_limit)
 	cr_expect_eq(most.cpus, 16);
 }
 
+/* The device may come after the bound of its process, and a value may have '=' in it. */
+Test(core_options, bounds_of_a_control_group)
+{
+	static struct launch l;
+
+	cr_assert_eq(parse(&l, "--kernel|k|--limit|block0:io.max=8:0 rbps=1048576|--limit|core:cpu.max=50000 100000|--block|img"), 0, "%s", said);
+	cr_assert_eq(l.limits, 2);
+	cr_expect_str_eq(l.limit[0].process, "block0");
+	cr_expect_str_eq(l.limit[0].file, "io.max");
+	cr_expect_str_eq(l.limit[0].value, "8:0 rbps=1048576");
+	cr_expect_str_eq(l.limit[1].file, "cpu.max");
+}
+
 /* A version is a name in the folder of installed kernels, no kernel the newest there; everything else is a file. */
 Test(core_options, a_version_is_an_installed_kernel)
 {
@@ -160,6 +173,16 @@ Test(core_options, mistakes_are_named)
 	refused("--kernel|k|--cpus|17", "from 1 to");
 	refused("--kernel|k|--cpus|two", "from 1 to");
 	refused("--kernel|k|--name|a/b", "without '/'");
+	refused("--kernel|k|--limit|block0", "is not PROCESS:FILE=VALUE");
+	refused("--kernel|k|--limit|:memory.max=1", "is not PROCESS:FILE=VALUE");
+	refused("--kernel|k|--limit|core:memory.max=", "is not PROCESS:FILE=VALUE");
+	refused("--kernel|k|--limit|core:memory.ma=1", "the file is not one of");
+	refused("--kernel|k|--limit|core:../memory.max=1", "the file is not one of");
+	refused("--kernel|k|--limit|core:cgroup.procs=0", "the file is not one of");
+	refused("--kernel|k|--limit|block0:memory.max=1M", "has no process block0");
+	refused("--kernel|k|--limit|control:memory.max=1M", "has no process control");
+	refused("--kernel|k|--limit|../core:memory.max=1M", "has no process ../core");
+	refused("--kernel|k|--cgroup|none|--limit|core:memory.max=1G", "--cgroup is none");
 	refused("--kernel|k|--check=1", "takes no value");
 }
 

@@ -177,6 +177,13 @@ p=$(grandchild $run block0)
 check $? 'each process has a group of its own, with bounds'
 kill $run; wait $run; ends 'nothing is left in it'
 [ ! -e $g ]; check $? 'nor is the group'
+start --block img --limit block0:memory.max=64M --limit core:pids.max=20
+g=/sys/fs/cgroup/lguest.$run
+[ "$(cat $g/block0/memory.max)" = 67108864 ] && [ "$(cat $g/block0/pids.max)" = 512 ] && [ "$(cat $g/core/pids.max)" = 20 ]
+check $? 'bounds that the user wants'
+kill $run; wait $run; ends 'nothing is left of it either'
+expect 105 "cannot set memory.max of core's control group to much" 'a bound that the kernel refuses: nothing starts' $K --limit core:memory.max=much
+[ -z "$(find /sys/fs/cgroup -name 'lguest.*')" ]; check $? 'and no group is left'
 cp lguest-$bare lguest-$bare.real; cp hijacked lguest-$bare
 start --block img --$bare
 : >$err
@@ -201,6 +208,7 @@ sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe
 check $? 'a group in which lguest-run itself is, and nothing left of it'
 expect 105 'cannot use the control group /tmp' 'a folder that is no control group' $K --cgroup /tmp
 umount /sys/fs/cgroup
+expect 105 'so that --limit core:pids.max cannot hold' 'a bound without a control group: nothing starts' $K --limit core:pids.max=20
 expect 112 'no control group is delegated to this guest' 'no control group: said loudly' $K --cmdline x
 
 ### many
