@@ -186,9 +186,20 @@ static void note_fault(const struct regs *r)
 	fault.ss = r->ss;
 }
 
+/* A way back lets interrupts in while its frame is there (event_return): each of the lines that wait may nest one more */
+#define STACK_SIZE	65536
+static char cpu_stack[CPUS][STACK_SIZE] __attribute__((aligned(16)));
+
+static void check_stack(const struct regs *r, unsigned int cpu)
+{
+	if (cpu && (u64)r - (u64)cpu_stack[cpu] < STACK_SIZE / 16)
+		fail("vCPU %u: events have nested to the end of its stack", cpu);
+}
+
 void event_c(struct regs *r, unsigned int cpu);
 void event_c(struct regs *r, unsigned int cpu)
 {
+	check_stack(r, cpu);
 	r->vector &= 0xffffffff;
 	r->cs &= 0xffff;
 	r->ss &= 0xffff;
@@ -316,11 +327,10 @@ void cpu_start(unsigned int cpu)
 
 long try_cpu_up(unsigned int cpu, void (*function)(unsigned int cpu))
 {
-	static char stack[CPUS][16384] __attribute__((aligned(16)));
 	static struct lguest_vcpu_start how[CPUS];
 	extern char cpu_entry[];
 
-	how[cpu] = (struct lguest_vcpu_start){ .rip = (u64)cpu_entry, .rsp = (u64)stack[cpu] + sizeof(stack[cpu]),
+	how[cpu] = (struct lguest_vcpu_start){ .rip = (u64)cpu_entry, .rsp = (u64)cpu_stack[cpu] + STACK_SIZE,
 					       .cr3 = pa(current_root), .rdi = cpu };
 	cpu_function[cpu] = function;
 	return hcall(LHCALL_VCPU_UP, cpu, pa(&how[cpu]), 0, 0);

@@ -33,8 +33,21 @@ static void kicked(unsigned int cpu)
 	stop = 1;
 }
 
+/* All lines but the one that is counted wait, and come at once: each nests in the way back of the one before */
+static void all_lines(unsigned int cpu)
+{
+	for (unsigned int line = 0; line < LGUEST_IRQS; line++)
+		if (line != LGUEST_IRQ_CALL)
+			CHECK_EQ(hcall(LHCALL_SEND_IPI, 1UL << cpu, line, 0, 0), 0);
+	irq_on_cpu(cpu);
+	*(volatile u32 *)&lgd_of(cpu)->irq_enabled = 0;
+	for (unsigned int line = 0; line < LGUEST_IRQS; line++)
+		CHECK_EQ(cpu_irqs[cpu][line], line != LGUEST_IRQ_CALL);
+}
+
 static void ponged(unsigned int cpu)
 {
+	all_lines(cpu);
 	__atomic_fetch_add(&ready, 1, __ATOMIC_SEQ_CST);
 	for (u64 i = 1; i <= rounds; i++) {
 		while (cpu_irqs[cpu][LGUEST_IRQ_CALL] < i) {
