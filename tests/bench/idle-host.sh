@@ -7,7 +7,7 @@
 
 threads() {
 	for pid in $(ps -o pid,args | grep -E 'lguest-|:core|:[a-z]+[0-9]' | grep -vE 'grep|idle-host' | awk '{ print $1 }'); do
-		for t in /proc/$pid/task/*; do
+		for t in /proc/"$pid"/task/*; do
 			echo "$(tr '\0' ' ' <$t/cmdline | cut -d' ' -f1) ${t#/proc/} $(sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' $t/status) $(cat $t/comm)"
 		done
 	done
