@@ -262,6 +262,19 @@ static void make_image(char *path)
 	close(fd);
 }
 
+/* lguest-block and an image for it */
+struct disk {
+	char image[32], program[128], opt[64];
+};
+
+static void make_disk(struct disk *k)
+{
+	*k = (struct disk){ .image = "/var/tmp/lguest-audit-XXXXXX" };
+	make_image(k->image);
+	snprintf(k->program, sizeof(k->program), "%s/lguest-block", bin_dir());
+	snprintf(k->opt, sizeof(k->opt), "--blk-file=%s", k->image);
+}
+
 /* A role that waits with the wrong operation works, and spins. (CPU time would not show it on a busy machine.) */
 static void expect_idle(pid_t pid)
 {
@@ -277,16 +290,14 @@ static void expect_idle(pid_t pid)
 
 static void audit_block(const char *engine, const struct want_fd *want, unsigned int ring_maps)
 {
-	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
-	const char *argv[8] = { program, opt, engine };
+	struct disk k;
+	const char *argv[8] = { k.program, k.opt, engine };
 	struct drv_child be = { .drained = true, .quiet = true };
 	static struct blkdrv d;
 	pid_t role;
 	int fd;
 
-	make_image(path);
-	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
-	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	make_disk(&k);
 	fd = drv_spawn(&be, argv);
 	cr_assert(fd >= 0);
 	cr_assert_eq(blkdrv_open(&d, fd, 1, 1 << 16, ~0ull), 0);
@@ -310,7 +321,7 @@ static void audit_block(const char *engine, const struct want_fd *want, unsigned
 	expect_limit(be.pid, "Max processes", "0");
 	blkdrv_close(&d);
 	waitpid(be.pid, NULL, 0);
-	unlink(path);
+	unlink(k.image);
 }
 
 Test(policy_audit, block)
@@ -398,17 +409,15 @@ Test(policy_audit, net)
 /* The whole way as an ordinary user, with nothing but the rights to its own image. */
 Test(policy_audit, ordinary_user)
 {
-	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
-	const char *argv[12] = { "/usr/bin/setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", program, opt };
+	struct disk k;
+	const char *argv[12] = { "/usr/bin/setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", k.program, k.opt };
 	struct drv_child be = { .drained = true, .quiet = true };
 	static struct blkdrv d;
 	char *status;
 	int fd;
 
-	make_image(path);
-	cr_assert_eq(chown(path, 1000, 1000), 0);
-	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
-	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	make_disk(&k);
+	cr_assert_eq(chown(k.image, 1000, 1000), 0);
 	fd = drv_spawn(&be, argv);
 	cr_assert(fd >= 0);
 	cr_assert_eq(blkdrv_open(&d, fd, 1, 1 << 16, ~0ull), 0);
@@ -421,22 +430,20 @@ Test(policy_audit, ordinary_user)
 	expect_empty_root(child_of(be.pid));
 	blkdrv_close(&d);
 	waitpid(be.pid, NULL, 0);
-	unlink(path);
+	unlink(k.image);
 }
 
 /* A role dies with its minder, so that `kill -9` of what a user sees leaves nothing behind. */
 Test(policy_audit, role_dies_with_its_minder)
 {
-	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
-	const char *argv[8] = { program, opt };
+	struct disk k;
+	const char *argv[8] = { k.program, k.opt };
 	struct drv_child be = { .drained = true, .quiet = true };
 	static struct vu_fe fe;
 	pid_t role;
 	int fd;
 
-	make_image(path);
-	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
-	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	make_disk(&k);
 	fd = drv_spawn(&be, argv);
 	cr_assert_eq(vu_fe_open(&fe, fd, ~0ull, 3000), 0);
 	role = child_of(be.pid);
@@ -444,18 +451,16 @@ Test(policy_audit, role_dies_with_its_minder)
 	for (int i = 0; i < 200 && !kill(role, 0); i++)
 		usleep(10000);
 	cr_expect_neq(kill(role, 0), 0);
-	unlink(path);
+	unlink(k.image);
 }
 
 /* Whatever the instant at which a minder is killed, also before its role has asked to die with it: what it leaves becomes our child, and ends. */
 Test(policy_audit, no_orphan_at_any_instant)
 {
-	char path[] = "/var/tmp/lguest-audit-XXXXXX", program[128], opt[64];
-	const char *argv[8] = { program, opt };
+	struct disk k;
+	const char *argv[8] = { k.program, k.opt };
 
-	make_image(path);
-	snprintf(program, sizeof(program), "%s/lguest-block", bin_dir());
-	snprintf(opt, sizeof(opt), "--blk-file=%s", path);
+	make_disk(&k);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (unsigned int i = 0; i < 300; i++) {
 		struct drv_child be = { .drained = true, .quiet = true };
@@ -469,7 +474,7 @@ Test(policy_audit, no_orphan_at_any_instant)
 		cr_assert(left, "killed after %u us: its role lives on", i * 40);
 		close(fd);
 	}
-	unlink(path);
+	unlink(k.image);
 }
 
 /* --- hosts and users that allow less --- */
