@@ -28,11 +28,12 @@ packages_of() {
 	model)	 echo spin gcc libc6-dev ;;
 	lint)	 echo clang-tidy cppcheck shellcheck mandoc ;;
 	deb)	 echo debhelper dh-dkms dpkg-dev lintian mmdebstrap bash-completion xz-utils ;;
+	selftests) echo gcc make libc6-dev libcap-dev ;;
 	interop) echo mmdebstrap xorriso squashfs-tools e2fsprogs qemu-system-x86 iproute2 python3-minimal ;;
 	*)	 return 1 ;;
 	esac
 }
-ALL='build host kmod guest devices bochs fuzz interop bench stress model lint deb'
+ALL='build host kmod guest devices bochs fuzz interop bench stress model lint deb selftests'
 
 die() { echo "deps: $*" >&2; exit 1; }
 

@@ -20,7 +20,8 @@ mkdir $work/small
 for i in 1 2 3 4; do head -c 500000 /dev/urandom >$work/small/f$i; done
 (cd $work/small && sha256sum f? >sums)
 mksquashfs $work/small $work/small.squashfs -quiet -no-progress >&2
-guest/deb.sh $work/deb >/dev/null
+mkdir $work/deb
+case " ${*:-modules} " in *' modules '*) guest/deb.sh $work/deb >/dev/null ;; *) : >$work/deb/linux-headers-none.deb ;; esac
 tar -C tests/linux/module -cf $work/lgprobe.tar .
 for k in one two; do head -c 32 /dev/urandom | base64 >$work/wg.$k; done
 exec tests/host/run --lguest /m --smp 2 --mem 3584 --boot 900 --timeout 7000 --silence 3000 --dmesg-clean --log build/results/linux-server.console \

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# `make linux-selftests`: the kernel's own tests of what processes see (tools/testing/selftests of the guest kernel's source), built here,
+# run by the guest kernel on a bare machine (QEMU) and as a guest in the test host, each under guest/selftests.sh. Prints TAP: a test
+# fails where guest and bare machine differ and selftests.known does not say why they may. What both fail is the kernel's or the
+# emulator's own affair and is counted only.
+#
+#	selftests.sh [FOLDER...]	of tools/testing/selftests; all of $folders without
+#
+# It may write below build/linux only. The whole of both outputs stays there: selftests.bare, selftests.guest.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folders='x86 futex timers sigaltstack ptrace seccomp clone3 pidfd rseq membarrier vDSO timens vm'
+[ $# = 0 ] || folders=$*
+# Those that take minutes by their nature, set the machine's clock, suspend it, or want a device that neither machine has
+left_out='timers/(clocksource-switch|leapcrash|leap-a-day|freq-step|skew_consistency|change_skew|alarmtimer-suspend|rtcpie|raw_skew|set-timer-lat|nsleep-lat|set-2038|set-tz|set-tai|adjtick|valid-adjtimex|mqueue-lat)|rseq/(param_test.*|basic_percpu_ops_test|librseq.so)|vm/(hmm-tests|gup_test|transhuge-stress|virtual_address_range|userfaultfd|khugepaged|write_to_hugetlbfs|charge_reserved.*|ksm_tests|compaction_test|on-fault-limit|mremap_test|migration|thuge-gen|memfd_secret)|seccomp/seccomp_benchmark|timens/gettime_perf|x86/amx_64'
+scripts/deps.sh guest host selftests >&2
+vmlinux=${VMLINUX:-$(guest/build.sh)}
+source=${LGUEST_CACHE:-$HOME/.cache/lguest}/guest-source
+[ -d "$source" ] || { echo "selftests: no kernel source at $source: remove the cached guest kernel, so that it is built again" >&2; exit 1; }
+work=build/linux/selftests
+# A copy, since some of them write beside their sources
+tree=$work/source
+if [ ! -d $tree ]; then
+	mkdir -p $tree.new/tools/testing
+	cp -r "$source/tools/testing/selftests" $tree.new/tools/testing/
+	for f in mm include arch scripts tools/include tools/arch tools/scripts; do ln -s "$source/$f" $tree.new/$f; done
+	mv $tree.new $tree
+fi
+for f in $folders; do
+	mkdir -p "$work/$f/functional"
+	KBUILD_OUTPUT='' make -s -k -C "$tree/tools/testing/selftests/$f" OUTPUT="$PWD/$work/$f" CAN_BUILD_I386=0 >"$work/$f.log" 2>&1 || true
+done
+programs=$(cd $work && for f in $folders; do find "$f" -type f -perm -1 ! -name '*.sh' ! -name '*.p[ly]'; done | grep -vxE "$left_out" | LC_ALL=C sort)
+[ -n "$programs" ] || { echo "selftests: nothing could be built: see $work/*.log" >&2; exit 1; }
+echo "# $(echo "$programs" | wc -l) programs of $(echo $folders | wc -w) folders" >&2
+files=()
+for p in $programs; do files+=(-f "$work/$p:/selftests/$p"); done
+for l in $(cd $work && ldd $programs 2>/dev/null | grep -oE '/[^ ]+ \(0x' | sed 's/ .*//' | sort -u); do files+=(-f "$l:$l"); done
+libgcc=$(gcc -print-file-name=libgcc_s.so.1)	# which pthread_exit() loads by name
+files+=(-f "$libgcc:/lib/x86_64-linux-gnu/libgcc_s.so.1")
+[ ! -e $work/rseq/librseq.so ] || files+=(-f "$work/rseq/librseq.so:/selftests/rseq/librseq.so")
+echo "$programs" >$work/list
+guest/mkinitramfs.sh -o $work/initramfs "${files[@]}" -f $work/list:/selftests/list -f tests/linux/guest/selftests.sh:/selftests.sh -c 'sh /selftests.sh; exit 0'
+memory=512 limit=3000
+# The processor that the test host has too, Intel's by name: what a vendor's instruction does is no difference between guest and bare
+cpu=max,-smap,vendor=GenuineIntel,family=6,model=158,stepping=10,-svm,xlevel=0x80000008
+echo "# bare" >&2
+timeout $limit qemu-system-x86_64 -M microvm,acpi=off -accel tcg -cpu $cpu -m $memory -nodefaults -no-reboot -display none -serial stdio \
+	-kernel "$vmlinux" -initrd $work/initramfs -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null | tr -d '\r' >build/linux/selftests.bare
+echo "# guest" >&2
+tests/host/run --lguest / --mem 1024 --timeout $limit --silence 900 --file "$vmlinux:/vmlinux" --file $work/initramfs \
+	-- "insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /initramfs --memory $memory --cmdline quiet --log /log </dev/null || cat /log" | tr -d '\r' >build/linux/selftests.guest
+exec tests/linux/selftests-compare build/linux/selftests.bare build/linux/selftests.guest tests/linux/selftests.known
