@@ -78,9 +78,11 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 }
 
 @test "suite: two that wait are beside each other, and beside nothing else" {
-	script slow-a 'touch a.runs; for i in 1 2 3 4 5 6 7 8 9; do [ -e b.runs ] && break; sleep 1; done; sleep 1; ls *.runs | xargs; rm a.runs'
-	script slow-b 'touch b.runs; for i in 1 2 3 4 5 6 7 8 9; do [ -e a.runs ] && break; sleep 1; done; ls *.runs | xargs; sleep 2; rm b.runs'
-	sed -i 's/ls \*.runs | xargs/[ "$(ls *.runs | xargs)" = "a.runs b.runs" ] \&\& echo ok both || echo not ok both/' slow-a slow-b
+	# Neither goes before it has been seen by the other
+	wait='for i in $(seq 300); do [ -e $it ] && break; sleep 0.1; done'
+	saw='[ "$(ls *.runs | xargs)" = "a.runs b.runs" ] && echo ok both || echo not ok both'
+	script slow-a "touch a.runs; it=b.runs; $wait; $saw; touch a.saw; it=b.saw; $wait; rm a.runs"
+	script slow-b "touch b.runs; it=a.runs; $wait; $saw; touch b.saw; it=a.saw; $wait; rm b.runs"
 	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
 	script alone 'ls *.runs 2>/dev/null && echo not ok alone || echo ok alone'
 	run "$suite" --waiting "slow-a slow-b" --alone alone alone slow-a slow-b one
