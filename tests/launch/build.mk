@@ -43,9 +43,13 @@ bench-start: $(B)/first $(B)/probe launch-programs module ## instructions from e
 	@tests/launch/start.sh
 
 CHECKS += recovery
-.PHONY: recovery $(R)/recovery.tap
+.PHONY: recovery restarts rates-linux $(R)/recovery.tap
 recovery: $(B)/recover launch-programs module ## device roles killed 100 times and stopped 10 s under verified I/O (KILLS=100 STOP=10), or RESETS=1: while the guest rebinds its drivers 20 times; CPUS=2
 	CPUS=$(or $(CPUS),1) $(if $(RESETS),FIO_SIZE=8M TIMEOUT=2400 RESETS=1 tests/launch/recovery $(or $(KILLS),100) $(or $(REBINDS),20),tests/launch/recovery $(or $(KILLS),100) $(or $(STOP),10))
+restarts: $(B)/recover launch-programs module ## every device replaced by its installed program 20 times (N=) under verified I/O
+	FIO_SIZE=32M tests/launch/recovery restart $(or $(N),20)
+rates-linux: launch-programs module ## a disk's bw= and iops= as fio in a Linux guest sees them, alone and beside another guest: within 5 %
+	tests/launch/rates
 $(R)/recovery.tap: $(B)/recover launch-programs module
 	@mkdir -p $(@D)
 	FIO_SIZE=32M tests/launch/recovery 6 0 > $@ || grep -q '^not ok' $@

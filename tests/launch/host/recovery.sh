@@ -5,9 +5,11 @@
 # and stopped while the guest writes and verifies a disk, prints numbered lines and answers pings. TAP on standard output.
 #
 #	recovery.sh KILLS STOP	KILLS of block, half as many of net and console; each stopped for STOP seconds
+#	recovery.sh restart N	each of them replaced N times by its program as it is installed, as an operator does it
 . "$(dirname "$0")/lib.sh"
-kills=$1 stop=$2 out=out err=err seen= tap_prefix="recovery: "
+kills=$1 stop=$2 restarts=0 out=out err=err seen= tap_prefix="recovery: "
 . ./recovery-lib.sh
+[ $kills != restart ] || { restarts=$stop; kills=0 stop=0; }
 
 phase() { echo $1 >&3; usleep 300000; }
 
@@ -22,12 +24,22 @@ stop_role() {
 	phase $1-stopped
 }
 
+# restart_all: every role by lguestctl, which answers when the new process serves; each at most once in 5 s
+restart_all() {
+	for r in block0 net0 console0; do
+		pid=$(role $r)
+		lguestctl "$PWD/ctl" restart $r >>restarts.log 2>&1 && [ "$(role $r)" != "$pid" ] && restarted=$((restarted + 1))
+	done
+	random_ms 300
+	usleep 5000000
+}
+
 load 1
 truncate -s 256M disk
 mkfifo keys
 exec 3<>keys
 : >$out; : >$err
-lguest-run --kernel vmlinux --cpus "${CPUS:-1}" --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk <keys >>$out 2>>$err 3>&- &
+lguest-run --kernel vmlinux --cpus "${CPUS:-1}" --initrd initramfs --memory 512 --cmdline quiet --net tap0 --block disk --control "$PWD/ctl" <keys >>$out 2>>$err 3>&- &
 run=$!
 await 120 '<lines' $out && sleep 2
 check $? "a guest that verifies a disk, prints lines and answers pings"
@@ -44,10 +56,17 @@ while [ $k -lt $kills ] && kill -0 $run; do
 	else kill_role console0 && done_console=$((done_console + 1)); fi
 	random_ms 300
 done
+restarted=0 n=0
+while [ $n -lt $restarts ] && kill -0 $run; do n=$((n + 1)); restart_all; done
 phase killed
 said=$(wc -l <$err)
-[ $done_block -ge $kills ] && [ $done_net -ge $((kills / 2)) ] && [ $done_console -ge $((kills / 2)) ]
-check $? "kill -9 of block $done_block times, of net $done_net, of console $done_console: each came back"
+if [ $restarts = 0 ]; then
+	[ $done_block -ge $kills ] && [ $done_net -ge $((kills / 2)) ] && [ $done_console -ge $((kills / 2)) ]
+	check $? "kill -9 of block $done_block times, of net $done_net, of console $done_console: each came back"
+else
+	[ $restarted = $((restarts * 3)) ]
+	check $? "lguestctl restart of three devices, $restarts times: $restarted new processes serve" || sed 's/^/# /' restarts.log
+fi
 if [ $stop != 0 ]; then for r in block0 net0 console0; do stop_role $r; done; fi
 ping -c 3 -q 10.77.0.2 >/dev/null
 check $? "the guest answers pings after all that"
