@@ -46,7 +46,7 @@ package() {
 	EOF
 	sed -i '/^$/d; s/^\t*//' "$root/DEBIAN/control"
 	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-	dpkg-deb --root-owner-group -Zxz --build "$root" "$out/$1_${version}_amd64.deb" >/dev/null
+	dpkg-deb --root-owner-group -Zxz -z3 --build "$root" "$out/$1_${version}_amd64.deb" >/dev/null
 	echo "$out/$1_${version}_amd64.deb"
 }
 

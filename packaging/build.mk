@@ -1,6 +1,6 @@
 # Packages, and what a distribution's administrator finds: lguest-guest, units, completion.
 COMPLETIONS := $(addprefix $(B)/completion/,lguest-run lguestctl)
-.PHONY: completion deb check-deb check-systemd
+.PHONY: completion deb check-deb check-guest-deb check-systemd
 completion: $(COMPLETIONS)
 $(B)/completion/%: $(B)/% packaging/completion
 	@mkdir -p $(@D)
@@ -16,6 +16,9 @@ deb: ## Debian packages of the last commit, in build/deb
 
 check-deb: ## the packages: lintian, built twice, installed and purged in a fresh Debian, the module for three kernels (root; 10 min)
 	@packaging/tests/deb.sh
+
+check-guest-deb: ## the guest kernel's packages: packed twice, installed, a module built against them, purged (root; minutes; TWICE=1: the kernel twice)
+	@packaging/tests/guest-deb.sh
 
 check-systemd: $(B)/probe ## the packages in an emulated Debian with systemd: units, users, control groups, ends (root; minutes)
 	@B=$(B) packaging/tests/systemd.sh

@@ -85,7 +85,8 @@ ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_k
 WantedBy=multi-user.target
 EOF
 # A seed disk (label cidata) is all that cloud-init looks for; without one it stays off. The network is the command line's.
-printf 'datasource_list: [ NoCloud, ConfigDrive ]\nnetwork: { config: disabled }\n' > "$root/etc/cloud/cloud.cfg.d/90-lguest.cfg"
+# There are no locales in this image to choose from: asked for one, cloud-init would call itself failed.
+printf 'datasource_list: [ NoCloud, ConfigDrive ]\nnetwork: { config: disabled }\nlocale: false\n' > "$root/etc/cloud/cloud.cfg.d/90-lguest.cfg"
 # One virtual CPU, often in an emulator: units wait longer than on a machine.
 mkdir -p "$root/etc/systemd/system.conf.d"
 printf '[Manager]\nDefaultTimeoutStartSec=600\nDefaultTimeoutStopSec=60\n' > "$root/etc/systemd/system.conf.d/lguest.conf"

@@ -168,6 +168,7 @@ wireguard() {
 	{ ip link add wg0 type wireguard && wg set wg0 private-key /tmp/one peer "$(wg pubkey </tmp/two)" allowed-ips 10.100.0.2/32 endpoint 10.78.0.2:51820 &&
 		ip addr add 10.100.0.1/24 dev wg0 && ip link set wg0 up; } >/tmp/e 2>&1
 	result $? "wireguard: a tunnel" "$(cat /tmp/e)"
+	got=$(ping -c 2 -W 10 10.78.0.2 2>&1); result $? "wireguard: the other guest answers outside of the tunnel" "$got"
 	got=$(ping -c 5 -i 0.5 -W 10 10.100.0.2 2>&1); result $? "wireguard: the other guest answers" "$got"
 	[ "$(wg show wg0 latest-handshakes | cut -f2)" -gt 0 ]; result $? "wireguard: there was a handshake" "$(wg show)"
 }

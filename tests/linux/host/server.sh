@@ -68,7 +68,7 @@ for p in $parts; do
 		exec 4<>keys2
 		lguest-run --kernel vmlinux --memory 128 --net tap1 --block ro:server --cmdline "quiet init=/bin/sh" <keys2 >out2 2>&1 3<&- 4<&- &
 		second=$!
-		n=0; until grep -q '# ' out2 || [ $n = 1500 ]; do usleep 200000; n=$((n + 1)); done
+		n=0; until grep -q '# ' out2 2>/dev/null || [ $n = 1500 ]; do usleep 200000; n=$((n + 1)); done
 		cat <<-EOF >&4
 			mount -t tmpfs tmpfs /run; cd /run; echo $(cat wg.one) >one; echo $(cat wg.two) >two
 			ip link set lo up; ip link set eth0 up; ip addr add 10.78.0.2/24 dev eth0; ip route add default via 10.78.0.1
@@ -80,6 +80,7 @@ for p in $parts; do
 		check $s "wireguard: the other guest has its end of the tunnel"
 		[ $s = 0 ] || tr -d '\r' <out2 | sed 's/^/# /'
 		part wireguard
+		[ $s = 0 ] || tr -d '\r' <out2 | sed 's/^/# /'
 		kill $second; wait $second; exec 4<&-
 		;;
 	*) part $p ;;
