@@ -32,6 +32,26 @@ bench-null: $(B)/tests/bench/nullblk $(BLKFE) ## requests a second through a dev
 # One command for all counts of instructions: of lg.ko (tests/guests) and of a Linux guest beside the same kernel bare (tests/linux).
 bench-icount: bench-linux
 
+# A plugin of QEMU, which brings no flags of ours with it
+build/bench/count.so: tests/bench/count.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -shared -fPIC -fvisibility=hidden -o $@ $<
+
+# What a guest costs by figure and function. The group holds the figures to 3 % over tests/bench/budget.
+CHECKS += budget
+CHECKS_BESIDE += budget
+BENCH_GUEST := $(B)/linux-bench build/bench/count.so launch-programs module
+.PHONY: bench-profile budget $(R)/budget.tap
+bench-linux: $(BENCH_GUEST) ## what a guest costs beside the same kernel booted bare, in instructions
+	@tests/bench/guest.py table
+bench-profile: $(BENCH_GUEST) ## the same by function: FIGURES='page-touch fork-exit-wait'
+	@tests/bench/guest.py profile $(or $(FIGURES),page-touch)
+budget: $(BENCH_GUEST) ## tests/bench/budget anew, from what is measured now
+	@tests/bench/guest.py update
+$(R)/budget.tap: $(BENCH_GUEST)
+	@mkdir -p $(@D)
+	tests/bench/guest.py budget > $@
+
 # How often an idle guest wakes the host. The group holds the sum to 5 a second.
 CHECKS += idle
 CHECKS_BESIDE += idle

@@ -5,11 +5,11 @@ $(B)/selftest: tests/linux/guest/selftest.c tests/lib/tap.h
 	$(CC) -std=gnu11 -O2 $(WARN) -I. -static -o $@ $< -pthread
 $(B)/linux-bench: tests/linux/guest/bench.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+	$(CC) -std=gnu11 -O2 $(WARN) -static -pthread -o $@ $<
 
 CHECKS += linux
 LINUX_NEEDS := $(B)/selftest launch-programs module
-.PHONY: linux-server $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots bench-linux
+.PHONY: linux-server $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
 	tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' > $@
@@ -30,9 +30,6 @@ linux-flushes: $(LINUX_NEEDS) ## flushes of the whole TLB and writes of CR4 in 1
 linux-boots: $(LINUX_NEEDS) ## 100 boots in a row, and 50 kills, on one test host each
 	tests/linux/check.sh '--timeout 3000 --smp 2' 'boots $(or $(N),100)'
 	tests/linux/check.sh '--timeout 3000 --smp 2' 'kills $(or $(N),50)'
-
-bench-linux: $(B)/linux-bench launch-programs module ## what a guest costs beside the same kernel booted bare, in instructions
-	@tests/linux/bench.sh
 
 # A Debian as people rent it: containers, cloud-init, storage under load, tracing, a tunnel. PARTS='containers seed' for some of it.
 linux-server: launch-programs module ## Debian as a server: podman, cloud-init, wireguard, swap, file systems, bpftrace; PARTS= for some
