@@ -69,8 +69,9 @@ for p in $parts; do
 		lguest-run --kernel vmlinux --memory 128 --net tap1 --block ro:server --cmdline "quiet init=/bin/sh" <keys2 >out2 2>&1 3<&- 4<&- &
 		second=$!
 		n=0; until grep -q '# ' out2 2>/dev/null || [ $n = 1500 ]; do usleep 200000; n=$((n + 1)); done
+		# WireGuard answers nobody before there is randomness, which a shell as first process never asks for
 		cat <<-EOF >&4
-			mount -t tmpfs tmpfs /run; cd /run; echo $(cat wg.one) >one; echo $(cat wg.two) >two
+			head -c 16 /dev/random | wc -c; mount -t tmpfs tmpfs /run; cd /run; echo $(cat wg.one) >one; echo $(cat wg.two) >two
 			ip link set lo up; ip link set eth0 up; ip addr add 10.78.0.2/24 dev eth0; ip route add default via 10.78.0.1
 			ip link add wg0 type wireguard; wg set wg0 listen-port 51820 private-key two peer \$(wg pubkey <one) allowed-ips 10.100.0.1/32
 			ip addr add 10.100.0.2/24 dev wg0; ip link set wg0 up; echo second-\$((1000 + 1))
