@@ -43,6 +43,9 @@ values() {
 	value user 100 '65534: a guest needs a user that is neither root nor nobody' --user 65534
 	value require 100 'some is not one of all, namespaces, none' --require some
 	value cgroup 105 'cannot use the control group /tmp: Not a directory' --cgroup /tmp
+	value limit 100 'core is not PROCESS:FILE=VALUE' --limit core
+	value limit 100 'the file is not one of cpu.weight' --limit core:cgroup.procs=0
+	value limit 100 'this guest has no process disk0' --limit disk0:memory.max=64M
 	value control 101 'cannot make the folder: No such file or directory' --control /nowhere/x
 	value control 101 'the name is too long for a socket' --control /tmp/$(echo "$long" | cut -c1-200)
 	value stop-timeout 100 '0 is not a number of seconds from 1 to 86400' --stop-timeout 0
