@@ -1,6 +1,6 @@
 # A Linux guest in the test host: does its user space work, what does it cost, what is left of it.
 PROGRAMS += $(B)/selftest $(B)/linux-bench $(B)/smp
-$(B)/selftest: tests/linux/guest/selftest.c tests/lib/tap.h
+$(B)/selftest: tests/linux/guest/selftest.c tests/linux/guest/checks.h tests/lib/tap.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -I. -static -o $@ $< -pthread
 $(B)/linux-bench: tests/linux/guest/bench.c
@@ -39,7 +39,7 @@ linux-server: launch-programs module ## Debian as a server: podman, cloud-init, 
 # Guests with several CPUs: a short form for `make check`
 CHECKS += linux-smp
 .PHONY: $(R)/linux-smp.tap
-$(B)/smp: tests/linux/guest/smp.c tests/lib/tap.h
+$(B)/smp: tests/linux/guest/smp.c tests/linux/guest/checks.h tests/lib/tap.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -I. -static -o $@ $< -pthread
 LINUX_SMP_NEEDS := $(B)/smp launch-programs module

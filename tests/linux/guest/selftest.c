@@ -32,29 +32,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "tests/lib/tap.h"
+#include "tests/linux/guest/checks.h"
 
 #define PAGE 4096ul
-
-static char why[200];
-
-static bool __attribute__((format(printf, 1, 2))) failed(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	return false;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static char *map_pages(size_t pages)
 {
@@ -80,14 +60,6 @@ static void fill(char *p, size_t n, uint64_t seed)
 {
 	for (size_t i = 0; i < n; i += 8)
 		*(uint64_t *)(p + i) = seed = seed * 6364136223846793005u + 1442695040888963407u;
-}
-
-static int status_of(pid_t pid)
-{
-	int status = -1;
-
-	waitpid(pid, &status, 0);
-	return status;
 }
 
 /* ---- Faults ---- */
@@ -602,49 +574,15 @@ static bool check_nested_task(void)
 	return flags & 0x4000 ? true : failed("the flags are %#llx after a system call", (unsigned long long)flags);
 }
 
-static const struct {
-	const char *name;
-	bool (*run)(void);
-} checks[] = {
+static const struct check checks[] = {
 	{ "faults", check_faults }, { "mprotect", check_mprotect }, { "mremap", check_mremap }, { "cow", check_cow },
 	{ "forks", check_forks }, { "threads", check_threads }, { "registers", check_registers }, { "avx", check_avx },
 	{ "ptrace", check_ptrace }, { "clock", check_clock }, { "sleep", check_sleep }, { "churn", check_churn },
 	{ "oom", check_oom }, { "getcpu", check_getcpu }, { "nested-task", check_nested_task },
+	{ NULL, NULL }
 };
 
-static bool wanted(int argc, char **argv, const char *name)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], name))
-			return true;
-	return argc < 2;
-}
-
-/* Each check has a process of its own, for what it maps, catches and breaks. */
 int main(int argc, char **argv)
 {
-	int failures = 0, ran = 0;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		int status;
-		pid_t pid;
-
-		if (!wanted(argc, argv, checks[i].name))
-			continue;
-		ran++;
-		pid = fork();
-		if (!pid) {
-			bool good = checks[i].run();
-
-			exit(!passed(good, "%s%s%s", checks[i].name, good ? "" : ": ", good ? "" : why));
-		}
-		status = status_of(pid);
-		if (status && !WIFEXITED(status))
-			passed(false, "%s: ended by signal %d", checks[i].name, WTERMSIG(status));
-		failures += status != 0;
-	}
-	if (!ran)
-		return !passed(false, "no such check");
-	return failures;
+	return argc ? run_checks(checks, argv + 1, NULL, NULL) : 1;
 }

@@ -29,40 +29,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/lib/tap.h"
+#include "tests/linux/guest/checks.h"
 
 #define PAGE 4096ul
 #define MAX_CPUS 16
 
-static char why[200];
 static uint64_t end_ns, rounds;
 static unsigned int cpus;
 static atomic_bool stop;
-
-static bool __attribute__((format(printf, 1, 2))) failed(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (why[0])
-		return false;
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	return false;
-}
 
 static void __attribute__((noreturn)) broken(const char *what)
 {
 	perror(what);
 	exit(2);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* For the time given, and for some rounds even if the host had no time for us meanwhile */
@@ -695,58 +674,38 @@ static bool check_pipes(void)
 	return true;
 }
 
-static const struct {
-	const char *name;
-	bool (*run)(void);
-} checks[] = {
+static const struct check checks[] = {
 	{ "mprotect", check_mprotect }, { "munmap", check_munmap }, { "mremap", check_mremap }, { "madvise", check_madvise },
 	{ "fork", check_fork }, { "alias", check_alias }, { "getcpu", check_getcpu }, { "membarrier", check_membarrier },
 	{ "futex", check_futex }, { "mutex", check_mutex }, { "signals", check_signals }, { "exec", check_exec }, { "pipes", check_pipes },
+	{ NULL, NULL }
 };
 
-static bool wanted(int argc, char **argv, const char *name)
+static uint64_t each_ms;
+
+static void begin(void)
 {
-	for (int i = 2; i < argc; i++)
-		if (!strcmp(argv[i], name))
-			return true;
-	return argc < 3;
+	end_ns = now_ns() + each_ms * 1000000;
 }
 
-/* Each check has a process of its own, for what it maps, catches and breaks. */
+static const char *extent(void)
+{
+	static char text[60];
+
+	snprintf(text, sizeof(text), ", %u CPUs, %llu times", cpus, (unsigned long long)rounds);
+	return text;
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t ms = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
-	unsigned int ran = 0;
-
 	arguments = argv;
 	if (argc == 3 && !strcmp(argv[1], "child"))
 		return child(strtoull(argv[2], NULL, 10));
-	if (!ms)
+	each_ms = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+	if (!each_ms)
 		return !passed(false, "usage: smp MILLISECONDS [NAMES...]");
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (cpus < 2 || cpus > MAX_CPUS)
 		return !passed(false, "%u CPUs: this is for 2 to %u", cpus, MAX_CPUS);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		int status = -1;
-		pid_t pid;
-
-		if (!wanted(argc, argv, checks[i].name))
-			continue;
-		ran++;
-		pid = fork();
-		if (!pid) {
-			bool good;
-
-			end_ns = now_ns() + ms * 1000000;
-			good = checks[i].run();
-			exit(!passed(good, "%s, %u CPUs%s%s%s%llu times", checks[i].name, cpus, good ? "" : ": ", why, good ? ", " : ", after ",
-				     (unsigned long long)rounds));
-		}
-		waitpid(pid, &status, 0);
-		if (status && !WIFEXITED(status))
-			passed(false, "%s: ended by signal %d", checks[i].name, WTERMSIG(status));
-		tap_failed += status != 0;
-	}
-	return !ran || tap_failed;
+	return run_checks(checks, argv + 2, begin, extent);
 }
