@@ -40,6 +40,16 @@ printed() { grep -q "$1" $out; }
 # ends NAME: within a second no process of a guest is left
 ends() { if within 1 nothing_runs; then ok "$1"; else sed 's/^/# /' /tmp/left; not_ok "$1"; fi; }
 
+over() { ! kill -0 "$1" 2>/dev/null; }
+# A random number below $1
+random() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
+# kill_core RUN SECONDS: lguest-core is killed, as soon as there is one; within SECONDS the lguest-run with process number RUN must be over
+kill_core() {
+	n=0
+	until killall -9 lguest-core 2>/dev/null || [ $n = 200 ]; do usleep 20000; n=$((n + 1)); done
+	within "$2" over "$1"
+}
+
 # Children of lguest-run by name: a role is its minder (the child) and the process that the minder minds
 child() { ps -o pid,ppid,args | awk -v p="$1" -v n="$2" '$2 == p && $0 ~ n { print $1 }' | head -n 1; }
 grandchild() { ps -o pid,ppid,args | awk -v p="$(child "$1" "$2")" '$2 == p { print $1 }' | head -n 1; }

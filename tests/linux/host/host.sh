@@ -242,20 +242,13 @@ boots() {
 	check $? "$1 boots leave memory as it was ($lost KiB less)"
 }
 
-# A random number below $1
-random() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
-
 kills() {
 	i=0
 	[ -e /sys/kernel/debug/kmemleak ] && slow=10 || slow=1	# the debug host
 	while [ $i -lt "$1" ]; do
 		start load.cpio >out 2>&1 &
 		usleep $(($(random 4000) * 1000 * slow))
-		n=0
-		until killall -9 lguest-core 2>/dev/null || [ $n = 200 ]; do usleep 20000; n=$((n + 1)); done
-		n=0
-		while kill -0 $! 2>/dev/null && [ $n -lt 100 ]; do usleep 100000; n=$((n + 1)); done
-		[ $n -lt 100 ] || { check 1 "lguest-run is still there 10 s after kill $i"; kill -9 $!; return; }
+		kill_core $! 10 || { check 1 "lguest-run is still there 10 s after kill $i"; kill -9 $!; return; }
 		i=$((i + 1))
 	done
 	check 0 "lguest-core killed $1 times"

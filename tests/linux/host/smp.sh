@@ -109,9 +109,6 @@ stopped() {
 	[ $n -ge 3 ]; check $? "threads of vCPUs were stopped for a second, $n times"
 }
 
-# A random number below $1
-random() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
-
 kills() {
 	start boot $2 >out	# what the first takes for good is not a leak
 	before=$(free_kib)
@@ -119,11 +116,7 @@ kills() {
 	while [ $i -lt "$1" ]; do
 		start checks.$2 $2 >out 2>&1 &
 		usleep $(($(random 6000) * 1000))
-		n=0
-		until killall -9 lguest-core 2>/dev/null || [ $n = 200 ]; do usleep 20000; n=$((n + 1)); done
-		n=0
-		while kill -0 $! 2>/dev/null && [ $n -lt 200 ]; do usleep 100000; n=$((n + 1)); done
-		[ $n -lt 200 ] || { check 1 "lguest-run is still there 20 s after kill $i"; kill -9 $!; return; }
+		kill_core $! 20 || { check 1 "lguest-run is still there 20 s after kill $i"; kill -9 $!; return; }
 		i=$((i + 1))
 		[ $((i % 10)) != 0 ] || echo "# $i kills"	# a host that says nothing for long is taken for one that hangs
 	done
