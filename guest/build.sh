@@ -3,7 +3,8 @@
 #
 # Builds the guest kernel: unpacks Debian's linux-source, applies patches/, configures it with config and leaves
 # the result at ${LGUEST_CACHE:-~/.cache/lguest}/guest-<hash>/vmlinux, whose path is all that it prints to stdout. What packages of it need
-# (deb.sh) lies beside it. The same source gives the same bytes: the date in it is the source package's.
+# (deb.sh) lies beside it. The date in it is the source package's: built again in the same
+# folder it is the same bytes; in another folder the build id is another.
 # The hash covers everything that decides the result (source package, patches, config, ABI header, this script),
 # so a second run is instant and a stale kernel impossible. The unpacked tree and its objects stay beside it: after
 # a change to a patch only the files that really differ are replaced, and make rebuilds what depends on them.
