@@ -162,6 +162,23 @@ static void instruction(uint64_t off)
 	free(bytes);
 }
 
+/* What a driver does to come to work, in its order and with the page's own answers; one of its values may be another. */
+static void driver(void)
+{
+	uint8_t q = byte() % (QUEUES + 1), odd = byte();
+	const struct { uint8_t off; uint64_t value; } line[] = {
+		{ VIRTIO_MMIO_STATUS, v.status | 1 }, { VIRTIO_MMIO_STATUS, v.status | 3 }, { VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1 },
+		{ VIRTIO_MMIO_DRIVER_FEATURES, 1 }, { VIRTIO_MMIO_STATUS, v.status | 11 }, { VIRTIO_MMIO_QUEUE_SEL, q },
+		{ VIRTIO_MMIO_QUEUE_NUM, 16 }, { VIRTIO_MMIO_QUEUE_DESC_LOW, WINDOW + q * 0x3000u },
+		{ VIRTIO_MMIO_QUEUE_AVAIL_LOW, WINDOW + q * 0x3000u + 0x1000 }, { VIRTIO_MMIO_QUEUE_USED_LOW, WINDOW + q * 0x3000u + 0x2000 },
+		{ VIRTIO_MMIO_QUEUE_READY, 1 }, { VIRTIO_MMIO_STATUS, v.status | 15 }, { VIRTIO_MMIO_QUEUE_NOTIFY, q },
+	};
+	unsigned int n = sizeof(line) / sizeof(line[0]);
+
+	for (unsigned int i = 0; i < n; i++)
+		store(line[i].off, 4, i == odd ? a_value() : line[i].value);
+}
+
 static void step(void)
 {
 	static const unsigned int sizes[] = { 4, 4, 4, 1, 2, 8, 4, 4 };
@@ -179,8 +196,10 @@ static void step(void)
 		virtio_mmio_set_config(&v, config, (uint32_t)(a_value() % sizeof(config)));
 	else if (what < 0xec)
 		virtio_mmio_needs_reset(&v);
-	else
+	else if (what < 0xf0)
 		mood = byte();
+	else
+		driver();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -20,6 +20,7 @@ struct request {
 };
 
 static struct request held[HELD];
+static _Alignas(8) uint8_t record[1024];	/* the in-flight record */
 static unsigned int completed;
 
 static struct request *free_request(void)
@@ -106,6 +107,38 @@ static int holder_main(int argc, char **argv)
 	return backend_main(argc, argv, &holder, held);
 }
 
+/*
+ * The device's process dies and another goes on from the in-flight record, which the front end keeps and may have changed. The
+ * record is taken whole or refused; what it says to be in flight is popped again, each head once.
+ */
+static void next_life(uint8_t how)
+{
+	struct vq_inflight *log = (struct vq_inflight *)record;
+	struct vq *q = &fake.vq[0];
+	struct vq_setup s = { .mem = &fake.table, .size = 16, .desc = FAKE_UADDR, .avail = FAKE_UADDR + 0x1000, .used = FAKE_UADDR + 0x2000,
+			      .indirect = how & 2, .log = log };
+	unsigned int n = guest_byte() % 8u;
+
+	REQUIRE(vq_inflight_size(s.size) <= sizeof(record), "a record of %zu bytes", vq_inflight_size(s.size));
+	fake.record = record;
+	fake.record_len = vq_inflight_size(s.size);
+	if (how & 4)
+		memset(record, 0, sizeof(record));
+	while (how & 8 && n--)
+		record[guest_byte()] = guest_byte();
+	if (how & 16)
+		log->used_idx = (uint16_t)(fake_used_idx(0) - guest_byte());
+	memset(held, 0, sizeof(held));
+	if (vq_start(q, &s)) {
+		s.log = NULL;
+		REQUIRE(!vq_start(q, &s), "a queue without a record does not start");
+		return;
+	}
+	REQUIRE(q->resubmit_n <= q->size, "%u requests again", q->resubmit_n);
+	REQUIRE(log->used_idx == fake_used_idx(0), "the record was not settled");
+	completed += q->size;
+}
+
 static int32_t perform(const struct io_uring_sqe *sqe, uint8_t how)
 {
 	(void)sqe;
@@ -117,6 +150,11 @@ static void special(void)
 	uint8_t which = guest_byte();
 
 	mood = guest_byte();
+	if (which & 0x80) {
+		next_life(mood);
+		return;
+	}
+	vq_moved(&fake.vq[0]);
 	if (held[which % HELD].busy)
 		end(&fake.vq[0], &held[which % HELD], mood);
 }
@@ -138,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fake_open(holder_main);
 	memset(held, 0, sizeof(held));
+	memset(record, 0, sizeof(record));
 	completed = 0;
 	mood = 0;
 	guest_run(&g, data, size);

@@ -17,8 +17,10 @@ const struct policy_role policy_net, policy_console, policy_block, policy_block_
 #ifdef LGUEST_FUZZ
 void gmem_fetch_hook(const void *p, size_t len)
 {
-	size_t off = (size_t)((const uint8_t *)p - fake.mem);
+	size_t off = (size_t)((const uint8_t *)p - fake.mem), in_record = (size_t)((const uint8_t *)p - fake.record);
 
+	if (fake.record && in_record < fake.record_len && len <= fake.record_len - in_record)
+		return;
 	REQUIRE(off < FAKE_MEM && len <= FAKE_MEM - off, "a read outside guest memory");
 	if (!fake.plan.countdown || --fake.plan.countdown)
 		return;
@@ -127,7 +129,7 @@ int backend_accept(struct backend *be, int fd)
 {
 	(void)be;
 	(void)fd;
-	return 20;
+	return fake.no_peer ? -1 : 20;
 }
 
 void backend_close(struct backend *be, int fd) { (void)be; (void)fd; }

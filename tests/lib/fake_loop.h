@@ -57,7 +57,10 @@ struct fake {
 	unsigned int pending_n;
 	uint32_t again;
 	bool left, config_changed;
+	bool no_peer; /* who connects is gone before backend_accept() */
 	struct fake_plan plan;
+	const uint8_t *record; /* in-flight record of @record_len bytes, which is read as guest memory is, or NULL */
+	size_t record_len;
 	uint64_t limit_features;
 	unsigned int watches, logged;
 	/* large: not cleared as a whole for each input */

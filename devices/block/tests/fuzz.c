@@ -9,14 +9,16 @@
  *
  * Besides ASan and UBSan these must hold: every operation lies in guest memory (or a bounce buffer) and within the
  * image, and in whole blocks where the image takes no others; an operation in flight is never started again; what completes was in
- * flight; a read-only image sees no write; while one request reads and writes back, no other changes the image.
+ * flight; without io_uring the same of each system call; a read-only image sees no write; while one request reads and writes back, no other changes the image.
  */
+#include <errno.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "devices/block/block.h"
+#include "ipc/virtqueue_ring.h"
 #include "policy/policy.h"
 
 #define MEM_SIZE 32768u
@@ -72,7 +74,7 @@ static struct {
 	struct backend_op *op;
 } pending[PENDING];
 static unsigned int pending_n;
-static bool again;
+static bool again, sync_engine;
 
 void *backend_dev(const struct backend *be)
 {
@@ -95,7 +97,7 @@ bool backend_running(const struct backend *be, const struct vq *q)
 bool backend_has_ring(const struct backend *be)
 {
 	(void)be;
-	return true;
+	return !sync_engine;
 }
 
 bool backend_will_ring(const struct backend *be)
@@ -219,12 +221,29 @@ static uint64_t perform(const struct io_uring_sqe *sqe)
 	}
 }
 
+static void alone(void)
+{
+	if (blk->exclusive)
+		REQUIRE(blk->writers == 1, "%u others write beside one that reads and writes back", blk->writers - 1);
+}
+
+static int32_t result(uint64_t total, uint8_t how)
+{
+	switch (how % 8) {
+	case 0: return -5;
+	case 1: return -95;
+	case 2: return total ? (int32_t)(total / 2 + 1) : 0;
+	case 3: return 0;
+	case 4: return how & 8 ? -4 : -11;
+	default: return (int32_t)total;
+	}
+}
+
 static void complete(unsigned int which, uint8_t how)
 {
 	struct io_uring_sqe sqe;
 	struct backend_op *op;
 	uint64_t total;
-	int32_t res;
 
 	if (!pending_n)
 		return;
@@ -233,18 +252,56 @@ static void complete(unsigned int which, uint8_t how)
 	op = pending[which].op;
 	pending[which] = pending[--pending_n];
 	total = perform(&sqe);
-	if (blk->exclusive)
-		REQUIRE(blk->writers == 1, "%u others write beside one that reads and writes back", blk->writers - 1);
-	switch (how % 8) {
-	case 0: res = -5; break;
-	case 1: res = -95; break;
-	case 2: res = total ? (int32_t)(total / 2 + 1) : 0; break;
-	case 3: res = 0; break;
-	case 4: res = how & 8 ? -4 : -11; break;
-	default: res = (int32_t)total; break;
-	}
+	alone();
 	op->pending = false;
-	op->done(op, res);
+	op->done(op, result(total, how));
+}
+
+/* --- the engine without io_uring: its system calls (fuzz.mk gives them these names), which are bound by the same rules --- */
+
+ssize_t fuzz_preadv(int fd, const struct iovec *v, int n, off_t at);
+ssize_t fuzz_pwritev(int fd, const struct iovec *v, int n, off_t at);
+int fuzz_fdatasync(int fd);
+int fuzz_fallocate(int fd, int mode, off_t at, off_t len);
+
+static int32_t call(const struct io_uring_sqe *sqe)
+{
+	uint64_t total;
+	int32_t res;
+
+	REQUIRE(sync_engine, "a system call beside the ring");
+	total = perform(sqe);
+	alone();
+	res = result(total, left ? byte() : 7);
+	if (res >= 0)
+		return res;
+	errno = -res;
+	return -1;
+}
+
+static ssize_t transfer_call(uint8_t opcode, int fd, const struct iovec *v, int n, off_t at)
+{
+	struct io_uring_sqe sqe = { .opcode = opcode, .fd = fd, .addr = (uintptr_t)v, .len = (uint32_t)n, .off = (uint64_t)at };
+
+	REQUIRE(n > 0 && n <= 1024, "a list of %d", n);
+	return call(&sqe);
+}
+
+ssize_t fuzz_preadv(int fd, const struct iovec *v, int n, off_t at) { return transfer_call(IORING_OP_READV, fd, v, n, at); }
+ssize_t fuzz_pwritev(int fd, const struct iovec *v, int n, off_t at) { return transfer_call(IORING_OP_WRITEV, fd, v, n, at); }
+
+int fuzz_fdatasync(int fd)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_FSYNC, .fd = fd };
+
+	return call(&sqe);
+}
+
+int fuzz_fallocate(int fd, int mode, off_t at, off_t len)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_FALLOCATE, .fd = fd, .off = (uint64_t)at, .addr = (uint64_t)len, .len = (uint32_t)mode };
+
+	return call(&sqe) < 0 ? -1 : 0;
 }
 
 /* --- the guest's program --- */
@@ -328,6 +385,23 @@ static void put_header(void)
 	mem[at + 24] = type >> 3;
 }
 
+/* A request as a driver makes it, in an indirect table, of many segments: what a list of single descriptors seldom becomes. */
+static void put_request(void)
+{
+	uint8_t kind = byte(), n = byte() % 250 + 1, sector = byte(), len = byte();
+	struct vq_desc *t = (struct vq_desc *)(mem + 0x4000), *head = (struct vq_desc *)mem;
+	uint32_t type = kind & 1;
+
+	memcpy(mem + 0x3000, &type, sizeof(type));
+	memset(mem + 0x3004, 0, 12);
+	mem[0x3008] = sector;
+	t[0] = (struct vq_desc){ GPA + 0x3000, 16, 1, 1 };
+	for (uint16_t i = 1; i <= n; i++)
+		t[i] = (struct vq_desc){ GPA + 0x5000 + (i & 31u) * 512, kind & 2 ? nice_length(len) : 512, (uint16_t)(type ? 1 : 3), (uint16_t)(i + 1) };
+	t[n + 1] = (struct vq_desc){ GPA + 0x3020, 1, 2, 0 };
+	head[kind >> 4] = (struct vq_desc){ GPA + 0x4000, (uint32_t)(n + 2) * 16, 4, 0 };
+}
+
 static void push(void)
 {
 	uint16_t *avail = (uint16_t *)(mem + 0x1000), head = byte();
@@ -354,7 +428,7 @@ static void poke(void)
 
 static void step(uint8_t flags)
 {
-	switch (byte() % 10) {
+	switch (byte() % 11) {
 	case 0: case 1: put_desc(); break;
 	case 2: put_header(); break;
 	case 3: case 4: push(); break;
@@ -362,6 +436,7 @@ static void step(uint8_t flags)
 	case 6: complete(byte(), byte()); break;
 	case 7: plan_change(); break;
 	case 8: poke(); break;
+	case 10: put_request(); break;
 	case 9:
 		stop();
 		memset(mem + 0x1000, 0, 0x2000);
@@ -390,6 +465,7 @@ static void device(uint8_t flags)
 		blk->req[i].op.pending = false;
 	blk->starved = blk->waits_alone = 0;
 	blk->write_through = flags & 8;
+	sync_engine = flags & 0x40;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,12 +3,15 @@
  * fuzz.c: the request code of lguest-net with a hostile guest and a tap that delivers anything.
  *
  * Besides ASan and UBSan: what is written to the tap is a header, as negotiated, and a frame; its bytes lie in guest
- * memory or in the device's copy; with the source address locked every frame that leaves has that address.
+ * memory or in the device's copy; with the source address locked every frame that leaves has that address. The first byte of the input
+ * says whether the device has one pair of queues or two, with a control queue behind them.
  */
 #include <string.h>
 
 #include "devices/net/net.h"
 #include "tests/fuzz/guest.h"
+
+#define PAIRS 2u
 
 int lguest_net_main(int argc, char **argv);
 
@@ -16,7 +19,8 @@ static struct net *net;
 
 int tap_open(struct net *n)
 {
-	n->pair[0].fixed = n->pair[0].tap = 16;
+	for (unsigned int i = 0; i < PAIRS; i++)
+		n->pair[i].fixed = n->pair[i].tap = 16 + (int)i;
 	return 0;
 }
 
@@ -26,8 +30,17 @@ void tap_offloads(const struct net *n)
 	(void)n;
 }
 
+static void forget(struct net_pair *pair)
+{
+	for (unsigned int i = 0; i < NET_QUEUE_SIZE; i++)
+		pair->tx[i].op.pending = false;
+	for (unsigned int i = 0; i < NET_RX_SLOTS; i++)
+		pair->rx[i].op.pending = false;
+	pair->rx_first = pair->rx_count = pair->rx_reading = 0;
+}
+
 /* The device keeps its buffers between inputs, as it does between two guests. */
-static void open_once(void)
+static void open_with(unsigned int pairs)
 {
 	static void *dev;
 	static const struct backend_ops *ops;
@@ -39,14 +52,15 @@ static void open_once(void)
 		dev = net;
 		ops = fake.ops;
 		net->tap_name = "t";
+		net->pairs = PAIRS;
 		REQUIRE(!ops->option(NULL, ops->options[2].val, "52:54:00:01:02:03"), "mac");
 		REQUIRE(!ops->open(NULL), "open");
 	}
-	for (unsigned int i = 0; i < NET_QUEUE_SIZE; i++)
-		net->pair[0].tx[i].op.pending = false;
-	for (unsigned int i = 0; i < NET_RX_SLOTS; i++)
-		net->pair[0].rx[i].op.pending = false;
-	net->pair[0].rx_first = net->pair[0].rx_count = net->pair[0].rx_reading = 0;
+	for (unsigned int i = 0; i < PAIRS; i++)
+		forget(&net->pair[i]);
+	net->pairs = pairs;
+	net->pairs_set = 0;
+	net->gone = false;
 	REQUIRE(!ops->start(NULL), "start");
 }
 
@@ -75,6 +89,16 @@ static int32_t write_frame(const struct io_uring_sqe *sqe, uint8_t how)
 	return how & 1 ? -5 : (int32_t)len;
 }
 
+/* What the tap's header asks of the driver: mostly nothing, else any offload, negotiated or not. */
+static void put_header(struct virtio_net_hdr_v1 *h)
+{
+	uint8_t offload = guest_byte();
+
+	memset(h, 0, sizeof(*h));
+	h->flags = offload & 3;
+	h->gso_type = (uint8_t)((offload >> 2 & 7) | (offload & 0x80));
+}
+
 static int32_t perform(const struct io_uring_sqe *sqe, uint8_t how)
 {
 	static const uint32_t sizes[] = { 0, 1, 11, 12, 25, 26, 64, 600, 1526, 4000, NET_FRAME, 65000 };
@@ -84,32 +108,72 @@ static int32_t perform(const struct io_uring_sqe *sqe, uint8_t how)
 		return write_frame(sqe, how);
 	REQUIRE(sqe->len == NET_FRAME, "a read of %u bytes", sqe->len);
 	memset((void *)(uintptr_t)sqe->addr, how, n);
-	return how & 0x80 ? -11 : (int32_t)n;
+	if (n >= NET_HDR)
+		put_header((void *)(uintptr_t)sqe->addr);
+	return how & 0x80 ? how & 0x40 ? -77 : -11 : (int32_t)n;
+}
+
+/* What a driver says on the control queue: so many pairs are in use. */
+static void command(unsigned int queue)
+{
+	uint8_t pairs = guest_byte();
+
+	memcpy(fake.mem + FAKE_DATA + 640, (uint8_t[]){ 4, 0, pairs % 4, 0 }, 4);
+	fake_desc(queue, 0, FAKE_DATA + 640, 4, 1, 1);
+	fake_desc(queue, 1, FAKE_DATA + 1280, 1, 2, 0);
+	if (!fake.vq[queue].size)
+		return;
+	fake_offer(queue, 0);
+	fake_kick(queue, 4);
 }
 
 /* A driver is reset and negotiates anew; queues are stopped meanwhile. */
 static void special(void)
 {
-	uint8_t how = guest_byte();
+	uint8_t how = guest_byte(), offloads = how & 0x80 ? guest_byte() : 0;
+	unsigned int queues = net->pairs == 1 ? 3 : 2 * PAIRS + 1;
+	uint64_t f = 0;
 
-	fake_stop(0);
-	fake_stop(1);
+	if (how == 0xff) {
+		command(queues - 1);
+		return;
+	}
+	for (unsigned int i = 0; i < queues; i++)
+		fake_stop(i);
 	fake.ops->reset(NULL);
-	fake.ops->features_acked(NULL, (how & 1 ? 1ull << VIRTIO_F_VERSION_1 : 0) | (how & 2 ? 1ull << VIRTIO_NET_F_MRG_RXBUF : 0) |
-				 (how & 4 ? 1ull << VIRTIO_NET_F_CSUM : 0) | (how & 8 ? 1ull << VIRTIO_NET_F_HOST_TSO4 : 0) |
-				 (how & 16 ? 1ull << VIRTIO_NET_F_CTRL_VQ : 0));
+	f |= how & 1 ? 1ull << VIRTIO_F_VERSION_1 : 0;
+	f |= how & 2 ? 1ull << VIRTIO_NET_F_MRG_RXBUF : 0;
+	f |= how & 4 ? 1ull << VIRTIO_NET_F_CSUM : 0;
+	f |= how & 8 ? 1ull << VIRTIO_NET_F_HOST_TSO4 : 0;
+	f |= how & 16 ? 1ull << VIRTIO_NET_F_CTRL_VQ : 0;
+	f |= offloads & 1 ? 1ull << VIRTIO_NET_F_GUEST_CSUM : 0;
+	f |= offloads & 2 ? 1ull << VIRTIO_NET_F_GUEST_TSO4 : 0;
+	f |= offloads & 4 ? 1ull << VIRTIO_NET_F_GUEST_TSO6 : 0;
+	f |= offloads & 8 ? 1ull << VIRTIO_NET_F_HOST_TSO6 : 0;
+	f |= net->pairs > 1 && offloads & 16 ? 1ull << VIRTIO_NET_F_MQ : 0;
+	fake.ops->features_acked(NULL, f);
 	net->lock_mac = how & 0x20;
-	fake_start(0, 16, how >> 6);
-	fake_start(1, 16, how >> 6);
+	for (unsigned int i = 0; i < queues; i++)
+		fake_start(i, 16, how >> 6);
+}
+
+static void check(void)
+{
+	REQUIRE(net->pairs_set <= net->pairs, "%u pairs of %u are in use", net->pairs_set, net->pairs);
+	for (unsigned int i = 0; i < net->pairs; i++)
+		REQUIRE(!fake.vq[2 * i].inflight, "buffers for received frames are held");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct guest g = { .queues = 3, .perform = perform, .special = special };
+	static const struct guest one = { .queues = 3, .perform = perform, .special = special, .check = check };
+	static const struct guest two = { .queues = 2 * PAIRS + 1, .perform = perform, .special = special, .check = check };
+	bool pairs = size && data[0] & 0x80;
 
-	open_once();
-	fake.ops->features_acked(NULL, 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MRG_RXBUF);
+	open_with(pairs ? PAIRS : 1);
+	fake.ops->features_acked(NULL, 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MRG_RXBUF |
+				 (pairs ? 1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_CTRL_VQ : 0));
 	net->lock_mac = false;
-	guest_run(&g, data, size);
+	guest_run(pairs ? &two : &one, data, size);
 	return 0;
 }

@@ -109,11 +109,61 @@ static void put_packet(uint8_t how)
 	memcpy(fake.mem + FAKE_DATA + guest_byte() % 240u * 640u, &h, sizeof(h));
 }
 
+/*
+ * The guest's driver at work: a packet on a connection that there is (or for a new one), in a chain of its own; and a buffer for what
+ * the device says to it.
+ */
+static void deliver(void)
+{
+	static const uint8_t ops[] = { VIRTIO_VSOCK_OP_RW, VIRTIO_VSOCK_OP_RESPONSE, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_OP_CREDIT_UPDATE,
+				       VIRTIO_VSOCK_OP_CREDIT_REQUEST, VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RST, VIRTIO_VSOCK_OP_RW };
+	uint8_t which = guest_byte(), how = guest_byte();
+	const struct vsock_conn *c = &v->conn[which % VSOCK_CONNS];
+	uint32_t len = which & 0x80 ? guest_byte() * 256u : how & 0x40 ? 16 : 0;
+	struct virtio_vsock_hdr h = {
+		.src_cid = CID, .dst_cid = VSOCK_HOST_CID, .src_port = c->guest_port, .dst_port = c->host_port, .len = len,
+		.type = VIRTIO_VSOCK_TYPE_STREAM, .op = ops[how & 7], .flags = how >> 3 & 3, .buf_alloc = how & 0x20 ? 0x10000 : 16, .fwd_cnt = 0,
+	};
+
+	if (c->state == VSOCK_FREE) {
+		h.src_port = 1000 + which;
+		h.dst_port = 2000;
+		h.op = VIRTIO_VSOCK_OP_REQUEST;
+		h.len = len = 0;
+	}
+	memcpy(fake.mem + FAKE_DATA + 640, &h, sizeof(h));
+	fake_desc(1, 0, FAKE_DATA + 640, (uint32_t)sizeof(h) + len, 0, 0);
+	fake_desc(0, 1, FAKE_DATA + 0x12000, how & 0x80 ? 64 : 4096, 2, 0);
+	if (fake.vq[1].size)
+		fake_offer(1, 0);
+	if (fake.vq[0].size)
+		fake_offer(0, 1);
+	fake_kick(1, 4);
+	fake_kick(0, 4);
+}
+
+/* All watches are asked: what was one for a connection that is gone meanwhile, too. */
+static void hang_up(uint8_t how)
+{
+	for (unsigned int i = 0; i < VSOCK_CONNS; i++) {
+		struct vsock_conn *c = &v->conn[i];
+
+		if (!c->gone_watch.events || c->state == VSOCK_FREE)
+			continue;
+		c->gone_watch.events = 0;
+		c->gone_watch.ready(&c->gone_watch, how & 16 ? 0x2010 : 0x2001);
+	}
+}
+
 static void special(void)
 {
 	uint8_t how = guest_byte();
 
-	if (how < 0x60) {
+	if (how < 0x30)
+		deliver();
+	else if (how < 0x34)
+		hang_up(how << 3);
+	else if (how < 0x60) {
 		put_packet(how);
 	} else if (how < 0xa0) {
 		if (!v->full)
