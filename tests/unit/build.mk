@@ -4,17 +4,19 @@
 unit_run = LSAN_OPTIONS=exitcode=0 build/asan/unit-$(1) $(2) 2>$(R)/unit-$(1).err; s=$$$$?; cat $(R)/unit-$(1).err >&2; \
 	! grep -E '^ +\#[0-9]+ .* in .*(core|devices|ipc|policy|tests)/.*\.c:' $(R)/unit-$(1).err >&2 || { echo "unit-$(1): a leak, see above" >&2; exit 1; }; \
 	[ $$$$s = 0 ]
+# One at a time: under make -j each is a make of its own, and they share objects.
+unit_build = mkdir -p build && flock build/asan.lock $$(MAKE) -s V=asan build/asan/unit-
 define unit
 CHECKS += unit-$(1)
 CHECKS_BESIDE += unit-$(1)
 .PHONY: unit-$(1)
 unit-$(1):
-	@$$(MAKE) -s V=asan build/asan/unit-$(1)
+	@$(unit_build)$(1)
 	@mkdir -p $(R)
 	@$(call unit_run,$(1))
 $(R)/unit-$(1).tap:
 	@mkdir -p $$(@D)
-	@$$(MAKE) -s V=asan build/asan/unit-$(1)
+	@$(unit_build)$(1)
 	@$(call unit_run,$(1),--quiet --tap=$$@) || grep -q "^not ok" $$@
 .PHONY: $(R)/unit-$(1).tap
 $(B)/unit-$(1): $$(patsubst %,$$(B)/%.o,$$(basename $$(wildcard tests/unit/$(1)_*.c tests/unit/$(1)_*.S devices/*/tests/unit_$(1).c))) \
