@@ -397,7 +397,7 @@ static void put_request(void)
 	mem[0x3008] = sector;
 	t[0] = (struct vq_desc){ GPA + 0x3000, 16, 1, 1 };
 	for (uint16_t i = 1; i <= n; i++)
-		t[i] = (struct vq_desc){ GPA + 0x5000 + (i & 31u) * 512, kind & 2 ? nice_length(len) : 512, (uint16_t)(type ? 1 : 3), (uint16_t)(i + 1) };
+		t[i] = (struct vq_desc){ GPA + 0x5000 + (i & 15u) * 512, kind & 2 ? nice_length(len) : 512, (uint16_t)(type ? 1 : 3), (uint16_t)(i + 1) };
 	t[n + 1] = (struct vq_desc){ GPA + 0x3020, 1, 2, 0 };
 	head[kind >> 4] = (struct vq_desc){ GPA + 0x4000, (uint32_t)(n + 2) * 16, 4, 0 };
 }
