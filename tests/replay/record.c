@@ -6,7 +6,8 @@
  *
  * The back end is any vhost-user program, sealed as always: it gains no descriptor and no right. It gets memory of our own in place of the
  * guest's, and eventfds of ours. What the guest changes is copied there when it kicks, or a moment later, and written down; what the back
- * end changes is copied to the guest, the used index last. So the back end has read nothing that the recording does not have.
+ * end changes is copied to the guest. A ring's index goes last in both directions, by itself, and no further than it was before the rest
+ * was copied: either end may poll it. So the back end has read nothing that the recording does not have, and nobody an entry too early.
  *
  * It believes neither end: addresses go through the table of regions, indexes are masked, each copy reads the guest's memory once.
  * It may map what the front end sends and write DIR/recording, up to --max.
@@ -97,7 +98,43 @@ static uint8_t *own_at(uint64_t uaddr, uint64_t len, uint8_t **guest)
 	return NULL;
 }
 
-/* Copy what changed in a chunk from @from to @to; @skip is a 16-bit word that is copied by itself. */
+/* A word of a region: a ring's index. */
+struct place {
+	struct region *r;
+	size_t off;
+};
+
+/* The used or the available index of a ring. Return: false when there is none, or none that can be read at once. */
+static bool index_of(const struct queue *q, bool used, struct place *at)
+{
+	uint64_t uaddr = (used ? q->used : q->avail) + 2;
+
+	for (unsigned int i = 0; q->known && q->num && i < regions; i++) {
+		struct region *r = &region[i];
+
+		*at = (struct place){ r, uaddr - r->uaddr };
+		if (at->off < r->size && r->size - at->off >= 2)
+			return !(at->off % 2) && !((uintptr_t)r->own % 2);
+	}
+	return false;
+}
+
+static uint16_t *word_at(uint8_t *memory, size_t off)
+{
+	return (uint16_t *)(void *)(memory + off);
+}
+
+/* What is in @copy of indexes becomes what both ends have: publish_index() is to move them. */
+static void leave_indexes(const struct region *r, size_t off, size_t len, uint8_t *copy, bool used)
+{
+	struct place at;
+
+	for (unsigned int i = 0; i < QUEUES; i++)
+		if (index_of(&queue[i], used, &at) && at.r == r && at.off >= off && at.off - off < len)
+			memcpy(copy + (at.off - off), r->agreed + at.off, 2);
+}
+
+/* Copy what changed in a chunk from @from to @to, but for ring indexes. */
 static void copy_chunk(struct region *r, size_t off, size_t len, const uint8_t *from, uint8_t *to, uint8_t kind)
 {
 	uint8_t copy[CHUNK];
@@ -105,6 +142,7 @@ static void copy_chunk(struct region *r, size_t off, size_t len, const uint8_t *
 	uint64_t gpa;
 
 	memcpy(copy, from + off, len);	/* the one read */
+	leave_indexes(r, off, len, copy, kind == REC_WROTE);
 	if (!memcmp(copy, r->agreed + off, len))
 		return;
 	while (i < len) {
@@ -137,17 +175,6 @@ static void copy_all(bool from_guest)
 	}
 }
 
-/* A ring's index, in the guest's memory and in ours. */
-static uint16_t *index_of(const struct queue *q, bool used, uint16_t **guest)
-{
-	uint8_t *g, *own = q->known && q->num ? own_at(used ? q->used : q->avail, 4, &g) : NULL;
-
-	if (!own || (uintptr_t)own % 2)
-		return NULL;
-	*guest = (uint16_t *)(void *)(g + 2);
-	return (uint16_t *)(void *)(own + 2);
-}
-
 static void signal_fd(int fd)
 {
 	uint64_t one = 1;
@@ -156,24 +183,46 @@ static void signal_fd(int fd)
 		return;	/* full: it will wake up all the same */
 }
 
-/*
- * The guest's bytes first, then that they are there. An index that moves while the bytes are copied is kicked for again at the next look: it is
- * copied with the rest, and the back end reads entries that came with it or before it.
- */
-static void guest_to_back(void)
+/* The indexes of all rings as one end has them now; those of rings that there are not are not touched. */
+static void read_indexes(bool used, uint16_t *index)
 {
-	uint16_t *own, *guest, early[QUEUES];
+	struct place at;
 
 	for (unsigned int i = 0; i < QUEUES; i++)
-		early[i] = index_of(&queue[i], false, &guest) ? __atomic_load_n(guest, __ATOMIC_ACQUIRE) : 0;
+		if (index_of(&queue[i], used, &at))
+			index[i] = __atomic_load_n(word_at(used ? at.r->own : at.r->guest, at.off), __ATOMIC_ACQUIRE);
+}
+
+/* Return: false when there is no such ring. */
+static bool publish_index(const struct queue *q, bool used, uint16_t index)
+{
+	struct place at;
+	uint64_t gpa;
+
+	if (!index_of(q, used, &at))
+		return false;
+	if (!memcmp(at.r->agreed + at.off, &index, 2))
+		return true;
+	memcpy(at.r->agreed + at.off, &index, 2);
+	gpa = at.r->gpa + at.off;
+	put(used ? REC_WROTE : REC_MEMORY, 0, &gpa, 8, &index, 2);
+	__atomic_store_n(word_at(used ? at.r->guest : at.r->own, at.off), index, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* What an index that is not published yet says may be copied too: the next look is for it. */
+static void guest_to_back(void)
+{
+	uint16_t index[QUEUES];
+
+	read_indexes(false, index);
 	copy_all(true);
 	for (unsigned int i = 0; i < QUEUES; i++) {
 		struct queue *q = &queue[i];
 
-		own = index_of(q, false, &guest);
-		if (!own || early[i] == q->kicked || q->own_kick < 0)
+		if (!publish_index(q, false, index[i]) || index[i] == q->kicked || q->own_kick < 0)
 			continue;
-		q->kicked = early[i];
+		q->kicked = index[i];
 		put(REC_KICK, (uint16_t)i, NULL, 0, NULL, 0);
 		signal_fd(q->own_kick);
 	}
@@ -195,21 +244,17 @@ static void note_used(unsigned int index, struct queue *q, uint16_t idx)
 
 static void back_to_guest(void)
 {
-	uint16_t *own, *guest, early[QUEUES];
+	uint16_t index[QUEUES];
 
-	for (unsigned int i = 0; i < QUEUES; i++) {
-		own = index_of(&queue[i], true, &guest);
-		early[i] = own ? __atomic_load_n(own, __ATOMIC_ACQUIRE) : 0;
-	}
+	read_indexes(true, index);
 	copy_all(false);
 	for (unsigned int i = 0; i < QUEUES; i++) {
 		struct queue *q = &queue[i];
 
-		own = index_of(q, true, &guest);
-		if (!own || early[i] == q->seen)
+		if (!publish_index(q, true, index[i]) || index[i] == q->seen)
 			continue;
-		note_used(i, q, early[i]);
-		q->seen = early[i];
+		note_used(i, q, index[i]);
+		q->seen = index[i];
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		signal_fd(q->guest_call);
 	}
@@ -338,7 +383,7 @@ static int memory_message(struct vu_msg *m)
 static int note(struct vu_msg *m)
 {
 	struct queue *q;
-	uint16_t *guest;
+	struct place at;
 
 	switch (m->request) {
 	case VU_SET_VRING_NUM:
@@ -353,8 +398,8 @@ static int note(struct vu_msg *m)
 		q->avail = m->u.addr.avail;
 		q->used = m->u.addr.used;
 		q->known = true;
-		if (index_of(q, true, &guest))
-			q->seen = *guest;
+		if (index_of(q, true, &at))
+			q->seen = *word_at(at.r->guest, at.off);
 		return 0;
 	case VU_GET_VRING_BASE:
 		return 0;
