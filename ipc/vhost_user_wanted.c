@@ -59,6 +59,8 @@ static int send_table(struct vu_fe *fe)
 
 	if (!fe->regions) /* an empty table cannot be said; the back end keeps the last one */
 		return 0;
+	if (fe->dead) /* and may not know slots, as the one before did, to whom more was said than a table holds: vu_fe_join() judges that */
+		return -EPIPE;
 	m.u.table.n = fe->regions;
 	for (unsigned int i = 0; i < fe->regions; i++) {
 		fill_region(&m.u.table.r[i], &fe->region[i]);

@@ -145,6 +145,28 @@ Test(frontend, reconnect_says_everything_again)
 	ipc_rig_free(q.r);
 }
 
+/* A table holds half of what slots do, and what the next process knows is not known yet. */
+Test(frontend, more_regions_than_a_table_between_two_processes)
+{
+	struct vu_fe_region region = { .size = 4096 };
+	struct pair p;
+	int s[2];
+
+	open_pair(&p, ~0ull);
+	region.fd = p.r->memfd;
+	cr_assert_gt(p.fe.slots, VU_MEM_TABLE_MAX);
+	for (unsigned int i = 0; i <= VU_MEM_TABLE_MAX + 1; i++) {
+		region.gpa = region.uaddr = RIG_GPA + i * 4096ull;
+		cr_assert_eq(vu_fe_add_region(&p.fe, &region), 0, "%u: %s", i, p.fe.error);
+	}
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	cr_assert_eq(vu_fe_connect(&p.fe, s[0]), 0);
+	cr_assert_eq(vu_fe_remove_region(&p.fe, RIG_GPA), -EPIPE);
+	cr_assert_eq(p.fe.regions, VU_MEM_TABLE_MAX + 1);
+	close_pair(&p);
+	close(s[1]);
+}
+
 /* --- hostile back ends --- */
 
 static struct vu_chan far;
