@@ -226,7 +226,8 @@ static bool check_churn(void)
 	struct { char *p; size_t pages; uint64_t sum; } m[16] = { 0 };
 	unsigned int rounds = 0;
 
-	for (; now_ns() < end; rounds++) {
+	/* A busy host does few rounds in 5 s: then it takes longer */
+	for (; now_ns() < end || rounds <= 20; rounds++) {
 		unsigned int i;
 		pid_t pid = -1;
 
@@ -267,7 +268,7 @@ static bool check_churn(void)
 		if (pid > 0 && status_of(pid))
 			return failed("a child saw wrong memory in round %u", rounds);
 	}
-	return rounds > 20 ? true : failed("only %u rounds", rounds);
+	return true;
 }
 
 static bool check_oom(void)
