@@ -15,13 +15,16 @@
 #define BUSY_MS	5u	/* a step while somebody is bounded */
 #define IDLE_MS	100u	/* and otherwise */
 
-bool rate_number(const char *text, uint64_t *value)
+int rate_option(struct backend *be, const char *text, uint64_t *value)
 {
 	char *rest;
 
 	errno = 0;
 	*value = strtoull(text, &rest, 10);
-	return !errno && *text >= '0' && *text <= '9' && !*rest && *value && *value <= RATE_MAX;
+	if (!errno && *text >= '0' && *text <= '9' && !*rest && *value && *value <= RATE_MAX)
+		return 0;
+	backend_fail(be, "%s is not a number from 1 to 2^40", text);
+	return -EINVAL;
 }
 
 void rate_begin(struct rate *r)
@@ -75,6 +78,7 @@ static void tick(struct backend_op *op, int32_t res)
 	refill(&r->ops, r->iops, r->iops * 1000, r->step_ms);
 	waiting = open_now(r) ? r->waiting : 0;
 	r->waiting &= ~waiting;
+	r->works |= waiting != 0; /* they take something in a moment: what follows is not to wait for an idle step */
 	for (unsigned int i = 0; waiting >> i; i++)
 		if (waiting >> i & 1 && backend_vq(r->be, i))
 			backend_again(r->be, backend_vq(r->be, i));

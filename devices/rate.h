@@ -16,7 +16,7 @@
 
 /**
  * struct rate - the buckets of one device; all in thousandths, so that no tick loses a part
- * @bw, @iops: in a second, 0 = no bound; @burst: bytes that may be saved up, 0 = those of a second
+ * @bw, @iops: bytes and operations (requests, frames) in a second, 0 = no bound; @burst: bytes that may be saved up, 0 = those of a second
  *
  * The rest is rate.c's.
  */
@@ -32,8 +32,8 @@ struct rate {
 	bool works;		/* something was taken since the last tick */
 };
 
-/** rate_number() - the value of an option, 1 to RATE_MAX, in decimal. Return: false for anything else. */
-bool rate_number(const char *text, uint64_t *value);
+/** rate_option() - the value of an option, 1 to RATE_MAX, in decimal. Return: 0, or -EINVAL after backend_fail() for anything else. */
+int rate_option(struct backend *be, const char *text, uint64_t *value);
 
 /** rate_begin() - before the sandbox: what time is it? */
 void rate_begin(struct rate *r);

@@ -21,6 +21,7 @@
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
+#include "run/text.h"
 
 int fd_lift(int fd)
 {
@@ -62,6 +63,15 @@ void child_option(struct child *c, const char *fmt, ...)
 	va_end(ap);
 	c->used += n < 0 ? 0 : (size_t)n < room ? (size_t)n + 1 : room;
 	child_arg(c, at);
+}
+
+void child_sizes(struct child *c, const struct role *r, const char *const *names)
+{
+	uint64_t n;
+
+	for (; *names; names++)
+		if (role_key(r, *names) && text_size(role_key(r, *names), 1, &n))
+			child_option(c, "--%s=%llu", *names, (unsigned long long)n);
 }
 
 void child_give(struct child *c, int from, int to)

@@ -13,6 +13,8 @@
 
 #include "core/layout.h"
 
+struct role;
+
 #define FD_FLOOR	128
 
 #define CHILD_ARGS_MAX	(12 + 2 * GUEST_DEVICES)
@@ -47,6 +49,14 @@ void child_arg(struct child *c, const char *text);
 
 /** child_option() - add an argument, made by printf. */
 void child_option(struct child *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * child_sizes() - hand keys of a device on as options of its program
+ * @c: the process to be
+ * @r: the device
+ * @names: of keys whose values are sizes, and of the program's options; NULL-terminated. What was not said is left out.
+ */
+void child_sizes(struct child *c, const struct role *r, const char *const *names);
 
 /** child_give() - let the child have our descriptor @from at number @to. */
 void child_give(struct child *c, int from, int to);

@@ -67,6 +67,13 @@ bool text_is_mac(const char *text)
 	return true;
 }
 
+const char *text_rate_wrong(const char *value)
+{
+	uint64_t n;
+
+	return text_size(value, 1, &n) && n && n <= 1ull << 40 ? NULL : "is not a number from 1 to 1T, like 10M";
+}
+
 bool text_has_parameter(const char *cmdline, const char *name)
 {
 	size_t len = strlen(name);

@@ -24,6 +24,9 @@ bool text_number(const char *text, uint64_t max, uint64_t *value);
 /** text_is_mac() - six two-digit hexadecimal numbers with colons; the address must be a unicast one. */
 bool text_is_mac(const char *text);
 
+/** text_rate_wrong() - a bound on what a device does in a second, 1 to 1T. Return: NULL, or the end of a sentence that says what is wrong. */
+const char *text_rate_wrong(const char *value);
+
 /**
  * text_nearest() - the word most like what was typed
  * @typed: not one of @words

@@ -22,22 +22,15 @@ static const char *sector_wrong(const char *value)
 	return !strcmp(value, "512") || !strcmp(value, "4096") ? NULL : "is neither 512 nor 4096";
 }
 
-static const char *rate_wrong(const char *value)
-{
-	uint64_t n;
-
-	return text_size(value, 1, &n) && n && n <= 1ull << 40 ? NULL : "is not a number from 1 to 1T, like 10M";
-}
-
 static const struct kind_key keys[] = {
 	{ .name = "ro", .bare = true },
 	{ .name = "direct", .bare = true },
 	{ .name = "nodiscard", .bare = true },
 	{ .name = "serial", .wrong = serial_wrong },
 	{ .name = "sector", .wrong = sector_wrong },
-	{ .name = "bw", .wrong = rate_wrong },
-	{ .name = "iops", .wrong = rate_wrong },
-	{ .name = "burst", .wrong = rate_wrong },
+	{ .name = "bw", .wrong = text_rate_wrong },
+	{ .name = "iops", .wrong = text_rate_wrong },
+	{ .name = "burst", .wrong = text_rate_wrong },
 	{ 0 }
 };
 

@@ -124,8 +124,7 @@ static int block_open(struct role *r)
 
 static void block_args(struct role *r, struct child *c)
 {
-	static const char *const rates[] = { "bw", "iops", "burst" };
-	uint64_t n;
+	static const char *const rates[] = { "bw", "iops", "burst", NULL };
 
 	child_option(c, "--blk-fd=%d", POLICY_FD_RESOURCE);
 	if (said_ro(r))
@@ -138,9 +137,7 @@ static void block_args(struct role *r, struct child *c)
 		child_option(c, "--serial=%s", role_key(r, "serial"));
 	if (role_key(r, "sector"))
 		child_option(c, "--block-size=%s", role_key(r, "sector"));
-	for (unsigned int i = 0; i < 3; i++)
-		if (role_key(r, rates[i]) && text_size(role_key(r, rates[i]), 1, &n))
-			child_option(c, "--%s=%llu", rates[i], (unsigned long long)n);
+	child_sizes(c, r, rates);
 	child_give(c, r->resource[0], POLICY_FD_RESOURCE);
 }
 

@@ -81,10 +81,7 @@ static int block_option(struct backend *be, int opt, const char *arg)
 	case OPT_BW:
 	case OPT_IOPS:
 	case OPT_BURST:
-		if (rate_number(arg, opt == OPT_BW ? &blk->rate.bw : opt == OPT_IOPS ? &blk->rate.iops : &blk->rate.burst))
-			return 0;
-		backend_fail(be, "%s is not a number from 1 to 2^40", arg);
-		return -EINVAL;
+		return rate_option(be, arg, opt == OPT_BW ? &blk->rate.bw : opt == OPT_IOPS ? &blk->rate.iops : &blk->rate.burst);
 	case OPT_QUEUES:
 		n = backend_number(be, "num-queues", arg, 1, BLK_QUEUES);
 		blk->queues = (uint16_t)n;

@@ -18,6 +18,9 @@ static const char *mac_wrong(const char *value)
 static const struct kind_key keys[] = {
 	{ .name = "mac", .wrong = mac_wrong },
 	{ .name = "unowned", .bare = true },
+	{ .name = "bw", .wrong = text_rate_wrong },
+	{ .name = "pps", .wrong = text_rate_wrong },
+	{ .name = "burst", .wrong = text_rate_wrong },
 	{ 0 }
 };
 
@@ -33,9 +36,10 @@ DEVICE_KIND(net,
 	.hidden = FRONT_END_FEATURES,
 	.object = "TAP",
 	.keys = keys,
-	.grammar = "TAP[,mac=ADDRESS][,unowned]",
+	.grammar = "TAP[,mac=ADDRESS][,unowned][,bw=SIZE][,pps=N][,burst=SIZE]",
 	.help = "a network card on an existing tap interface;\n"
-		"                       unowned = also one that any user of this host may attach to",
+		"                       unowned = also one that any user of this host may attach to;\n"
+		"                       bw, pps = bytes and frames a second at most, each way; burst = bytes saved up",
 	/* Its driver fills a ring with buffers of a page each, 256 of them; what it sends must find room beside these. */
 	.window = 4 << 20,
 	.least = 2 << 20,

@@ -77,8 +77,11 @@ static int net_open(struct role *r)
 
 static void net_args(struct role *r, struct child *c)
 {
+	static const char *const rates[] = { "bw", "pps", "burst", NULL };
+
 	child_option(c, "--tap-fd=%d", POLICY_FD_RESOURCE);
 	child_option(c, "--mac=%s", role_key(r, "mac") ? role_key(r, "mac") : r->chosen);
+	child_sizes(c, r, rates);
 	child_give(c, r->resource[0], POLICY_FD_RESOURCE);
 }
 

@@ -13,7 +13,7 @@
 
 POLICY_DECLARE(net);
 
-enum { OPT_TAP = 0x100, OPT_TAP_FD, OPT_MAC, OPT_LOCK_MAC, OPT_PAIRS, OPT_UNOWNED };
+enum { OPT_TAP = 0x100, OPT_TAP_FD, OPT_MAC, OPT_LOCK_MAC, OPT_PAIRS, OPT_UNOWNED, OPT_BW, OPT_PPS, OPT_BURST };
 
 #define BIT(n) (1ull << (n))
 
@@ -24,6 +24,9 @@ static const struct option options[] = {
 	{ "lock-mac", no_argument, NULL, OPT_LOCK_MAC },
 	{ "queue-pairs", required_argument, NULL, OPT_PAIRS },
 	{ "allow-unowned-tap", no_argument, NULL, OPT_UNOWNED },
+	{ "bw", required_argument, NULL, OPT_BW },
+	{ "pps", required_argument, NULL, OPT_PPS },
+	{ "burst", required_argument, NULL, OPT_BURST },
 	{ 0 }
 };
 
@@ -80,6 +83,12 @@ static int net_option(struct backend *be, int opt, const char *arg)
 	case OPT_UNOWNED:
 		net->allow_unowned = true;
 		return 0;
+	case OPT_BW:
+		return rate_option(be, arg, &net->sent.bw);
+	case OPT_PPS:
+		return rate_option(be, arg, &net->sent.iops);
+	case OPT_BURST:
+		return rate_option(be, arg, &net->sent.burst);
 	}
 	return -EINVAL;
 }
@@ -147,6 +156,8 @@ static int net_open(struct backend *be)
 		err = make_buffers(net);
 	if (err)
 		return err;
+	rate_begin(&net->sent);
+	net->received = net->sent;	/* a wire has its rate in each direction */
 	if (!net->mtu)
 		features &= ~BIT(VIRTIO_NET_F_MTU);
 	if (net->pairs == 1)
@@ -161,6 +172,8 @@ static int net_start(struct backend *be)
 
 	for (unsigned int i = 0; i < net->pairs; i++)
 		net_receive_start(&net->pair[i]);
+	rate_start(&net->sent, be);
+	rate_start(&net->received, be);
 	return 0;
 }
 
@@ -240,7 +253,9 @@ static const struct backend_ops net_ops = {
 		"  --mac=ADDRESS        the guest's address (default: a random one)\n"
 		"  --lock-mac           drop frames of the guest from any other address\n"
 		"  --queue-pairs=N      1 to 7 (default 1); the tap must be multi_queue\n"
-		"  --allow-unowned-tap  use a persistent tap that has no owner, which any user may attach to\n",
+		"  --allow-unowned-tap  use a persistent tap that has no owner, which any user may attach to\n"
+		"  --bw=N, --pps=N      bytes and frames a second at most, in each direction\n"
+		"  --burst=N            bytes that may be saved up (default: those of a second)\n",
 	.options = options,
 	.role = &policy_net,
 	.features = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MAC) |

@@ -32,6 +32,7 @@ static const struct policy_limit limits[] = {
 
 static const struct policy_ring_op ring_ops[] = {
 	ROLE_RING_LOOP_AND("; frames received", "; small frames sent"),
+	{ IORING_OP_TIMEOUT, "TIMEOUT", "ticks of a bounded rate" },
 	{ IORING_OP_WRITEV, "WRITEV", "frames sent" },
 	{ 0 }
 };

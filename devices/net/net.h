@@ -10,6 +10,7 @@
 #include <linux/virtio_net.h>
 
 #include "devices/backend.h"
+#include "devices/rate.h"
 
 #define NET_PAIRS 7u	/* 2 queues each and the control queue make 15 */
 #define NET_QUEUES (2 * NET_PAIRS + 1)
@@ -69,6 +70,7 @@ struct net_pair {
  * @hdr_len: bytes of the header as the driver knows it
  * @pairs_set: pairs that the driver uses (VQ_PAIRS_SET); 0 = not known, because the front end keeps the control queue
  * @mtu: the tap's, when we started; 0 = not known
+ * @sent, @received: what is taken of the guest's frames, and given to it, in a second
  * @gone: somebody removed the tap: nothing is read any more, and the guest's link is down
  */
 struct net {
@@ -82,6 +84,7 @@ struct net {
 	uint16_t mtu;
 	uint64_t features;
 	uint32_t hdr_len;
+	struct rate sent, received;
 	struct net_pair pair[NET_PAIRS];
 };
 

@@ -139,26 +139,38 @@ static enum verdict give(struct vq *q, struct net *net, const uint8_t *frame, ui
 	return v;
 }
 
+/* Is the oldest frame all there? */
+static bool waits(struct net_pair *pair)
+{
+	return pair->rx_count && !slot(pair, 0)->op.pending;
+}
+
 /* Hand out finished frames, oldest first. */
 static void deliver(struct net_pair *pair)
 {
 	struct net *net = pair->net;
 	struct vq *q = target(pair);
-	struct net_rx *rx;
+	enum verdict v;
+	bool may = true;
 
 	if (!backend_running(net->be, q))
 		return;
 	vq_pass(q);
-	while (pair->rx_count && !slot(pair, 0)->op.pending) {
-		rx = slot(pair, 0);
-		if (give(q, net, rx->buf, rx->len) == NO_BUFFER)
+	while (waits(pair) && (may = rate_may(&net->received, q))) {
+		v = give(q, net, slot(pair, 0)->buf, slot(pair, 0)->len);
+		if (v == NO_BUFFER)
 			break;
+		if (v == GIVEN)
+			rate_took(&net->received, slot(pair, 0)->len);
 		pair->rx_first = (pair->rx_first + 1) % NET_RX_SLOTS;
 		pair->rx_count--;
 	}
 	backend_notify(net->be, q);
-	/* Frames wait for buffers: be told of the next, or go on at once when some came meanwhile. */
-	if (pair->rx_count && !slot(pair, 0)->op.pending && vq_want_kicks(q))
+	/*
+	 * Frames wait for buffers: be told of the next, or go on at once when some came meanwhile. Those that wait for their time are
+	 * handed out by a tick; behind them the slots fill, then the tap's queue, and what comes then is lost, as on any full wire.
+	 */
+	if (may && waits(pair) && vq_want_kicks(q))
 		backend_again(net->be, q);
 }
 

@@ -124,8 +124,12 @@ void net_transmit(struct net_pair *pair, struct vq *q)
 	static struct iovec seg[NET_SEGS];
 	struct vq_chain c = { .seg = seg, .seg_max = NET_SEGS };
 
+	struct rate *rate = &pair->net->sent;
+
 	vq_limit(q, NET_TX_PASS);
-	while (vq_pop(q, &c) > 0)
+	while (rate_may(rate, q) && vq_pop(q, &c) > 0) {
+		rate_took(rate, c.out_len);
 		if (!send_frame(pair, &c))
 			vq_push(q, c.head, 0);
+	}
 }

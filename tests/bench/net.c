@@ -4,6 +4,7 @@
  * read() a frame. Prints medians of rates, of ratios and of processor time a frame.
  *
  *	bench-net LGUEST-NET [ROUNDS] [SECONDS]
+ *	bench-net LGUEST-NET tx|rx SECONDS SIZE OPTION...	frames a second with these options of lguest-net, and nothing else
  *
  * For sending there is a third loop, one ring with a batch of writes a system call: nothing that goes through a
  * tap one frame at a time can beat it, so it tells what the machine allows.
@@ -38,6 +39,7 @@
 #define RING 256u
 #define ETHERTYPE 0x88b5 /* for local experiments: nobody listens */
 #define MAX_ROUNDS 32
+#define MAX_OPTIONS 4
 
 struct result {
 	double rate, cpu_us;
@@ -194,16 +196,16 @@ static struct result raw_rx(size_t len, double seconds)
 	return (struct result){ (double)n / t, cpu / (double)n * 1e6 };
 }
 
+static char *options[MAX_OPTIONS]; /* more of lguest-net's, up to a NULL */
+
 /* Start the back end on a new tap. Its processor time is what our waited-for children have used afterwards. */
 static void start(struct drv *d, char *program, int tap)
 {
 	static char arg[32];
-	static char *argv[3];
+	char *argv[2 + MAX_OPTIONS + 1] = { program, arg };
 
 	snprintf(arg, sizeof(arg), "--tap-fd=%d", tap);
-	argv[0] = program;
-	argv[1] = arg;
-	argv[2] = NULL;
+	memcpy(argv + 2, options, sizeof(options));
 	if (fcntl(tap, F_SETFD, 0) || drv_start(d, argv, 8u << 20))
 		fail("start");
 	close(tap);
@@ -342,17 +344,41 @@ static void case_of(char *program, const char *name, size_t len, int rounds, dou
 	print_median(name, len, "lguest-net", &ours, &raw, rounds);
 }
 
+static void own_network(void)
+{
+	if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET))
+		fail("network namespace");
+}
+
+/* bench-net LGUEST-NET tx|rx SECONDS SIZE OPTION... */
+static int with_options(int argc, char **argv)
+{
+	double seconds = atof(argv[3]);
+	int len = atoi(argv[4]);
+	bool tx = !strcmp(argv[2], "tx");
+	struct result r;
+
+	if (argc - 5 >= MAX_OPTIONS || seconds <= 0 || len < 64 || len > 1500)
+		return 2;
+	memcpy(options, argv + 5, (size_t)(argc - 5) * sizeof(*argv));
+	own_network();
+	r = tx ? our_tx(argv[1], (size_t)len, seconds) : our_rx(argv[1], (size_t)len, seconds);
+	printf("%.1f\n", r.rate);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int rounds = argc > 2 ? atoi(argv[2]) : 5;
 	double seconds = argc > 3 ? atof(argv[3]) : 1;
 
+	if (argc >= 5 && (!strcmp(argv[2], "tx") || !strcmp(argv[2], "rx")))
+		return with_options(argc, argv);
 	if (argc < 2 || rounds < 1 || rounds > MAX_ROUNDS || seconds <= 0) {
 		fprintf(stderr, "usage: bench-net LGUEST-NET [ROUNDS (1 to %d)] [SECONDS]\n", MAX_ROUNDS);
 		return 2;
 	}
-	if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET))
-		fail("network namespace");
+	own_network();
 	case_of(argv[1], "tx", 64, rounds, seconds, true);
 	case_of(argv[1], "tx", 1500, rounds, seconds, true);
 	case_of(argv[1], "rx", 64, rounds, seconds, false);

@@ -17,7 +17,7 @@ $(R)/control-strangers.tap: $(CONTROL_NEEDS)
 CHECKS += rates
 CHECKS_ALONE += rates
 .PHONY: $(R)/rates.tap
-$(R)/rates.tap: $(B)/lguest-block $(BLKFE)
+$(R)/rates.tap: $(B)/lguest-block $(BLKFE) $(B)/lguest-net $(BENCH_NET)
 	@mkdir -p $(@D)
 	B=$(B) tests/control/rates > $@ || grep -q '^not ok' $@
 

@@ -63,22 +63,23 @@ static bool many_descriptors(struct drv_queue *q)
 
 /* --- console --- */
 
-static char *const *argv_of(const char *program, const char *option)
+static char *const *argv_of(const char *program, const char *option, const char *more)
 {
-	static char path[4096], opt[4096];
-	static char *argv[3];
+	static char path[4096], opt[4096], opt2[64];
+	static char *argv[4];
 
 	snprintf(path, sizeof(path), "%s/%s", bin, program);
 	snprintf(opt, sizeof(opt), "%s", option);
 	argv[0] = path;
 	argv[1] = opt;
-	argv[2] = NULL;
+	snprintf(opt2, sizeof(opt2), "%s", more ? more : "");
+	argv[2] = more ? opt2 : NULL;
 	return argv;
 }
 
 static bool open_console(const char *option)
 {
-	if (drv_start(&d, argv_of("lguest-console", option), 1u << 20))
+	if (drv_start(&d, argv_of("lguest-console", option, NULL), 1u << 20))
 		return false;
 	drv_features(&d, FEATURES);
 	rx = drv_queue(&d, 0, 16);
@@ -526,7 +527,8 @@ static bool open_net(int tap)
 	char opt[32];
 
 	snprintf(opt, sizeof(opt), "--tap-fd=%d", tap);
-	if (drv_start(&d, argv_of("lguest-net", opt), 4u << 20))
+	/* A bound that is not felt: the bucket and its ticks take part, and are missed when the seal lacks them (mutants.sh). */
+	if (drv_start(&d, argv_of("lguest-net", opt, "--pps=1000000"), 4u << 20))
 		return false;
 	drv_features(&d, 1ull << 32 | 1ull << 29 | 1ull << 28 | 1ull << 15);
 	if (vu_fe_inflight(&d.fe, 2, 256))

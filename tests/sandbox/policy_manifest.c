@@ -37,7 +37,7 @@ static const struct {
 				 "exit_group() preadv(0=4) pwritev(0=4) fdatasync(0=4) ", NULL },
 	{ "block-ro-sync", 11, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "
 			       "exit_group() preadv(0=4) ", NULL },
-	{ "net", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "WRITEV " },
+	{ "net", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "TIMEOUT WRITEV " },
 	{ "console", 8, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "ACCEPT TIMEOUT READV WRITEV " },
 	{ "block-sync", 14, "ppoll() recvmsg(0=3) sendmsg(0=3) read() pread64() write() close() mmap(2=3,3=1) munmap() "
 			    "exit_group() preadv(0=4) pwritev(0=4) fdatasync(0=4) fallocate(0=4) ", NULL },

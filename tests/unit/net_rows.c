@@ -20,6 +20,18 @@ void tap_offloads(const struct net *net) { (void)net; offloads++; }
 
 static struct net *net;
 
+static int set_option(const char *name, const char *value)
+{
+	const struct option *o = fake.ops->options;
+
+	while (o->name && strcmp(o->name, name))
+		o++;
+	cr_assert_not_null(o->name, "--%s", name);
+	return fake.ops->option(NULL, o->val, value);
+}
+
+static const char *rate_name, *rate_value; /* a bound that the next device is opened with */
+
 static void open_net(uint64_t features, const char *mac)
 {
 	fake_open(lguest_net_main);
@@ -27,9 +39,11 @@ static void open_net(uint64_t features, const char *mac)
 	net->pairs = 1;
 	net->tap_name = "t";
 	if (mac) {
-		cr_assert_eq(fake.ops->option(NULL, fake.ops->options[2].val, mac), 0);
+		cr_assert_eq(set_option("mac", mac), 0);
 		net->lock_mac = true;
 	}
+	if (rate_name)
+		cr_assert_eq(set_option(rate_name, rate_value), 0);
 	cr_assert_eq(fake.ops->open(NULL), 0);
 	cr_assert_eq(fake.ops->start(NULL), 0);
 	fake.ops->features_acked(NULL, features);
@@ -360,4 +374,106 @@ Test(net, control_queue)
 		cr_assert_eq(cmd[4], t[i].ack, "command %u", i);
 	}
 	cr_assert_eq(net->pairs_set, 3);
+}
+
+/* --- rates --- */
+
+/* A step of the rate's clock, 5 ms while somebody waits; all that follows from it. */
+static void tick(struct rate *r)
+{
+	unsigned int i = 0;
+
+	while (i < fake.pending_n && fake.pending[i].op != &r->op)
+		i++;
+	cr_assert_lt(i, fake.pending_n, "no tick is armed");
+	cr_assert_eq(fake.pending[i].sqe.opcode, IORING_OP_TIMEOUT);
+	fake_complete(i, -ETIME);
+	fake_kick(0, 10);
+	fake_kick(1, 10);
+}
+
+/* Ticks until the used index of queue @q is @wanted; the device may not spin meanwhile. */
+static unsigned int ticks_until(struct rate *r, unsigned int q, uint16_t wanted)
+{
+	unsigned int n = 0;
+
+	for (int op; fake_used_idx(q) != wanted && n < 1000; n++) {
+		cr_assert_eq(fake.again, 0, "nothing spins");
+		tick(r);
+		op = fake_find(IORING_OP_WRITEV);
+		if (op >= 0) {
+			fake_complete((unsigned int)op, 1012);
+			fake_kick(1, 10);
+		}
+	}
+	return n;
+}
+
+static void offer_frames(unsigned int n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		fake_desc(1, i, FAKE_DATA, NET_HDR + 1000, 0, 0);
+		fake_offer(1, i);
+	}
+	fake_kick(1, 10);
+}
+
+/* 10,120 bytes a second are ten frames of 1,012 with their headers: one every 20 steps, and the first when there is anything in the bucket. */
+Test(net, rate_of_bytes_sent)
+{
+	rate_name = "bw";
+	rate_value = "10120";
+	open_net(ALL, NULL);
+	offer_frames(3);
+	cr_assert_lt(fake_find(IORING_OP_WRITEV), 0, "the bucket of a new process is empty");
+	cr_assert_eq(ticks_until(&net->sent, 1, 1), 1);
+	for (uint16_t i = 2; i <= 3; i++) {
+		unsigned int n = ticks_until(&net->sent, 1, i);
+
+		cr_assert(n >= 19 && n <= 21, "%u steps", n);
+	}
+}
+
+Test(net, rate_of_frames_sent)
+{
+	rate_name = "pps";
+	rate_value = "20";
+	open_net(ALL, NULL);
+	offer_frames(3);
+	cr_assert_eq(ticks_until(&net->sent, 1, 1), 1);
+	cr_assert_eq(ticks_until(&net->sent, 1, 2), 10);
+	cr_assert_eq(ticks_until(&net->sent, 1, 3), 10);
+}
+
+/* Received frames wait in their slots, then the tap is not read any more; nothing is lost of what was read. */
+Test(net, rate_of_what_is_received)
+{
+	rate_name = "bw";
+	rate_value = "10120";
+	open_net(ALL, NULL);
+	for (uint16_t i = 0; i < 3; i++)
+		give_buffer(i, FAKE_DATA + 2048u * i, 2048);
+	fake_kick(0, 10);
+	for (uint8_t i = 1; i <= 3; i++)
+		arrive(NET_HDR + 1000, i);
+	cr_assert_eq(fake_used_idx(0), 0, "the bucket of a new process is empty");
+	cr_assert_eq(ticks_until(&net->received, 0, 1), 1);
+	for (uint16_t i = 2; i <= 3; i++) {
+		unsigned int n = ticks_until(&net->received, 0, i);
+
+		cr_assert(n >= 19 && n <= 21, "%u steps", n);
+		cr_assert_eq(fake.mem[FAKE_DATA + 2048u * (i - 1u) + NET_HDR], i, "the frames in their order");
+	}
+	offer_frames(1);
+	cr_assert_eq(ticks_until(&net->sent, 1, 1), 1, "each direction has its own");
+}
+
+Test(net, rate_that_is_none)
+{
+	static const char *const wrong[] = { "", "0", "-1", "1M", " 1", "1099511627777", "99999999999999999999" };
+
+	open_net(ALL, NULL);
+	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		cr_assert_eq(set_option("bw", wrong[i]), -EINVAL, "'%s'", wrong[i]);
+	cr_assert_lt(fake_find(IORING_OP_TIMEOUT), 0, "without a bound nothing ticks");
 }
