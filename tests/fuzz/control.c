@@ -60,13 +60,14 @@ static void a_packet(const uint8_t *data, size_t size)
 
 static void an_answer(const uint8_t *data, size_t size)
 {
-	struct line_text t = { out, 0, sizeof(out), false };
+	struct line_text t = { out, 0, size % 4 ? sizeof(out) : size, false };
 	struct answer a = { 0 };
 
 	memcpy(&a, data, size < sizeof(a) ? size : sizeof(a));
 	a.text[sizeof(a.text) - 1] = '\0';
-	line_answer(&t, a.serial % ASK_TYPES, &a, "", a.code & 3);
+	line_answer(&t, a.serial % ASK_TYPES, &a, "", a.serial / ASK_TYPES & 3);
 	line_event(&t, &a, 1, 2);
+	line_greeting(&t, a.text, a.code & 4);
 	for (size_t i = 0; i < t.used; i++)
 		require(out[i] == '\n' || (out[i] >= ' ' && out[i] <= '~'));
 }

@@ -58,9 +58,11 @@ ssize_t fuzz_pread(int fd, void *buf, size_t len, off_t off)
 
 int fuzz_fstat(int fd, struct stat *st)
 {
+	const int initrd = fd == 4;
+
 	memset(st, 0, sizeof(*st));
-	st->st_mode = kind & 2 ? S_IFIFO : S_IFREG;
-	st->st_size = (off_t)(fd == 4 ? (kind & 4 ? RAM - 0x1000 : size) : size);
+	st->st_mode = kind & (initrd ? 8 : 2) ? S_IFIFO : S_IFREG;
+	st->st_size = (off_t)(initrd && kind & 16 ? 0 : initrd && kind & 4 ? RAM - 0x1000 : size);
 	return 0;
 }
 
@@ -130,7 +132,7 @@ static void change(void)
 	} else if (what < 0xa0) {
 		size = v % (sizeof(raw) + 1);
 	} else if (what < 0xc0) {
-		kind = what & 7;
+		kind = what & 31;
 	} else if (what < 0xd0) {
 		uint16_t n = (uint16_t)v;
 

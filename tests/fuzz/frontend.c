@@ -349,7 +349,8 @@ static void status(uint8_t what)
 		vu_fe_set_status(&two.fe, two.status);
 		break;
 	case 2:
-		vu_fe_set_features(&two.fe, two.fe.features & ~VU_F_PROTOCOL_FEATURES & (what & 0x80 ? 0xff : ~0ull));
+		vu_fe_set_features(&two.fe, what & 0x40 ? ~0ull : two.fe.features & ~VU_F_PROTOCOL_FEATURES & (what & 0x80 ? 0xff : ~0ull));
+		REQUIRE(!(two.fe.acked & ~two.fe.features) || two.fe.dead, "features that nobody offered");
 		break;
 	case 3:
 		memset(two.started, 0, sizeof(two.started));

@@ -257,6 +257,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vu_session_open(&s, 9999, &io);
 	s.protocol = PROTOCOL;
 	for (int i = 0; left && i < MAX_MESSAGES; i++) {
+		if (*in == 0)	/* no message has this number: the device has news as well */
+			vu_session_config_changed(&s);
 		message();
 		/* a refused message ends a real connection; here the session must stand it and go on */
 		vu_session_input(&s);

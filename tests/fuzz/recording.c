@@ -3,11 +3,13 @@
  * recording.c: a recording (docs/recording.md) without its head, from anywhere: the reader, and behind it the back end's session and rings,
  * which get the recorded messages, memory and kicks. `lguest-replay --corpus` makes inputs of real ones.
  *
- * Besides ASan and UBSan: the reader ends, hands out nothing longer than it says, and refuses with a sentence; no descriptor leaks.
+ * Besides ASan and UBSan: the reader ends, hands out nothing longer than it says, and refuses with a sentence; what it took is printed as one
+ * line and written as the same bytes; no descriptor leaks.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -145,6 +147,52 @@ static void play(const struct rec *r)
 	}
 }
 
+/* Each record again, as lguest-replay --print and lguest-record do it: a line, and the bytes that it was read from. */
+static void again(const struct rec *r, const struct rec_reader *reader)
+{
+	static char line[512], copy[sizeof(struct rec_head) + REC_BYTES_MAX + 16];
+	static FILE *text, *file;
+	const uint8_t *from = reader->data + reader->at - r->head.len;
+	size_t half = r->head.len / 2;
+	struct rec_head head;
+	long n;
+
+	if (!text) {
+		text = fmemopen(line, sizeof(line), "w");
+		file = fmemopen(copy, sizeof(copy), "wb");
+	}
+	rewind(text);
+	rec_print(text, reader->number, r);
+	fflush(text);
+	n = ftell(text);
+	REQUIRE(n > 0 && n < (long)sizeof(line) && memchr(line, '\n', (size_t)n) == line + n - 1, "a record in other than one line");
+	rewind(file);
+	REQUIRE(!rec_put(file, r->head.kind, r->head.queue, r->head.ns, from, half, from + half, r->head.len - half), "a record cannot be written");
+	fflush(file);
+	memcpy(&head, copy, sizeof(head));
+	REQUIRE(head.len == r->head.len && head.kind == r->head.kind && head.queue == r->head.queue && head.ns == r->head.ns &&
+		!memcmp(copy + sizeof(head), from, head.len), "a record is written as another");
+}
+
+/* A head that is not one of ours, or less than one, is refused with a sentence. */
+static void heads(const uint8_t *data, size_t size)
+{
+	struct rec_reader reader;
+	struct rec_file f = { .magic = REC_MAGIC, .version = size ? data[0] : 0, .record_size = size > 1 ? data[1] : 0 };
+	bool ours = f.version == REC_VERSION && f.record_size == sizeof(struct rec_head);
+	uint8_t *some = malloc(sizeof(f));
+
+	memcpy(some, &f, sizeof(f));
+	REQUIRE(!rec_begin(&reader, some, sizeof(f)) == ours && (ours || *reader.why), "a head of version %u", f.version);
+	some[7] ^= 1;
+	REQUIRE(rec_begin(&reader, some, sizeof(f)) && *reader.why, "a foreign head is taken");
+	free(some);
+	some = malloc(size % sizeof(f) + 1);
+	memset(some, 0, size % sizeof(f) + 1);
+	REQUIRE(rec_begin(&reader, some, size % sizeof(f)) && *reader.why, "half a head is taken");
+	free(some);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct rec r;
@@ -166,11 +214,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vu_session_open(&s, 9999, &io);
 	s.protocol = PROTOCOL;
 	REQUIRE(!rec_begin(&reader, all, sizeof(head) + size), "a good head is refused");
-	while (got++ < RECORDS && (n = rec_next(&reader, &r)) > 0)
+	while (got++ < RECORDS && (n = rec_next(&reader, &r)) > 0) {
+		again(&r, &reader);
 		play(&r);
+	}
 	REQUIRE(n >= 0 || *reader.why, "a refusal without a sentence");
 	vu_session_close(&s);
 	REQUIRE(!open_fds, "%u descriptors leak", open_fds);
 	free(all);
+	heads(data, size);
 	return 0;
 }
