@@ -117,10 +117,22 @@ syscall_entry\n:
 	call	syscall_c
 	mov	%rbx, %rsp
 
-/* rsp points to a struct regs: go on there. */
+/*
+ * rsp points to a struct regs: go on there. An event that came in here, before a register was given back, has nothing to go back to: the frame
+ * above it is given back anew. Without that each interrupt could nest one frame more, for as long as others send them faster than they are taken.
+ */
 event_return\n:
 	cmpl	$0, R_USER(%rsp)
 	jne	return_user\n
+	lea	event_return\n(%rip), %rax
+	cmp	%rax, R_RIP(%rsp)
+	jb	3f
+	lea	2f(%rip), %rax
+	cmp	%rax, R_RIP(%rsp)
+	ja	3f
+	mov	R_RSP(%rsp), %rsp
+	jmp	event_return\n
+3:
 	/* The interrupt flag while the registers are still saved: what that lets in nests one frame. */
 	mov	R_RFLAGS(%rsp), %eax
 	and	$LGUEST_FLAG_IF, %eax
@@ -132,7 +144,7 @@ event_return\n:
 	syscall
 1:	movq	$LGUEST_USER_CS, R_CS(%rsp)
 	movq	$LGUEST_USER_DS, R_SS(%rsp)
-	restore_regs
+2:	restore_regs
 	lea	R_RIP-R_CR2(%rsp), %rsp
 	iretq
 
@@ -217,6 +229,8 @@ lgd:	.skip	4096
 lgd1:	.skip	4096
 lgd2:	.skip	4096
 lgd3:	.skip	4096
+	.globl	boot_stack
+boot_stack:
 	.skip	16384
 boot_stack_top:
 user_resume:

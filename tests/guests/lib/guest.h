@@ -30,7 +30,7 @@ struct regs {
 /* vCPU 0's shared page; those of the others lie behind it */
 extern struct lguest_data lgd;
 extern u64 boot_pml4[512];
-extern char user_start[], user_end[], image_end[], start[], boot_stack_top[];
+extern char user_start[], user_end[], image_end[], start[], boot_stack[], boot_stack_top[];
 extern char syscall_entry[], event_entry_user[], event_entry_kernel[], return_to_user[], event_return[];
 
 /* ---- Hypercalls ---- */

@@ -33,9 +33,26 @@ static void kicked(unsigned int cpu)
 	stop = 1;
 }
 
-/* All lines but the one that is counted wait, and come at once: each nests in the way back of the one before */
+static u64 deepest;
+
+static void how_deep(struct regs *r, unsigned int line)
+{
+	(void)line;
+	if ((u64)r < deepest)
+		deepest = (u64)r;
+}
+
+/*
+ * All lines but the one that is counted wait, and come at once, each in the way back of the one before; they do not pile up on the stack. The vCPUs
+ * do it one after the other.
+ */
 static void all_lines(unsigned int cpu)
 {
+	static volatile u64 turn = 1;
+
+	wait_for(&turn, cpu);
+	deepest = ~0UL;
+	on_interrupt = how_deep;
 	for (unsigned int line = 0; line < LGUEST_IRQS; line++)
 		if (line != LGUEST_IRQ_CALL)
 			CHECK_EQ(hcall(LHCALL_SEND_IPI, 1UL << cpu, line, 0, 0), 0);
@@ -43,6 +60,9 @@ static void all_lines(unsigned int cpu)
 	*(volatile u32 *)&lgd_of(cpu)->irq_enabled = 0;
 	for (unsigned int line = 0; line < LGUEST_IRQS; line++)
 		CHECK_EQ(cpu_irqs[cpu][line], line != LGUEST_IRQ_CALL);
+	CHECK((u64)__builtin_frame_address(0) - deepest < 8 * sizeof(struct regs));
+	on_interrupt = NULL;
+	turn = cpu + 1;
 }
 
 static void ponged(unsigned int cpu)
