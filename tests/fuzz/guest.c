@@ -48,7 +48,7 @@ static uint64_t an_address(void)
 	if (code < 0xe0)
 		return FAKE_GPA + FAKE_DATA + (uint64_t)code * 640;
 	if (code < 0xe8)
-		return FAKE_GPA + FAKE_MEM - (code & 7u) * 4;
+		return FAKE_GPA + FAKE_MEM - (code & 7u) * (code & 4 ? 16 : 4);
 	if (code < 0xf0)
 		return FAKE_GPA + (code & 7u) * 0x800;
 	return (uint64_t)-(int64_t)(code & 15);
@@ -66,7 +66,8 @@ static uint32_t a_length(void)
 static void put_desc(void)
 {
 	uint8_t where = guest_byte(), flags;
-	size_t at = where & 0x80 ? FAKE_DATA + (where & 0x7fu) * 16 :
+	size_t at = where >= 0xfc ? FAKE_MEM - (0x100u - where) * 16 :	/* a table that ends where the memory does */
+		    where & 0x80 ? FAKE_DATA + (where & 0x7fu) * 16 :
 				   (where >> 5) % guest->queues * FAKE_RING + (where & 0x1fu) * 16;
 	struct vq_desc d = { .addr = an_address(), .len = a_length() };
 

@@ -59,9 +59,14 @@ static void use(struct request *r, uint8_t how)
 
 static void end(struct vq *q, struct request *r, uint8_t how)
 {
+	const struct vq_used_elem *ring = (const struct vq_used_elem *)(q->used + 2);
+	unsigned int slot = (q->used_idx + q->staged) & (q->size - 1u);
+
 	r->busy = false;
 	vq_push(q, r->c.head, how & 1 ? UINT32_MAX : (uint32_t)r->c.in_len);
 	completed++;
+	REQUIRE(!q->started || (ring[slot].id == r->c.head && ring[slot].len <= r->c.in_len), "head %u has written %u bytes of %llu", ring[slot].id,
+		ring[slot].len, (unsigned long long)r->c.in_len);
 }
 
 static uint8_t mood;

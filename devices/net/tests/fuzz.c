@@ -157,11 +157,22 @@ static void special(void)
 		fake_start(i, 16, how >> 6);
 }
 
+static void check_pair(const struct net_pair *pair, const struct vq *q)
+{
+	unsigned int armed = 0;
+
+	REQUIRE(!q->inflight, "buffers for received frames are held");
+	REQUIRE(pair->rx_count <= NET_RX_SLOTS, "%u frames in %u slots", pair->rx_count, NET_RX_SLOTS);
+	for (unsigned int i = 0; i < NET_RX_SLOTS; i++)
+		armed += pair->rx[i].op.pending;
+	REQUIRE(armed == pair->rx_reading, "%u reads are armed, of %u it knows", armed, pair->rx_reading);
+}
+
 static void check(void)
 {
 	REQUIRE(net->pairs_set <= net->pairs, "%u pairs of %u are in use", net->pairs_set, net->pairs);
 	for (unsigned int i = 0; i < net->pairs; i++)
-		REQUIRE(!fake.vq[2 * i].inflight, "buffers for received frames are held");
+		check_pair(&net->pair[i], &fake.vq[2 * i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -12,7 +12,8 @@
 #include "tests/fuzz/guest.h"
 
 #define ASKED_MAX 256u
-#define CALLS_MAX (16u * 4096u) /* of one pass: as many requests as the queue has, and 16 short answers for each chunk of each */
+#define CALLS_ONE 48u	/* of one request: 4096 bytes, of each chunk half at least */
+#define CALLS_MAX (8u * 32u * CALLS_ONE) /* of one kick: 8 passes, as many requests as the queue has */
 
 int lguest_rng_main(int argc, char **argv);
 ssize_t fuzz_getrandom(void *buf, size_t len, unsigned int flags);
@@ -20,12 +21,15 @@ ssize_t fuzz_getrandom(void *buf, size_t len, unsigned int flags);
 const struct policy_role policy_rng;
 
 static uint8_t mood;
-static unsigned int calls;
+static unsigned int calls, of_one, whose;
 
 ssize_t fuzz_getrandom(void *buf, size_t len, unsigned int flags)
 {
 	REQUIRE(len && len <= ASKED_MAX && !flags, "%zu bytes asked for", len);
 	REQUIRE(++calls <= CALLS_MAX, "a pass without end");
+	of_one = whose == fake.vq[0].used_idx + fake.vq[0].staged ? of_one + 1 : 1;
+	whose = fake.vq[0].used_idx + fake.vq[0].staged;
+	REQUIRE(of_one <= CALLS_ONE, "%u calls for one request", of_one);
 	memset(buf, 0xa5, len);
 	if (mood & 1)
 		return mood & 2 ? -1 : 0;
@@ -46,7 +50,7 @@ static void special(void)
 
 static void check(void)
 {
-	calls = 0;
+	calls = of_one = 0;
 	REQUIRE(!fake.vq[0].inflight, "a request is held");
 	REQUIRE(!fake.pending_n, "an operation is started");
 }
