@@ -5,6 +5,8 @@
 #
 #	check.sh 'HOST OPTIONS' 'WHAT [N]'...	WHAT is a command of host.sh; one after the other in one host. On the debug host (--kernel debug)
 #						it is looked for leaks behind all
+#
+# VMLINUX: another guest kernel
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
@@ -34,7 +36,7 @@ case " $* " in
 	for f in $(tests/linux/module.sh "$work/module"); do modules+=("$f:/lguest/${f##*/}"); done ;;
 *) modules=() ;;
 esac
-nm "$(guest/build.sh)" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
+nm "${VMLINUX:-$(guest/build.sh)}" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
 head -c 3000000 </dev/urandom >$work/known
 md5sum <$work/known >$work/known.md5
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.
