@@ -32,6 +32,7 @@
 #define REGIONS 8u
 #define CHUNK 4096u
 #define GAP 32u		/* equal bytes that do not end a run of changed ones */
+#define MAX_MIB (1u << 20)
 #define TICK_MS 2	/* a driver need not kick, a device need not call: look all the same */
 
 /* A region: the guest's memory, what the back end sees of it, and what both agreed on last. */
@@ -522,21 +523,42 @@ static int unix_socket(const char *path, bool listening)
 	return conn < 0 ? -errno : conn;
 }
 
-static FILE *make_file(const char *dir)
+static int folder = -1;	/* where the recording is made: opened once, so that nobody can put another in its place */
+
+/* A link in place of the folder is refused: it may be somebody else's who writes there. */
+static bool make_file(const char *dir)
 {
 	const struct rec_file head = { .magic = REC_MAGIC, .version = REC_VERSION, .record_size = sizeof(struct rec_head) };
-	char path[4096];
 	int fd;
-	FILE *f;
 
 	if (mkdir(dir, 0700) && errno != EEXIST)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/recording", dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (f && fwrite(&head, sizeof(head), 1, f) != 1)
-		return NULL;
-	return f;
+		return false;
+	folder = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = folder < 0 ? -1 : openat(folder, "recording", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	out = fd < 0 ? NULL : fdopen(fd, "w");
+	return out && fwrite(&head, sizeof(head), 1, out) == 1;
+}
+
+/* What recorded nothing leaves nothing: the next try would find a recording there. */
+static int give_up(const char *what, const char *object, int err)
+{
+	say(what, object, err);
+	unlinkat(folder, "recording", 0);
+	return 1;
+}
+
+static bool set_max(const char *text)
+{
+	char *rest;
+	unsigned long long mib;
+
+	errno = 0;
+	mib = strtoull(text, &rest, 10);
+	max = mib << 20;
+	if (!errno && *text >= '0' && *text <= '9' && !*rest && mib && mib <= MAX_MIB)
+		return true;
+	fprintf(stderr, "lguest-record: --max=%s is not a number of MiB from 1 to %u\n", text, MAX_MIB);
+	return false;
 }
 
 static int usage(FILE *to, int status)
@@ -545,7 +567,7 @@ static int usage(FILE *to, int status)
 	      "  --socket-path=PATH  listen there for one front end\n"
 	      "  --backend=PATH      where the back end listens\n"
 	      "  --record=DIR        make DIR/recording, which must not be there\n"
-	      "  --max=MiB           its size at most (256); the guest goes on without it\n", to);
+	      "  --max=MiB           its size at most (256; up to 1048576); the guest goes on without it\n", to);
 	return status;
 }
 
@@ -561,29 +583,27 @@ int main(int argc, char **argv)
 		case 's': listen_at = optarg; break;
 		case 'b': backend = optarg; break;
 		case 'r': dir = optarg; break;
-		case 'm': max = strtoull(optarg, NULL, 10) << 20; break;
+		case 'm':
+			if (!set_max(optarg))
+				return 2;
+			break;
 		case 'h': return usage(stdout, 0);
 		default: return usage(stderr, 2);
 		}
-	if (!listen_at || !backend || !dir || optind != argc || !max)
+	if (!listen_at || !backend || !dir || optind != argc)
 		return usage(stderr, 2);
-	out = make_file(dir);
-	if (!out) {
+	if (!make_file(dir)) {
 		say("cannot make a recording in", dir, errno);
 		return 1;
 	}
 	for (unsigned int i = 0; i < QUEUES; i++)
 		queue[i].guest_kick = queue[i].own_kick = queue[i].guest_call = queue[i].own_call = -1;
 	b = unix_socket(backend, false);
-	if (b < 0) {
-		say("cannot reach the back end at", backend, -b);
-		return 1;
-	}
+	if (b < 0)
+		return give_up("cannot reach the back end at", backend, -b);
 	s = unix_socket(listen_at, true);
-	if (s < 0) {
-		say("cannot listen at", listen_at, -s);
-		return 1;
-	}
+	if (s < 0)
+		return give_up("cannot listen at", listen_at, -s);
 	began = now();
 	vu_chan_init(&front, s, &vu_io_plain, NULL);
 	vu_chan_init(&back, b, &vu_io_plain, NULL);

@@ -433,8 +433,19 @@ static int usage(FILE *to, int status)
 	return status;
 }
 
+/* One read() ends just under 2 GiB. */
+static bool read_all(int fd, uint8_t *to, size_t size)
+{
+	ssize_t n = 1;
+
+	for (size_t done = 0; done < size && n > 0; done += n > 0 ? (size_t)n : 0)
+		n = read(fd, to + done, size - done);
+	return n > 0;
+}
+
 static const void *map_file(size_t *size)
 {
+	const char *why = "not a regular file";
 	struct stat st;
 	void *p = NULL;
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -444,12 +455,16 @@ static const void *map_file(size_t *size)
 		/* A copy: the file may be cut while we read it. */
 		*size = (size_t)st.st_size;
 		p = malloc(*size + 1);
-		if (p && read(fd, p, *size) != (ssize_t)*size)
+		why = p ? "it was cut meanwhile" : "it does not fit into memory";
+		if (p && !read_all(fd, p, *size))
 			p = NULL;
+	} else if (fd < 0) {
+		why = strerror(errno);
 	}
-	close(fd);
 	if (!p)
-		fprintf(stderr, "lguest-replay: cannot read %s: %s\n", file, fd < 0 ? strerror(errno) : "not a regular file");
+		fprintf(stderr, "lguest-replay: cannot read %s: %s\n", file, why);
+	if (fd >= 0)
+		close(fd);
 	return p;
 }
 
