@@ -17,23 +17,31 @@
 
 int rate_option(struct backend *be, const char *text, uint64_t *value)
 {
+	uint64_t n;
 	char *rest;
 
 	errno = 0;
-	*value = strtoull(text, &rest, 10);
-	if (!errno && *text >= '0' && *text <= '9' && !*rest && *value && *value <= RATE_MAX)
-		return 0;
-	backend_fail(be, "%s is not a number from 1 to 2^40", text);
-	return -EINVAL;
+	n = strtoull(text, &rest, 10);
+	if (errno || *text < '0' || *text > '9' || *rest || !n || n > RATE_MAX) {
+		backend_fail(be, "%s is not a number from 1 to 2^40", text);
+		return -EINVAL;
+	}
+	*value = n;
+	return 0;
 }
 
-void rate_begin(struct rate *r)
+int rate_begin(struct backend *be, struct rate *r)
 {
 	struct timespec t;
 
+	if (r->burst && !r->bw) {
+		backend_fail(be, "--burst is what may be saved up of --bw, which is not given");
+		return BACKEND_USAGE;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	r->deadline[0] = t.tv_sec;
 	r->deadline[1] = t.tv_nsec;
+	return 0;
 }
 
 static void arm(struct rate *r)

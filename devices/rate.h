@@ -35,8 +35,8 @@ struct rate {
 /** rate_option() - the value of an option, 1 to RATE_MAX, in decimal. Return: 0, or -EINVAL after backend_fail() for anything else. */
 int rate_option(struct backend *be, const char *text, uint64_t *value);
 
-/** rate_begin() - before the sandbox: what time is it? */
-void rate_begin(struct rate *r);
+/** rate_begin() - before the sandbox: what time is it? Return: 0, or BACKEND_USAGE after backend_fail() for bounds that make no sense. */
+int rate_begin(struct backend *be, struct rate *r);
 
 /** rate_start() - in the sandbox, with a ring: time goes on from here. */
 void rate_start(struct rate *r, struct backend *be);

@@ -107,6 +107,9 @@ struct launch {
 /** role_key() - what was said for the key @name of its kind: its value, "" for a bare key, NULL if nothing was said. */
 const char *role_key(const struct role *r, const char *name);
 
+/** role_rates_asked() - struct kind_launch.asked of kinds with keys bw and burst: NULL, or what is missing. */
+const char *role_rates_asked(struct role *r);
+
 /** role_is_foreign() - does somebody else's program serve it, which lguest-run neither starts nor confines? */
 static inline bool role_is_foreign(const struct role *r)
 {

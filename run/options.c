@@ -87,6 +87,11 @@ const char *role_key(const struct role *r, const char *name)
 	return NULL;
 }
 
+const char *role_rates_asked(struct role *r)
+{
+	return role_key(r, "burst") && !role_key(r, "bw") ? "burst= is what may be saved up of bw=, which is not said: say both" : NULL;
+}
+
 static int unknown_key(const struct role *r, const char *key)
 {
 	const char *words[KIND_KEYS_MAX + COMMON_KEYS + 1], *near;

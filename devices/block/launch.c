@@ -147,4 +147,4 @@ static void block_holds(const struct role *r)
 	       role_key(r, "direct") ? ", past the host's page cache" : "");
 }
 
-const struct kind_launch block_launch = { .open = block_open, .args = block_args, .holds = block_holds };
+const struct kind_launch block_launch = { .asked = role_rates_asked, .open = block_open, .args = block_args, .holds = block_holds };

@@ -129,8 +129,9 @@ static int block_open(struct backend *be)
 		backend_fail(be, "--bw and --iops need io_uring, which this host or --no-io-uring takes away: leave them out, and bound the disk by io.max");
 		return -ENOTSUP;
 	}
-	rate_begin(&blk->rate);
-	err = blk_image_open(blk);
+	err = rate_begin(be, &blk->rate);
+	if (!err)
+		err = blk_image_open(blk);
 	if (err)
 		return err;
 	blk->image.fd = policy_place_fd(blk->image.fd, POLICY_FD_RESOURCE);

@@ -149,6 +149,9 @@ static int net_open(struct backend *be)
 	net->be = be;
 	err = check_options(net);
 	if (!err)
+		err = rate_begin(be, &net->sent);
+	net->received = net->sent;	/* a wire has its rate in each direction */
+	if (!err)
 		err = choose_mac(net);
 	if (!err)
 		err = tap_open(net);
@@ -156,8 +159,6 @@ static int net_open(struct backend *be)
 		err = make_buffers(net);
 	if (err)
 		return err;
-	rate_begin(&net->sent);
-	net->received = net->sent;	/* a wire has its rate in each direction */
 	if (!net->mtu)
 		features &= ~BIT(VIRTIO_NET_F_MTU);
 	if (net->pairs == 1)

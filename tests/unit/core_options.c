@@ -154,6 +154,10 @@ Test(core_options, mistakes_are_named)
 	refused("--kernel|k|--block|img,ro=1", "takes no value");
 	refused("--kernel|k|--block|img,serial", "needs a value");
 	refused("--kernel|k|--block|img,serial=", "needs a value");
+	refused("--kernel|k|--block|img,iops=9,burst=1M", "saved up of bw=, which is not said");
+	refused("--kernel|k|--net|t,burst=1M", "saved up of bw=, which is not said");
+	refused("--kernel|k|--net|t,bw=0", "not a number from 1 to 1T");
+	refused("--kernel|k|--net|t,iops=5", "pps");
 	refused("--kernel|k|--block|img,serial=123456789012345678901", "more than 20");
 	refused("--kernel|k|--block|,ro", "names nothing");
 	refused("--kernel|k|--block|ro:", "names nothing");

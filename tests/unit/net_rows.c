@@ -476,4 +476,6 @@ Test(net, rate_that_is_none)
 	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		cr_assert_eq(set_option("bw", wrong[i]), -EINVAL, "'%s'", wrong[i]);
 	cr_assert_lt(fake_find(IORING_OP_TIMEOUT), 0, "without a bound nothing ticks");
+	cr_assert_eq(set_option("burst", "1000"), 0);
+	cr_assert_eq(fake.ops->open(NULL), BACKEND_USAGE, "a burst of nothing");
 }
