@@ -202,9 +202,11 @@ static char *options[MAX_OPTIONS]; /* more of lguest-net's, up to a NULL */
 static void start(struct drv *d, char *program, int tap)
 {
 	static char arg[32];
-	char *argv[2 + MAX_OPTIONS + 1] = { program, arg };
+	static char *argv[2 + MAX_OPTIONS + 1];	/* the driver keeps it */
 
 	snprintf(arg, sizeof(arg), "--tap-fd=%d", tap);
+	argv[0] = program;
+	argv[1] = arg;
 	memcpy(argv + 2, options, sizeof(options));
 	if (fcntl(tap, F_SETFD, 0) || drv_start(d, argv, 8u << 20))
 		fail("start");
