@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "ipc/virtqueue_ring.h"
+#include "run/text.h"
 #include "tests/replay/recording.h"
 
 #define QUEUES 32u
@@ -529,11 +530,19 @@ static int folder = -1;	/* where the recording is made: opened once, so that nob
 static bool make_file(const char *dir)
 {
 	const struct rec_file head = { .magic = REC_MAGIC, .version = REC_VERSION, .record_size = sizeof(struct rec_head) };
+	size_t n = strlen(dir);
+	char path[4096];
 	int fd;
 
-	if (mkdir(dir, 0700) && errno != EEXIST)
+	errno = ENAMETOOLONG;
+	if (n >= sizeof(path))
 		return false;
-	folder = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	memcpy(path, dir, n + 1);
+	while (n > 1 && path[n - 1] == '/')	/* behind which a link is followed all the same */
+		path[--n] = '\0';
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return false;
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	fd = folder < 0 ? -1 : openat(folder, "recording", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	out = fd < 0 ? NULL : fdopen(fd, "w");
 	return out && fwrite(&head, sizeof(head), 1, out) == 1;
@@ -549,16 +558,14 @@ static int give_up(const char *what, const char *object, int err)
 
 static bool set_max(const char *text)
 {
-	char *rest;
-	unsigned long long mib;
+	uint64_t mib;
 
-	errno = 0;
-	mib = strtoull(text, &rest, 10);
+	if (!text_number(text, MAX_MIB, &mib) || !mib) {
+		fprintf(stderr, "lguest-record: --max=%s is not a number of MiB from 1 to %u\n", text, MAX_MIB);
+		return false;
+	}
 	max = mib << 20;
-	if (!errno && *text >= '0' && *text <= '9' && !*rest && mib && mib <= MAX_MIB)
-		return true;
-	fprintf(stderr, "lguest-record: --max=%s is not a number of MiB from 1 to %u\n", text, MAX_MIB);
-	return false;
+	return true;
 }
 
 static int usage(FILE *to, int status)
