@@ -54,6 +54,11 @@ linux-smp: $(LINUX_SMP_NEEDS) ## guests with 2 to 16 CPUs: 100 boots, storms, to
 	RUNS=$(or $(RUNS),100) LONG=$(or $(SECONDS),20) KILLS=$(or $(KILLS),200) PARTS='$(PARTS)' tests/linux/smp.sh long > $(R)/linux-smp-long.tap; \
 		s=$$?; cat $(R)/linux-smp-long.tap; exit $$s
 
+.PHONY: linux-bare
+linux-bare: $(B)/selftest ## the guest kernel on a bare machine of two CPUs (VMLINUX= another one)
+	@mkdir -p $(R)
+	tests/linux/bare.sh > $(R)/linux-bare.tap; s=$$?; cat $(R)/linux-bare.tap; exit $$s
+
 .PHONY: linux-selftests
 linux-selftests: launch-programs module ## the kernel's own self-tests in a guest and on the bare machine: prints where they differ (FOLDERS='x86 futex': some)
 	@mkdir -p $(R)

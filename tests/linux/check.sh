@@ -23,7 +23,7 @@ for kernel in 6.12 7.3 debug; do
 	case $options in *"--kernel $kernel"*) module=$(tests/debug/module.sh $kernel) ;; esac
 done
 cp $module $work/lg.ko
-noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle" && { echo "not ok kernel: its log has the above"; exit 1; }'
+noise='dmesg | grep -iE "warning|bug:|oops|RIP: 0010|unable to handle|unchecked MSR" && { echo "not ok kernel: its log has the above"; exit 1; }'
 mkdir $work/known.d
 echo known >$work/known.d/known
 truncate -s 4M $work/disk.ext4 && mke2fs -q -t ext4 $work/disk.ext4

@@ -3,10 +3,10 @@
 #
 # module.sh FOLDER: builds the module of tests/linux/module/ there, outside of the kernel's tree, as who has nothing but the headers package
 # does. Prints the files made: lgprobe.ko, and two that a kernel must refuse: other.ko is for a kernel of another name, lacks.ko wants
-# a function that no kernel has.
+# a function that no kernel has. VMLINUX: for another guest kernel, whose headers lie beside it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-headers=$(dirname "$(guest/build.sh)")/headers.tar.xz
+headers=$(dirname "${VMLINUX:-$(guest/build.sh)}")/headers.tar.xz
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 mkdir "$out/headers"
