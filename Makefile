@@ -39,7 +39,7 @@ $(B)/$(1): $$(addprefix $(B)/,$(2))
 	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) $$(UNREACHED_$$(V)) -o $$@ $$^ $(3)
 endef
 
-include policy/build.mk ipc/build.mk devices/build.mk core/build.mk control/build.mk run/build.mk policy/all.mk
+include policy/build.mk ipc/build.mk devices/build.mk core/build.mk control/build.mk record/build.mk run/build.mk policy/all.mk
 include kmod/build.mk guest/build.mk packaging/build.mk
 include tests/build.mk
 

@@ -6,7 +6,7 @@ RUN_OBJS := $(OPTIONS_OBJS) $(addprefix run/,explain.o resources.o sandbox.o log
 $(eval $(call program,lguest-run,run/run.o $(RUN_OBJS) $(POLICY_OBJS),$(POLICY_LIBS)))
 
 # The commands for people. CMD='...' runs that in the guest and exits with its status.
-LAUNCH_PROGRAMS := $(addprefix $(B)/lguest-,run core control $(DEVICES)) $(B)/lguestctl
+LAUNCH_PROGRAMS := $(addprefix $(B)/lguest-,run core control record replay $(DEVICES)) $(B)/lguestctl
 .PHONY: run launch-programs
 launch-programs: $(LAUNCH_PROGRAMS)
 

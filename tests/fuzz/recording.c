@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "ipc/vhost_user_backend.h"
-#include "tests/replay/recording.h"
+#include "record/recording.h"
 
 #define FUZZ_NAME "recording"
 #include "tests/fuzz/input.h"

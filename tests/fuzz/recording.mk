@@ -1,1 +1,1 @@
-FUZZ_recording := tests/fuzz/recording.c tests/replay/recording.c $(IPC_BACKEND:.o=.c) $(VIRTQUEUE:.o=.c)
+FUZZ_recording := tests/fuzz/recording.c record/recording.c $(IPC_BACKEND:.o=.c) $(VIRTQUEUE:.o=.c)

@@ -19,7 +19,7 @@ installed() {
 	umask 077	# what is installed is everybody's to read, whatever the umask of who installs
 	make install DESTDIR="$to" prefix="$prefix"
 	check $? "make install prefix=$prefix"
-	for p in run core control $(ls devices/*/build.mk | cut -d/ -f2); do
+	for p in run core control record replay $(ls devices/*/build.mk | cut -d/ -f2); do
 		[ $p = core ] && option=--print-policy || option=--help	# what each answers without a guest
 		"$to$prefix/bin/lguest-$p" $option >/dev/null 2>"$log"
 		check $? "$prefix: lguest-$p is there"

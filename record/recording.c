@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:966
  * recording.c: see recording.h. It reads memory that somebody else filled, once, into a structure of its own.
  */
-#include "tests/replay/recording.h"
+#include "record/recording.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -80,6 +80,10 @@ static int payload(struct rec_reader *r, struct rec *out)
 	}
 }
 
+/*L:967
+ * A recording may come from anywhere, so that each length is held against what there is before a byte is copied, and the record is looked at in
+ * own memory only.
+ */
 int rec_next(struct rec_reader *r, struct rec *out)
 {
 	if (r->at == r->size)
@@ -100,6 +104,9 @@ int rec_next(struct rec_reader *r, struct rec *out)
 	return payload(r, out);
 }
 
+/*L:968
+ * For eyes: one line, and no byte of what the guest wrote, which may be secret.
+ */
 void rec_print(FILE *to, unsigned long number, const struct rec *r)
 {
 	static const char *const kinds[REC_KINDS] = { "", "message", "reply", "memory", "kick", "used", "wrote", "end" };

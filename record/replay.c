@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:969
  * replay.c: lguest-replay, which plays a recording (recording.h) to a back end and tells whether it does again what it did.
  *
  *	lguest-replay RECORDING -- PROGRAM [ARGS...]	PROGRAM gets --fd=N behind its arguments, and sees no guest
@@ -29,7 +29,8 @@
 #include <unistd.h>
 
 #include "ipc/virtqueue_ring.h"
-#include "tests/replay/recording.h"
+#include "record/recording.h"
+#include "version.h"
 
 #define QUEUES 32u
 #define REGIONS 8u
@@ -429,7 +430,7 @@ static int corpus(const char *dir)
 
 static int usage(FILE *to, int status)
 {
-	fputs("usage: lguest-replay RECORDING -- PROGRAM [ARGS...]\n       lguest-replay --show RECORDING\n       lguest-replay --corpus=DIR RECORDING\n", to);
+	fputs("usage: lguest-replay RECORDING -- PROGRAM [ARGS...]\n       lguest-replay --show RECORDING\n       lguest-replay --corpus=DIR RECORDING\n       lguest-replay --help | --version\n", to);
 	return status;
 }
 
@@ -468,9 +469,12 @@ static const void *map_file(size_t *size)
 	return p;
 }
 
+/*L:958
+ * A recording is read whole before anything is started: what is none costs a sentence.
+ */
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "show", 0, NULL, 's' }, { "corpus", 1, NULL, 'c' }, { "help", 0, NULL, 'h' }, { 0 } };
+	static const struct option options[] = { { "show", 0, NULL, 's' }, { "corpus", 1, NULL, 'c' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'v' }, { 0 } };
 	const char *dir = NULL;
 	bool just_show = false;
 	const void *data;
@@ -482,6 +486,7 @@ int main(int argc, char **argv)
 		case 's': just_show = true; break;
 		case 'c': dir = optarg; break;
 		case 'h': return usage(stdout, 0);
+		case 'v': return puts("lguest-replay " LGUEST_VERSION) < 0;
 		default: return usage(stderr, 2);
 		}
 	if (optind == argc)

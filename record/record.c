@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/*L:961
  * record.c: lguest-record, which stands between a front end and a back end and writes down what the back end receives (recording.h).
  *
  *	lguest-record --socket-path=PATH --backend=PATH --record=DIR [--max=MiB]
@@ -27,7 +27,8 @@
 
 #include "ipc/virtqueue_ring.h"
 #include "run/text.h"
-#include "tests/replay/recording.h"
+#include "record/recording.h"
+#include "version.h"
 
 #define QUEUES 32u
 #define REGIONS 8u
@@ -578,10 +579,13 @@ static int usage(FILE *to, int status)
 	return status;
 }
 
+/*L:962
+ * The order is the point: first what can fail, the file and the back end, and then the one front end is waited for.
+ */
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "socket-path", 1, NULL, 's' }, { "backend", 1, NULL, 'b' }, { "record", 1, NULL, 'r' },
-						 { "max", 1, NULL, 'm' }, { "help", 0, NULL, 'h' }, { 0 } };
+						 { "max", 1, NULL, 'm' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'v' }, { 0 } };
 	const char *listen_at = NULL, *backend = NULL, *dir = NULL;
 	int opt, r, s, b;
 
@@ -595,6 +599,7 @@ int main(int argc, char **argv)
 				return 2;
 			break;
 		case 'h': return usage(stdout, 0);
+		case 'v': return puts("lguest-record " LGUEST_VERSION) < 0;
 		default: return usage(stderr, 2);
 		}
 	if (!listen_at || !backend || !dir || optind != argc)
