@@ -21,13 +21,16 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ipc/virtqueue.h"
 #include "ipc/virtqueue_ring.h"
-#include "run/text.h"
+#include "record/inflight.h"
 #include "record/recording.h"
+#include "run/text.h"
 #include "version.h"
 
 #define QUEUES 32u
@@ -49,10 +52,10 @@ struct region {
 struct queue {
 	uint16_t num;
 	uint64_t desc, avail, used;
-	bool known;
+	bool known, started, on;	/* it has a place; its kick descriptor came, so that the back end works on it; and we know what is in flight */
 	int guest_kick, own_kick;	/* the front end's, and what the back end waits for */
 	int guest_call, own_call;
-	uint16_t kicked, seen;
+	uint16_t base, kicked, seen, taken;
 };
 
 static struct region region[REGIONS];
@@ -86,19 +89,6 @@ static void put(uint8_t kind, uint16_t q, const void *a, size_t a_len, const voi
 		fprintf(stderr, "lguest-record: the recording ends here: %s\n", written > max ? "it has the size that --max allows" : strerror(errno));
 		full = true;
 	}
-}
-
-static uint8_t *own_at(uint64_t uaddr, uint64_t len, uint8_t **guest)
-{
-	for (unsigned int i = 0; i < regions; i++) {
-		uint64_t off = uaddr - region[i].uaddr;
-
-		if (off >= region[i].size || len > region[i].size - off)
-			continue;
-		*guest = region[i].guest + off;
-		return region[i].own + off;
-	}
-	return NULL;
 }
 
 /* A word of a region: a ring's index. */
@@ -178,11 +168,15 @@ static void copy_all(bool from_guest)
 	}
 }
 
+/* Whoever gave it may read it without an end, or have filled it: then he needs no more, and we do not wait. */
 static void signal_fd(int fd)
 {
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	uint64_t one = 1;
 
-	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+	if (fd < 0 || poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
+		return;
+	if (write(fd, &one, sizeof(one)) < 0)
 		return;	/* full: it will wake up all the same */
 }
 
@@ -196,34 +190,61 @@ static void read_indexes(bool used, uint16_t *index)
 			index[i] = __atomic_load_n(word_at(used ? at.r->own : at.r->guest, at.off), __ATOMIC_ACQUIRE);
 }
 
-/* Return: false when there is no such ring. */
-static bool publish_index(const struct queue *q, bool used, uint16_t index)
+static void publish_index(const struct queue *q, bool used, uint16_t index)
 {
 	struct place at;
 	uint64_t gpa;
 
-	if (!index_of(q, used, &at))
-		return false;
-	if (!memcmp(at.r->agreed + at.off, &index, 2))
-		return true;
+	if (!index_of(q, used, &at) || !memcmp(at.r->agreed + at.off, &index, 2))
+		return;
 	memcpy(at.r->agreed + at.off, &index, 2);
 	gpa = at.r->gpa + at.off;
 	put(used ? REC_WROTE : REC_MEMORY, 0, &gpa, 8, &index, 2);
 	__atomic_store_n(word_at(used ? at.r->guest : at.r->own, at.off), index, __ATOMIC_RELEASE);
-	return true;
+}
+
+/* Bytes of a ring as both ends have them, behind its index. NULL: they are not all in its region. */
+static const uint8_t *ring_at(const struct queue *q, bool used, size_t len)
+{
+	struct place at;
+
+	if (!index_of(q, used, &at) || at.r->size - at.off - 2 < len)
+		return NULL;
+	return at.r->agreed + at.off + 2;
+}
+
+/* What the back end is about to see is in flight: it may be done before we look again. */
+static void mark_taken(unsigned int i, struct queue *q, uint16_t index)
+{
+	struct vq_inflight *l = q->on ? inflight_of(i, q->num) : NULL;
+	const uint8_t *ring = l ? ring_at(q, false, 2 * (size_t)q->num) : NULL;
+	uint16_t head;
+
+	if (ring && (uint16_t)(index - q->taken) <= q->num) {
+		for (; q->taken != index; q->taken++) {
+			memcpy(&head, ring + 2 * (size_t)(q->taken & (q->num - 1)), 2);
+			inflight_take(l, q->num, head);
+		}
+	}
+	q->taken = index;
 }
 
 /* What an index that is not published yet says may be copied too: the next look is for it. */
 static void guest_to_back(void)
 {
 	uint16_t index[QUEUES];
+	struct place at;
 
 	read_indexes(false, index);
 	copy_all(true);
 	for (unsigned int i = 0; i < QUEUES; i++) {
 		struct queue *q = &queue[i];
 
-		if (!publish_index(q, false, index[i]) || index[i] == q->kicked || q->own_kick < 0)
+		if (!index_of(q, false, &at))
+			continue;
+		mark_taken(i, q, index[i]);
+		publish_index(q, false, index[i]);
+		if (index[i] == q->kicked || q->own_kick < 0)
 			continue;
 		q->kicked = index[i];
 		put(REC_KICK, (uint16_t)i, NULL, 0, NULL, 0);
@@ -231,35 +252,51 @@ static void guest_to_back(void)
 	}
 }
 
-static void note_used(unsigned int index, struct queue *q, uint16_t idx)
+/* The entries that @index adds, as the guest has them. Return: how many. */
+static uint16_t used_entries(const struct queue *q, uint16_t index, struct vq_used_elem *e)
 {
-	struct vq_used_elem e[1024];
-	uint16_t n = (uint16_t)(idx - q->seen), k = 0;
-	uint8_t *own, *guest;
+	uint16_t n = (uint16_t)(index - q->seen);
+	const uint8_t *ring = ring_at(q, true, 8 * (size_t)q->num);
 
-	own = own_at(q->used, 4 + 8ull * q->num, &guest);
-	if (!own || n > q->num)
-		n = 0;
-	for (; k < n && k < 1024; k++)
-		memcpy(&e[k], own + 4 + 8 * (size_t)((q->seen + k) & (q->num - 1)), 8);
-	put(REC_USED, (uint16_t)index, &idx, 2, e, k * sizeof(e[0]));
+	if (!ring || n > q->num)
+		return 0;
+	for (uint16_t k = 0; k < n; k++)
+		memcpy(&e[k], ring + 8 * (size_t)((q->seen + k) & (q->num - 1)), 8);
+	return n;
+}
+
+/* The guest's record and its ring change in the order that the record's own rules have (log_settle() of ipc/virtqueue.c): either end may die anywhere. */
+static void complete(unsigned int i, struct queue *q, uint16_t index)
+{
+	struct vq_inflight *l = q->on ? inflight_of(i, q->num) : NULL;
+	struct vq_used_elem e[VQ_MAX_SIZE];
+	uint16_t n = used_entries(q, index, e);
+
+	if (l)
+		inflight_stage(l, q->num, e, n);
+	publish_index(q, true, index);
+	if (l)
+		inflight_commit(l, q->num, e, n, index);
+	put(REC_USED, (uint16_t)i, &index, 2, e, n * sizeof(e[0]));
+	q->seen = index;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	signal_fd(q->guest_call);
 }
 
 static void back_to_guest(void)
 {
 	uint16_t index[QUEUES];
+	struct place at;
 
 	read_indexes(true, index);
 	copy_all(false);
 	for (unsigned int i = 0; i < QUEUES; i++) {
-		struct queue *q = &queue[i];
-
-		if (!publish_index(q, true, index[i]) || index[i] == q->seen)
+		if (!index_of(&queue[i], true, &at))
 			continue;
-		note_used(i, q, index[i]);
-		q->seen = index[i];
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		signal_fd(q->guest_call);
+		if (index[i] == queue[i].seen)
+			publish_index(&queue[i], true, index[i]);
+		else
+			complete(i, &queue[i], index[i]);
 	}
 }
 
@@ -352,11 +389,6 @@ static int swap_eventfd(struct vu_msg *m, int *guest, int *own)
 	return m->fd[0] < 0 ? -errno : 0;
 }
 
-static struct queue *queue_of(uint64_t index)
-{
-	return &queue[index % QUEUES];	/* a wrong one is the back end's to refuse */
-}
-
 static int memory_message(struct vu_msg *m)
 {
 	int err = 0;
@@ -382,39 +414,86 @@ static int memory_message(struct vu_msg *m)
 	}
 }
 
-/* What we must know of a message before it goes on. Return: 0 or -errno, the connection ends then. */
-static int note(struct vu_msg *m)
+/* A queue that has all it needs begins: what is in flight already must be known before the back end works on it. */
+static void begin(unsigned int i)
 {
-	struct queue *q;
-	struct place at;
+	struct queue *q = &queue[i];
+	struct place used, avail;
+
+	if (q->on || !q->started || !index_of(q, true, &used) || !index_of(q, false, &avail))
+		return;
+	q->seen = *word_at(used.r->guest, used.off);
+	q->taken = inflight_begin(i, q->num, q->base, q->seen);
+	q->on = true;
+	mark_taken(i, q, *word_at(avail.r->agreed, avail.off));
+}
+
+static int ring_message(struct vu_msg *m)
+{
+	unsigned int i = m->u.state.index % QUEUES;	/* a wrong one is the back end's to refuse */
+	struct queue *q = &queue[i];
+	int err = 0;
 
 	switch (m->request) {
 	case VU_SET_VRING_NUM:
-		queue_of(m->u.state.index)->num = (uint16_t)(m->u.state.num & (m->u.state.num - 1) || m->u.state.num > 1024 ? 0 : m->u.state.num);
-		return 0;
+		q->num = (uint16_t)(m->u.state.num & (m->u.state.num - 1) || m->u.state.num > VQ_MAX_SIZE ? 0 : m->u.state.num);
+		break;
 	case VU_SET_VRING_BASE:
-		queue_of(m->u.state.index)->kicked = (uint16_t)m->u.state.num;
-		return 0;
+		q->base = q->kicked = (uint16_t)m->u.state.num;
+		break;
 	case VU_SET_VRING_ADDR:
-		q = queue_of(m->u.addr.index);
 		q->desc = m->u.addr.desc;
 		q->avail = m->u.addr.avail;
 		q->used = m->u.addr.used;
 		q->known = true;
-		if (index_of(q, true, &at))
-			q->seen = *word_at(at.r->guest, at.off);
-		return 0;
-	case VU_GET_VRING_BASE:
-		return 0;
+		break;
 	case VU_SET_VRING_KICK:
-		q = queue_of(m->u.u64 & VU_RING_INDEX);
-		return swap_eventfd(m, &q->guest_kick, &q->own_kick);
+		i = (m->u.u64 & VU_RING_INDEX) % QUEUES;
+		err = swap_eventfd(m, &queue[i].guest_kick, &queue[i].own_kick);
+		queue[i].started = true;
+		break;
 	case VU_SET_VRING_CALL:
-		q = queue_of(m->u.u64 & VU_RING_INDEX);
-		return swap_eventfd(m, &q->guest_call, &q->own_call);
+		i = (m->u.u64 & VU_RING_INDEX) % QUEUES;
+		err = swap_eventfd(m, &queue[i].guest_call, &queue[i].own_call);
+		break;
+	}
+	if (!err)
+		begin(i);
+	return err;
+}
+
+/* What we must know of a message before it goes on. Return: 0 or -errno, the connection ends then. */
+static int note(struct vu_msg *m)
+{
+	switch (m->request) {
+	case VU_SET_VRING_NUM:
+	case VU_SET_VRING_BASE:
+	case VU_SET_VRING_ADDR:
+	case VU_SET_VRING_KICK:
+	case VU_SET_VRING_CALL:
+		return ring_message(m);
+	case VU_SET_INFLIGHT_FD:
+		return inflight_given(m);
+	case VU_RESET_DEVICE:
+		for (unsigned int i = 0; i < QUEUES; i++)
+			queue[i].on = queue[i].started = false;
+		return 0;
 	default:
 		return memory_message(m);
 	}
+}
+
+/* Whose end of the connection failed, for the last record. */
+enum { FRONT, BACK };
+static uint16_t gone = FRONT;
+
+static int to_back(struct vu_msg *m)
+{
+	int r = vu_send(&back, m);
+
+	if (r)
+		gone = BACK;
+	return r;
 }
 
 static int from_front(void)
@@ -427,7 +506,7 @@ static int from_front(void)
 		r = note(&m);
 		if (!r) {
 			put_message(REC_MESSAGE, &m);
-			r = vu_send(&back, &m);
+			r = to_back(&m);
 		}
 		if (m.request == VU_SET_MEM_TABLE || m.request == VU_ADD_MEM_REG)
 			copy_all(true);
@@ -438,6 +517,23 @@ static int from_front(void)
 	return r;
 }
 
+/* What the answers of the back end tell us. Return: 0 or -errno. */
+static int note_answer(struct vu_msg *m)
+{
+	unsigned int i = m->u.state.index % QUEUES;
+
+	switch (m->request) {
+	case VU_GET_VRING_BASE:
+		inflight_end(i, queue[i].on ? queue[i].num : 0);
+		queue[i].known = queue[i].on = queue[i].started = false;
+		return 0;
+	case VU_GET_INFLIGHT_FD:
+		return inflight_asked(m);
+	default:
+		return 0;
+	}
+}
+
 static int from_back(void)
 {
 	struct vu_msg m;
@@ -445,23 +541,34 @@ static int from_back(void)
 
 	while ((r = vu_recv(&back, &m)) > 0) {
 		back_to_guest();	/* a queue that has stopped has nothing in flight */
-		if (m.request == VU_GET_VRING_BASE)
-			queue_of(m.u.state.index)->known = false;
-		put_message(REC_REPLY, &m);
-		r = vu_send(&front, &m);
+		r = note_answer(&m);
+		if (!r) {
+			put_message(REC_REPLY, &m);
+			r = vu_send(&front, &m);
+		}
 		vu_close_fds(&back, &m);
 		if (r)
 			return r;
 	}
+	if (r)
+		gone = BACK;
 	return r;
 }
 
-static void drain(int fd)
+/* It may be no eventfd, or somebody else may read it too: it is asked without waiting. Return: false when it cannot be. */
+static bool drain(int fd)
 {
 	uint64_t count;
+	struct iovec v = { &count, sizeof(count) };
 
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;	/* nothing there */
+	return preadv2(fd, &v, 1, -1, RWF_NOWAIT) > 0 || errno == EAGAIN || errno == EINTR;
+}
+
+/* What cannot be read is waited for no more: the tick sees what it would have told. */
+static void heard(int *fd, short events)
+{
+	if (*fd >= 0 && events && (!(events & POLLIN) || !drain(*fd)))
+		replace(fd, -1);
 }
 
 static int wait_for_news(void)
@@ -472,36 +579,40 @@ static int wait_for_news(void)
 		p[2 + 2 * i] = (struct pollfd){ .fd = queue[i].guest_kick, .events = POLLIN };
 		p[3 + 2 * i] = (struct pollfd){ .fd = queue[i].own_call, .events = POLLIN };
 	}
-	if (poll(p, 2 + 2 * QUEUES, regions ? TICK_MS : -1) < 0 && errno != EINTR)
-		return -errno;
-	for (unsigned int i = 2; i < 2 + 2 * QUEUES; i++)
-		if (p[i].fd >= 0 && p[i].revents & POLLIN)
-			drain(p[i].fd);
+	if (poll(p, 2 + 2 * QUEUES, regions ? TICK_MS : -1) < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (unsigned int i = 0; i < QUEUES; i++) {
+		heard(&queue[i].guest_kick, p[2 + 2 * i].revents);
+		heard(&queue[i].own_call, p[3 + 2 * i].revents);
+	}
 	return 0;
+}
+
+static int turn(void)
+{
+	int r = wait_for_news();
+
+	if (r)
+		return r;
+	guest_to_back();
+	back_to_guest();
+	r = from_front();
+	if (!r)
+		r = from_back();
+	return r;
 }
 
 static int carry(void)
 {
-	int r = 0, why;
+	int r = 0;
 
 	while (!r) {
-		r = wait_for_news();
-		if (!r)
-			guest_to_back();
-		back_to_guest();
-		why = r ? r : from_front();
-		if (why) {
-			put(REC_END, 0, NULL, 0, NULL, 0);
-			return why;
-		}
-		why = from_back();
-		if (why) {
-			put(REC_END, 1, NULL, 0, NULL, 0);
-			return why;
-		}
-		if (fflush(out))
+		r = turn();
+		if (!r && fflush(out))
 			return -errno;
 	}
+	back_to_guest();	/* the back end may have completed something and died since we looked */
+	put(REC_END, gone, NULL, 0, NULL, 0);
 	return r;
 }
 
@@ -575,7 +686,8 @@ static int usage(FILE *to, int status)
 	      "  --socket-path=PATH  listen there for one front end\n"
 	      "  --backend=PATH      where the back end listens\n"
 	      "  --record=DIR        make DIR/recording, which must not be there\n"
-	      "  --max=MiB           its size at most (256; up to 1048576); the guest goes on without it\n", to);
+	      "  --max=MiB           its size at most (256; up to 1048576); the guest goes on without it\n"
+	      "  --help, --version\n", to);
 	return status;
 }
 
