@@ -218,7 +218,7 @@ static const char *const counters[ANSWER_VALUES] = {
 	[LG_STAT_PAGE_FAULTS] = "page_faults", [LG_STAT_FILLS] = "fills", [LG_STAT_GUEST_FAULTS] = "guest_faults", [LG_STAT_FLUSHES] = "flushes",
 	[LG_STAT_SHADOW_PAGES] = "shadow_pages", [LG_STAT_EVICTIONS] = "evictions", [LG_STAT_PINNED_PAGES] = "pinned_pages", [LG_STAT_EVENTS] = "events",
 	[LG_STAT_INTERRUPTS] = "interrupts", [LG_STAT_HALTS] = "halts", [LG_STAT_MMIO] = "mmio", [LG_STAT_NOTIFIES] = "notifies",
-	[LG_STAT_FLUSH_GLOBALS] = "flush_globals",
+	[LG_STAT_FLUSH_GLOBALS] = "flush_globals", [LG_STAT_RELEASED_PAGES] = "released_pages",
 };
 
 /* The strings of an answer, one after the other. */

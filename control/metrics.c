@@ -59,6 +59,7 @@ static void of_counters(const char *guest, const json_t *counters)
 {
 	static const struct { const char *key, *name, *type, *help; double scale; } rows[] = {
 		{ "pinned_pages", "pinned_bytes", "gauge", "Guest memory that the host has pinned.", 4096 },
+		{ "released_pages", "released_bytes_total", "counter", "Guest memory that the guest has given back.", 4096 },
 		{ "exits", "exits_total", "counter", "Times that the guest was left.", 1 },
 		{ "hypercalls", "hypercalls_total", "counter", "Hypercalls.", 1 },
 		{ "page_faults", "page_faults_total", "counter", "Page faults of the guest, shadow tables included.", 1 },

@@ -56,7 +56,7 @@ static void choose_flush_globals(struct lg_vcpu *vcpu, const struct init_args *d
 
 /*
  * A Linux with several CPUs moves its boot CPU's data, this page with it, once: out of its image, before it starts another CPU. Until
- * one has been started nobody else looks at the page. The old one stays pinned, so that a translation of it is only the guest's confusion.
+ * one has been started nobody else looks at the page.
  */
 static bool may_move(const struct lg_vcpu *vcpu)
 {
@@ -71,13 +71,86 @@ static bool may_move(const struct lg_vcpu *vcpu)
 	return true;
 }
 
-/* PCIDs that have never seen the page that was mapped before */
-static void forget_page(struct lg_vcpu *vcpu)
+/* The page is the guest's, which may release it: held, it stays memory of nobody else's */
+static struct page *hold_page(struct lguest *lg, gfn_t gfn)
 {
-	preempt_disable();
-	vcpu->asid_cpu = -1;
-	lg_take_asid(vcpu);
-	preempt_enable();
+	struct page *page;
+
+	spin_lock(&lg->mmu_lock);
+	page = lg_page(lg, gfn);
+	if (page)
+		get_page(page);
+	spin_unlock(&lg->mmu_lock);
+	return page;
+}
+
+/*
+ * The switcher's area shows it from now on. The one before is let go when nobody, guest or host, can have it in a TLB any more: it may have
+ * been released. One that is held already is held once
+ */
+static void keep_page(struct lg_vcpu *vcpu, struct page *page)
+{
+	struct page *old = vcpu->data_page;
+
+	vcpu->data_page = page;
+	lg_map_data(vcpu, page);
+	if (!old)
+		return;
+	if (old != page) {
+		lg_flush_all(vcpu);
+		lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
+		lg_flush_host(vcpu->lg->mm);
+	}
+	put_page(old);
+}
+
+/**
+ * lg_drop_data - the page that a vCPU shared with its guest is held no longer
+ * @vcpu: it never runs again, and slot 256 is gone
+ */
+void lg_drop_data(struct lg_vcpu *vcpu)
+{
+	if (vcpu->data_page)
+		put_page(vcpu->data_page);
+	vcpu->data_page = NULL;
+}
+
+static bool may_init(struct lg_vcpu *vcpu, u64 pa, bool moved)
+{
+	if (!moved || may_move(vcpu))
+		return true;
+	kill_guest(vcpu->lg, "LHCALL_LGUEST_INIT with %#llx, another page than the first time", pa);
+	return false;
+}
+
+/* Copied, then checked */
+static bool read_init(struct lguest *lg, const struct lguest_data *data, struct init_args *d)
+{
+	BUILD_BUG_ON(sizeof(*d) != offsetof(struct lguest_data, reserved1) - offsetof(struct lguest_data, abi_version));
+	memcpy(d, (const u8 *)data + offsetof(struct lguest_data, abi_version), sizeof(*d));
+	barrier();
+	if (d->abi_version != LGUEST_ABI_VERSION || d->init_flags) {
+		kill_guest(lg, "the guest wants ABI version %u, this host has %u", d->abi_version, LGUEST_ABI_VERSION);
+		return false;
+	}
+	if (!lg_canonical48(d->syscall_entry) || !lg_canonical48(d->event_entry_user) ||
+	    !lg_canonical48(d->event_entry_kernel) || !lg_canonical48(d->return_to_user)) {
+		kill_guest(lg, "LHCALL_LGUEST_INIT with an entry address that is not canonical");
+		return false;
+	}
+	return true;
+}
+
+/* What this host can do, and what this guest's core lets it */
+static u64 host_features(const struct lguest *lg)
+{
+	u64 features = lg_has_tsc_aux() ? LG_HOST_TSC_AUX : 0;
+	unsigned int i, n = smp_load_acquire(&lg->nr_regions);
+
+	for (i = 0; i < n; i++)
+		if (lg->region[i].flags & LGUEST_MEM_RELEASE)
+			features |= LG_HOST_RELEASE;
+	return features;
 }
 
 /*H:460
@@ -99,31 +172,19 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 		kill_guest(lg, "LHCALL_LGUEST_INIT with bad address %#llx", arg[0]);
 		return -EINVAL;
 	}
-	page = lg_page(lg, arg[0] >> PAGE_SHIFT);
+	page = hold_page(lg, arg[0] >> PAGE_SHIFT);
 	if (!page)
 		return -EFAULT;
 	data = page_address(page);
 	moved = vcpu->data && vcpu->data != data;
-	if (moved && !may_move(vcpu)) {
-		kill_guest(lg, "LHCALL_LGUEST_INIT with %#llx, another page than the first time", arg[0]);
-		return -EINVAL;
-	}
-	BUILD_BUG_ON(sizeof(d) != offsetof(struct lguest_data, reserved1) - offsetof(struct lguest_data, abi_version));
-	memcpy(&d, (const u8 *)data + offsetof(struct lguest_data, abi_version), sizeof(d));
-	barrier();	/* what is checked below is the copy */
-	if (d.abi_version != LGUEST_ABI_VERSION || d.init_flags) {
-		kill_guest(lg, "the guest wants ABI version %u, this host has %u", d.abi_version, LGUEST_ABI_VERSION);
-		return -EINVAL;
-	}
-	if (!lg_canonical48(d.syscall_entry) || !lg_canonical48(d.event_entry_user) ||
-	    !lg_canonical48(d.event_entry_kernel) || !lg_canonical48(d.return_to_user)) {
-		kill_guest(lg, "LHCALL_LGUEST_INIT with an entry address that is not canonical");
+	if (!may_init(vcpu, arg[0], moved) || !read_init(lg, data, &d)) {
+		put_page(page);
 		return -EINVAL;
 	}
 	choose_flush_globals(vcpu, &d);
 	data->reserve_start = SWITCHER_START;
 	data->reserve_end = HOLE_START;
-	data->host_features = lg_has_tsc_aux() ? LG_HOST_TSC_AUX : 0;
+	data->host_features = host_features(lg);
 	data->vcpu_id = vcpu->id;
 	data->nr_vcpus = lg->nr_vcpus;
 	data->host_out.preempted = 0;
@@ -136,9 +197,7 @@ static s64 lguest_init(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *
 	smp_store_release(&vcpu->data, data);
 	vcpu->ring_next = 0;
 	lg_fill_time(vcpu);
-	lg_map_data(vcpu, page);
-	if (moved)
-		forget_page(vcpu);
+	keep_page(vcpu, page);
 	vcpu->sw->syscall_entry = d.syscall_entry;
 	vcpu->sw->return_to_user = d.return_to_user;
 	vcpu->entry_user = d.event_entry_user;
@@ -316,6 +375,18 @@ static s64 route_irq(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *ru
 	return 0;
 }
 
+static s64 release(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
+{
+	s64 err = lg_release_memory(vcpu, arg[0], arg[1], run->range);
+
+	if (err)
+		return err;
+	run->reason = LGUEST_EXIT_RELEASE;
+	run->length = arg[1];
+	vcpu->stop = true;
+	return 0;
+}
+
 /* What it is for happens on the way back in */
 static s64 send_interrupts(struct lg_vcpu *vcpu, const u64 *arg, struct lguest_run *run)
 {
@@ -420,6 +491,7 @@ static const struct hcall hcalls[LHCALL_NR] = {
 	[LHCALL_VCPU_DOWN]	= { vcpu_down },
 	[LHCALL_SEND_IPI]	= { send_ipi, QUEUED },
 	[LHCALL_ROUTE_IRQ]	= { route_irq, QUEUED },
+	[LHCALL_RELEASE]	= { release },
 };
 
 static const struct hcall *find_hcall(u64 nr)

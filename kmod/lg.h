@@ -94,7 +94,8 @@ struct lg_region {
 	gfn_t gfn;
 	u64 npages;
 	unsigned long user_addr;
-	struct page **pages;	/* pinned, or NULL; once pinned it stays so: read without a lock, written under pin_lock */
+	u32 flags;		/* LGUEST_MEM_* */
+	struct page **pages;	/* pinned, or NULL: set under pin_lock, cleared (release.c) under mmu_lock as well, under which alone what is there may be used */
 };
 
 struct lg_ioeventfd {
@@ -186,7 +187,7 @@ struct lg_vcpu {
 	u64 sw_va, enter_va;
 	struct page *pages[3];		/* IDT, switch, stack */
 	struct lguest_data *data;
-	struct page *data_page;
+	struct page *data_page;		/* held, so that RELEASE cannot free it: @data is used without a lock */
 	u64 entry_user, entry_kernel;
 
 	struct lg_root *root;
@@ -245,6 +246,7 @@ struct lguest {
 	struct mmu_notifier notifier;
 	struct user_struct *user;
 	atomic64_t accounted;
+	u64 pinned;			/* pages of the regions; under pin_lock */
 	u64 *pgd_slot;			/* slot 256 of mm's table */
 	struct list_head sw_tables;	/* page-table pages of slot 256 */
 	u64 sw_entry;			/* what slot 256 of every root holds */
@@ -315,6 +317,7 @@ void lg_unmap_switcher(struct lguest *lg, struct mm_struct *mm);
 int lg_vcpu_map(struct lg_vcpu *vcpu);
 void lg_vcpu_unmap(struct lg_vcpu *vcpu);
 void lg_map_data(struct lg_vcpu *vcpu, struct page *page);
+void lg_flush_host(struct mm_struct *mm);
 u64 lg_switcher_addr(struct lg_vcpu *vcpu, const void *label);
 void lg_enter(u64 address);
 extern const char lg_host_return[];
@@ -333,6 +336,11 @@ int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn);
 struct page *lg_huge_page(struct lguest *lg, gfn_t gfn);
 void *lg_gpa(struct lguest *lg, gpa_t gpa);
 int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len);
+s64 lg_extra_cost(const struct lg_region *r, u64 first, struct page **pages, unsigned int n);
+int lg_account(struct lguest *lg, s64 pages);
+
+/* release.c */
+s64 lg_release_memory(struct lg_vcpu *vcpu, gpa_t pa, u64 n, struct lguest_range *range);
 
 /* shadow_faults.c, shadow_pages.c, shadow_losses.c, shadow_roots.c */
 enum lg_fault { LG_FILLED, LG_GUEST_FAULT, LG_MMIO, LG_BAD_TABLE, LG_NEED_PIN, LG_NEED_TABLES, LG_NEED_GLOBALS, LG_AGAIN };
@@ -437,6 +445,7 @@ static inline void lg_fpu_load(void)
 
 /* hypercalls.c */
 void lg_hypercall(struct lg_vcpu *vcpu, struct lguest_run *run);
+void lg_drop_data(struct lg_vcpu *vcpu);
 
 /* eventfds.c */
 int lg_ioeventfd(struct lguest *lg, const struct lguest_ioeventfd *args);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*H:120
  * Guest-physical memory: which ranges exist, and the host's page for each guest page. A page is pinned when the guest
- * first touches it and stays so until the guest or its process ends, so a shadow entry can never outlive its page, and the
- * host reads guest memory through its own direct map. What is pinned is counted. lg_gpa() is the one way from a
+ * first touches it and stays so until the guest gives it back (release.c), or it or its process ends, so a shadow entry can never
+ * outlive its page, and the host reads guest memory through its own direct map. What is pinned is counted. lg_gpa() is the one way from a
  * guest-physical address to a pointer; nothing here knows about page tables.
  */
 #include <linux/mm.h>
@@ -33,8 +33,14 @@ static int charge_user(struct user_struct *user, unsigned long pages)
 	return 0;
 }
 
-/* @pages more, or fewer, are held for the guest. Return: 0; -ENOMEM: over RLIMIT_MEMLOCK */
-static int account(struct lguest *lg, s64 pages)
+/**
+ * lg_account - pages more, or fewer, are held for the guest
+ * @lg: the guest
+ * @pages: how many; fewer always succeeds
+ *
+ * Return: 0; -ENOMEM: over RLIMIT_MEMLOCK, of the process or of its user.
+ */
+int lg_account(struct lguest *lg, s64 pages)
 {
 	int err = 0;
 
@@ -107,7 +113,7 @@ int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 	unsigned int i;
 	int err;
 
-	if (r->flags || r->reserved || !r->size || (r->guest_phys | r->size | r->user_addr) & ~PAGE_MASK)
+	if (r->flags & ~LGUEST_MEM_RELEASE || r->reserved || !r->size || (r->guest_phys | r->size | r->user_addr) & ~PAGE_MASK)
 		return -EINVAL;
 	if (gfn >= LG_MAX_GFN || npages > LG_MAX_GFN - gfn || npages > LG_MAX_REGION ||
 	    !access_ok((void __user *)r->user_addr, r->size))
@@ -120,17 +126,18 @@ int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 	err = check_mapping(r->user_addr, r->user_addr + r->size);
 	if (err)
 		return err;
-	err = account(lg, npages);
+	err = lg_account(lg, npages);
 	if (err)
 		return err;
 	new->pages = lg_try(kvcalloc(npages, sizeof(*new->pages), GFP_KERNEL_ACCOUNT));
 	if (!new->pages) {
-		account(lg, -npages);
+		lg_account(lg, -npages);
 		return -ENOMEM;
 	}
 	new->gfn = gfn;
 	new->npages = npages;
 	new->user_addr = r->user_addr;
+	new->flags = r->flags;
 	/* A running vCPU looks regions up without the lock: the entry first, then the count */
 	smp_store_release(&lg->nr_regions, lg->nr_regions + 1);
 	return 0;
@@ -157,9 +164,11 @@ void lg_free_regions(struct lguest *lg, struct mm_struct *mm)
 		}
 		kvfree(r->pages);
 	}
+	for (i = 0; i < lg->nr_vcpus; i++)
+		lg_drop_data(lg->vcpu[i]);
 	lg->nr_regions = 0;
 	if (atomic64_read(&lg->accounted))
-		account(lg, -atomic64_read(&lg->accounted));
+		lg_account(lg, -atomic64_read(&lg->accounted));
 }
 
 /**
@@ -237,11 +246,17 @@ static bool continues(struct page *page, struct page *next)
 		(page_to_pfn(next) & (held_by(next) - 1));
 }
 
-/*
- * The region has paid one page for each of its own. A large page that is in it whole costs nothing more; one of
- * which it has a part costs the rest too, once for each piece.
+/**
+ * lg_extra_cost - what pages of a region cost beside what the region has paid
+ * @r: the region, which has paid one page for each of its own
+ * @first: which of its pages
+ * @pages: what is to come there, or was there until now
+ * @n: how many
+ *
+ * A large page that is in the region whole costs nothing more; one of which it has a part costs the rest too, once for each
+ * piece. Under pin_lock. Return: pages to account when they come; when they go, as many fewer.
  */
-static s64 extra_cost(const struct lg_region *r, u64 first, struct page **pages, unsigned int n)
+s64 lg_extra_cost(const struct lg_region *r, u64 first, struct page **pages, unsigned int n)
 {
 	struct page *before = first ? r->pages[first - 1] : NULL;
 	s64 cost = 0;
@@ -274,8 +289,8 @@ static bool may_be_guest_memory(struct page *page)
 
 /*M:140
  * That pages are pinned (FOLL_LONGTERM) makes all this simple, and has a price: guest memory that was touched is
- * nobody else's until the guest ends. To do without, the host must be able to take a page back: a notifier that finds
- * the shadow entries of a page, clears them and kicks the vCPU. A balloon would come after that. This was the last
+ * nobody else's until the guest ends or gives it back. To do without, the host must be able to take a page back: a notifier that finds
+ * the shadow entries of a page, clears them and kicks the vCPU; release.c has the half that is not finding them. This was the last
  * station; CONTRIBUTING.md says how to go on from here.
  */
 /* Pages of the process for a run of the region into vcpu->pin_pages. Return: how many of the first ones, or an error */
@@ -306,11 +321,12 @@ static int enter_run(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, int g
 	for (i = 0; i < got; i++)
 		if (r->pages[first + i])
 			return -EAGAIN;
-	err = account(vcpu->lg, extra_cost(r, first, vcpu->pin_pages, got));
+	err = lg_account(vcpu->lg, lg_extra_cost(r, first, vcpu->pin_pages, got));
 	if (err)
 		return err;
 	for (i = 0; i < got; i++)
 		WRITE_ONCE(r->pages[first + i], vcpu->pin_pages[i]);
+	vcpu->lg->pinned += got;
 	return 0;
 }
 
@@ -331,7 +347,6 @@ static int keep_run(struct lg_vcpu *vcpu, struct lg_region *r, u64 first, int go
 		unpin_run(vcpu, got);
 		return err;
 	}
-	vcpu->stat[LG_STAT_PINNED_PAGES] += got;
 	return 0;
 }
 
@@ -451,10 +466,14 @@ int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len)
 
 		if (lg_pin(vcpu, gpa >> PAGE_SHIFT))
 			return -EFAULT;
+		/* Another vCPU can release the page, but not now */
+		spin_lock(&vcpu->lg->mmu_lock);
 		from = lg_gpa(vcpu->lg, gpa);
+		if (from)
+			memcpy(to, from, part);
+		spin_unlock(&vcpu->lg->mmu_lock);
 		if (!from)
 			return -EFAULT;
-		memcpy(to, from, part);
 		to += part;
 		gpa += part;
 		len -= part;

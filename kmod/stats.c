@@ -26,7 +26,7 @@ static const char * const names[LG_STAT_NR] = {
 	[LG_STAT_SLOW_RETURNS] = "slow_returns", [LG_STAT_HALTS] = "halts", [LG_STAT_MMIO] = "mmio",
 	[LG_STAT_NOTIFIES] = "notifies", [LG_STAT_FLUSH_GLOBALS] = "flush_globals",
 	[LG_STAT_KICKS] = "kicks", [LG_STAT_SPLIT_ROOTS] = "split_roots",
-	[LG_STAT_TAKEN_BY_OTHERS] = "taken_by_others", [LG_STAT_IPIS] = "ipis",
+	[LG_STAT_TAKEN_BY_OTHERS] = "taken_by_others", [LG_STAT_IPIS] = "ipis", [LG_STAT_RELEASED_PAGES] = "released_pages",
 };
 
 static struct dentry *top;
@@ -60,6 +60,7 @@ void lg_read_stats(struct lguest *lg, struct lguest_stats *stats)
 	}
 	stats->value[LG_STAT_FLUSH_GLOBALS] = READ_ONCE(lg->flush_globals);
 	stats->value[LG_STAT_SHADOW_PAGES] = READ_ONCE(lg->sp_count);
+	stats->value[LG_STAT_PINNED_PAGES] = READ_ONCE(lg->pinned);
 }
 
 static int stats_show(struct seq_file *m, void *unused)

@@ -179,13 +179,24 @@ static void flush_tlb(void *unused)
 }
 
 /**
- * lg_unmap_switcher - take slot 256 out again and free its tables
- * @lg: a guest that no vCPU runs; nothing happens when the slot is not mapped
- * @mm: its process's, which may be going away, but its page table is still there
+ * lg_flush_host - no processor has anything in its TLB that slot 256 showed before
+ * @mm: of the guest's process
  *
  * Other threads of the launcher may have the slot in their TLBs, and processors walk ahead of what they run. So CPUs
  * that have the map loaded flush now, and one that loads it again flushes because the generation has changed: the kernel's own
  * protocol (switch_mm_irqs_off() sets its bit in the mask, then reads the generation). A CPU that runs others is left alone.
+ */
+void lg_flush_host(struct mm_struct *mm)
+{
+	atomic64_inc(&mm->context.tlb_gen);
+	smp_mb__after_atomic();
+	on_each_cpu_mask(mm_cpumask(mm), flush_tlb, NULL, 1);
+}
+
+/**
+ * lg_unmap_switcher - take slot 256 out again and free its tables
+ * @lg: a guest that no vCPU runs; nothing happens when the slot is not mapped
+ * @mm: its process's, which may be going away, but its page table is still there
  */
 void lg_unmap_switcher(struct lguest *lg, struct mm_struct *mm)
 {
@@ -194,9 +205,7 @@ void lg_unmap_switcher(struct lguest *lg, struct mm_struct *mm)
 	WRITE_ONCE(*lg->pgd_slot, 0);
 	lg->pgd_slot = NULL;
 	lg->sw_pt = NULL;
-	atomic64_inc(&mm->context.tlb_gen);
-	smp_mb__after_atomic();
-	on_each_cpu_mask(mm_cpumask(mm), flush_tlb, NULL, 1);
+	lg_flush_host(mm);
 	free_tables(lg);
 }
 

@@ -15,6 +15,7 @@
 #define STACK	0x3f0000ULL	/* of vCPU 0; those of the others are below it */
 #define OTHERS	(GUEST_ENTRY + 0xc0)	/* where they start, with their shared page's address in rdi */
 #define STARTS	0xe000ULL	/* what VCPU_UP needs, for each */
+#define RANGES	0xe800ULL	/* what RELEASE is given */
 
 uint64_t word(struct chance *c)
 {
@@ -166,6 +167,16 @@ static void arguments_of(struct chance *c, struct code *k, unsigned int nr)
 	if (nr == LHCALL_VCPU_UP) {
 		load(k, RDI, id);
 		load(k, RSI, STARTS + (one_in(c, 8) ? below(c, GUEST_VCPUS) : id) * sizeof(struct lguest_vcpu_start));
+	} else if (nr == LHCALL_RELEASE) {
+		/* Whatever is there is mostly no range */
+		unsigned int n = 1 + (unsigned int)below(c, LGUEST_RELEASE_MAX + 1);
+
+		for (unsigned int i = 0; i < n && i < 2; i++) {
+			store(k, GUEST_BASE + RANGES + i * 16, below(c, GUEST_SIZE + 0x2000) & (one_in(c, 16) ? ~0ULL : ~0xfffULL), 8);
+			store(k, GUEST_BASE + RANGES + i * 16 + 8, one_in(c, 16) ? word(c) : (1 + below(c, 16)) << 12, 8);
+		}
+		load(k, RDI, RANGES);
+		load(k, RSI, one_in(c, 8) ? n : 1 + below(c, 2));
 	} else if (nr == LHCALL_SEND_IPI) {
 		load(k, RDI, below(c, 1 << GUEST_VCPUS));
 		load(k, RSI, below(c, LGUEST_IRQS + 2));

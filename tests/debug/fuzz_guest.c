@@ -45,7 +45,7 @@ static void *change(void *arg)
 static bool make(struct chance *c, struct guest *g)
 {
 	struct lguest_create create = { .shadow_pages = one_in(c, 4) ? 128 + (uint32_t)below(c, 64) : 0 };
-	struct lguest_memory_region region = { .size = GUEST_SIZE };
+	struct lguest_memory_region region = { .size = GUEST_SIZE, .flags = LGUEST_MEM_RELEASE };
 	struct lguest_vcpu vcpu = { .id = 0 };
 	struct lguest_regs regs;
 
@@ -95,6 +95,9 @@ static void *run_vcpu(void *arg)
 			count(&shared->deaths);
 			return NULL;
 		}
+		if (run.reason == LGUEST_EXIT_RELEASE)
+			for (unsigned int j = 0; j < run.length; j++)
+				madvise(g->memory + run.range[j].gpa, run.range[j].size, MADV_REMOVE);
 		if (run.reason == LGUEST_EXIT_MMIO || one_in(&r->chance, 8))
 			go_on(&r->chance, g, r->vcpu);
 	}

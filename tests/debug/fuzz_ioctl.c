@@ -58,6 +58,8 @@ static int do_memory(struct chance *c, int fd)
 
 	if (one_in(c, 3))
 		a.guest_phys = 0;
+	if (one_in(c, 2))
+		a.flags = LGUEST_MEM_RELEASE;
 	if (one_in(c, 4))
 		a.size = (below(c, 8) + 1) << 12;
 	if (one_in(c, 8))
@@ -303,7 +305,7 @@ static void *part(void *arg)
 static void good_start(struct chance *c)
 {
 	struct lguest_create create = { 0 };
-	struct lguest_memory_region memory = { .size = GUEST_SIZE, .user_addr = (uint64_t)guests[0].memory };
+	struct lguest_memory_region memory = { .size = GUEST_SIZE, .user_addr = (uint64_t)guests[0].memory, .flags = LGUEST_MEM_RELEASE };
 	struct lguest_vcpu vcpu = { 0 };
 	struct lguest_regs regs;
 

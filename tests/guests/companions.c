@@ -588,6 +588,14 @@ void huge_filled(struct ctx *c, const struct lguest_stats *stats)
 		fail(c, "no entry of 2 MiB was filled");
 }
 
+void released(struct ctx *c, const struct lguest_stats *stats)
+{
+	if (!stats->value[LG_STAT_RELEASED_PAGES])
+		fail(c, "no page was released");
+	if (stats->value[LG_STAT_PINNED_PAGES] > (RAM_SIZE + RAM2_SIZE) / 4096)
+		fail(c, "%llu pages are said to be pinned, more than there are", (unsigned long long)stats->value[LG_STAT_PINNED_PAGES]);
+}
+
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats)
 {
 	if (stats->value[LG_STAT_FLUSH_GLOBALS] != 1)

@@ -99,9 +99,9 @@ static void reserve_huge(size_t size)
 		die("cannot reserve large pages: %s", strerror(errno));
 }
 
-static unsigned char *region(struct ctx *c, uint64_t phys, size_t size, unsigned int memfd_flags)
+static unsigned char *region(struct ctx *c, uint64_t phys, size_t size, unsigned int memfd_flags, bool release)
 {
-	struct lguest_memory_region r = { .guest_phys = phys, .size = size };
+	struct lguest_memory_region r = { .guest_phys = phys, .size = size, .flags = release ? LGUEST_MEM_RELEASE : 0 };
 	int fd = memfd_create("guest", MFD_CLOEXEC | memfd_flags);
 	void *p;
 
@@ -151,8 +151,8 @@ void make_guest_on(struct ctx *c, int fd)
 		die("CREATE failed: %s", strerror(errno));
 	if (c->test->flags & T_HUGE)
 		reserve_huge(RAM2_SIZE);
-	c->ram = region(c, 0, RAM_SIZE, 0);
-	c->ram2 = region(c, RAM2_PA, RAM2_SIZE, c->test->flags & T_HUGE ? MFD_HUGETLB : 0);
+	c->ram = region(c, 0, RAM_SIZE, 0, c->test->flags & T_RELEASE_ALL);
+	c->ram2 = region(c, RAM2_PA, RAM2_SIZE, c->test->flags & T_HUGE ? MFD_HUGETLB : 0, c->test->flags & (T_RELEASE | T_RELEASE_ALL));
 	if ((size_t)(image->end - image->start) > RAM_SIZE - LOAD_PA)
 		die("guest %s is too big", image->name);
 	memcpy(c->ram + LOAD_PA, image->start, (size_t)(image->end - image->start));
@@ -216,6 +216,21 @@ static void judge(struct ctx *c, const struct lguest_run *run)
 		fail(c, "killed with another reason than '%s': %.*s", c->test->text, LGUEST_TEXT_SIZE, text);
 }
 
+/* What a core does: holes where the guest has released memory. Who asked for more than its memory has was refused before */
+static void punch_holes(struct ctx *c, const struct lguest_run *run)
+{
+	for (unsigned int i = 0; i < run->length; i++) {
+		const struct lguest_range *r = &run->range[i];
+		bool second = r->gpa >= RAM2_PA;
+		uint64_t at = r->gpa - (second ? RAM2_PA : 0), size = second ? RAM2_SIZE : RAM_SIZE;
+
+		if (at > size || r->size > size - at)
+			fail(c, "RELEASE of 0x%llx bytes at 0x%llx", (unsigned long long)r->size, (unsigned long long)r->gpa);
+		else if (madvise((second ? c->ram2 : c->ram) + at, r->size, MADV_REMOVE))
+			fail(c, "no hole can be punched: %s", strerror(errno));
+	}
+}
+
 /* A vCPU other than the first: what it says is shown, and that the guest has ended the first one's thread sees as well. */
 static void *run_vcpu(void *arg)
 {
@@ -232,6 +247,8 @@ static void *run_vcpu(void *arg)
 			printf("# %s says (vCPU %u): %.*s", a->c->test->name, a->id, (int)run.length, run.text);
 		if (run.reason == LGUEST_EXIT_MMIO)
 			serve_mmio(a->c, &run);
+		if (run.reason == LGUEST_EXIT_RELEASE)
+			punch_holes(a->c, &run);
 		if (run.reason == LGUEST_EXIT_SHUTDOWN || run.reason == LGUEST_EXIT_DEAD)
 			return NULL;
 	}
@@ -299,6 +316,9 @@ void run_guest(struct ctx *c)
 				return;
 			serve_mmio(c, &run);
 			break;
+		case LGUEST_EXIT_RELEASE:
+			punch_holes(c, &run);
+			break;
 		case LGUEST_EXIT_NOTIFY:
 			c->notifies++;
 			(c->test->serve ?: serve_notify)(c, &run);
@@ -317,7 +337,7 @@ static void print_stats(struct ctx *c, const struct lguest_stats *stats)
 		"exits", "hcalls", "async", "irqs", "nmis", "sw-nmis", "sw-mces", "sw-dbs", "pf", "fills", "around", "huge",
 		"spurious", "guest-faults", "lost", "flushes", "root-hits", "root-misses", "asids", "shadow-pages", "evictions",
 		"pinned", "events", "interrupts", "slow-returns", "halts", "mmio", "notifies", "flush-globals", "kicks", "split-roots",
-		"taken-by-others", "ipis",
+		"taken-by-others", "ipis", "released",
 	};
 
 	printf("# %s:", c->test->name);

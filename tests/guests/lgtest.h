@@ -75,6 +75,8 @@ struct test {
 #define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1, or the latency probe beside it */
 
 #define T_KVM		256	/* not in --all: it takes a host with KVM */
+#define T_RELEASE	512	/* the second region may be released by the guest */
+#define T_RELEASE_ALL	1024	/* and the first */
 #define T_REFUSED	128	/* it ends when RUN fails with EPERM */
 
 extern const struct test tests[];
@@ -118,6 +120,7 @@ void counted_queued(struct ctx *c, const struct lguest_stats *stats);
 void counted_direct(struct ctx *c, const struct lguest_stats *stats);
 void few_exits(struct ctx *c, const struct lguest_stats *stats);
 void evicted(struct ctx *c, const struct lguest_stats *stats);
+void released(struct ctx *c, const struct lguest_stats *stats);
 void huge_filled(struct ctx *c, const struct lguest_stats *stats);
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats);
 void shrunk(struct ctx *c, const struct lguest_stats *stats);

@@ -663,7 +663,7 @@ static unsigned int fail_at(void)
 }
 
 /* The life of a guest, all requests, going on behind a failure: what comes must be an error or work. */
-static void try_life(void)
+static void try_life(const char *name, uint64_t arg)
 {
 	struct lguest_create create = { .shadow_pages = 128 };
 	struct lguest_vcpu v = { .id = 0 };
@@ -672,10 +672,10 @@ static void try_life(void)
 	struct lguest_stats stats;
 	struct lguest_irqfd q = { .fd = eventfd(0, 0), .irq = 3 };
 	struct lguest_ioeventfd e = { .addr = 0x1000, .fd = q.fd };
-	const struct image *image = find_image("touch");
+	const struct image *image = find_image(name);
 	uint64_t head[4];
 	unsigned char *ram = shared(RAM_SIZE);
-	struct lguest_memory_region m = { .size = RAM_SIZE, .user_addr = (uint64_t)ram };
+	struct lguest_memory_region m = { .size = RAM_SIZE, .user_addr = (uint64_t)ram, .flags = LGUEST_MEM_RELEASE };
 	int fd = open("/dev/lguest", O_RDWR);
 
 	memcpy(ram + LOAD_PA, image->start, (size_t)(image->end - image->start));
@@ -683,6 +683,7 @@ static void try_life(void)
 	regs.rip = head[1];
 	regs.cr3 = head[2];
 	regs.rflags = 0x202;
+	regs.rdi = arg;
 	for (int again = 0; again < 2; again++) {
 		ioctl(fd, LGUEST_CREATE, &create);
 		ioctl(fd, LGUEST_ADD_MEMORY, &m);
@@ -701,14 +702,11 @@ static void try_life(void)
 		close(fd);
 }
 
-/* Walks N = 1, 2, ... until no allocation is left to fail. Behind each life nothing may be pinned, mapped or lost. */
-void test_fail_at(struct ctx *c)
+/* Walks N = 1, 2, ... until no allocation is left to fail. Return: how many there were */
+static unsigned int fail_each(struct ctx *c, const char *name, uint64_t arg)
 {
-	struct rlimit core = { 0, 0 };
-	long before = pins();
 	unsigned int n;
 
-	setrlimit(RLIMIT_CORE, &core);
 	fflush(stdout);
 	for (n = 1; n < 2000; n++) {
 		int status;
@@ -717,7 +715,7 @@ void test_fail_at(struct ctx *c)
 		pid = fork();
 		if (!pid) {
 			set_fail_at(n);
-			try_life();
+			try_life(name, arg);
 			_exit(fail_at() ? 9 : 0);
 		}
 		if (waitpid(pid, &status, 0) != pid || (status && status != 9 << 8))
@@ -728,7 +726,20 @@ void test_fail_at(struct ctx *c)
 	set_fail_at(0);
 	if (n < 20 || n == 2000)
 		fail(c, "%u allocations: that can't be all, or can't be right", n - 1);
+	return n - 1;
+}
+
+/* Behind each life nothing may be pinned, mapped or lost. */
+void test_fail_at(struct ctx *c)
+{
+	struct rlimit core = { 0, 0 };
+	long before = pins();
+	unsigned int n;
+
+	setrlimit(RLIMIT_CORE, &core);
+	n = fail_each(c, "touch", 0);
+	n += fail_each(c, "release", 6);
 	if (verbose)
-		printf("# fail-at: each of %u allocations failed once\n", n - 1);
+		printf("# fail-at: each of %u allocations failed once\n", n);
 	no_pins(c, before, "every allocation has failed once");
 }

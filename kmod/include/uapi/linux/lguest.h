@@ -54,7 +54,8 @@
 #define LHCALL_VCPU_DOWN	16	/* () this vCPU parks; does not return */
 #define LHCALL_SEND_IPI		17	/* (mask of vCPU ids, line): raise the line there */
 #define LHCALL_ROUTE_IRQ	18	/* (line of a device, id): where it is delivered from now on */
-#define LHCALL_NR		19	/* a host may not have all of them: -ENOSYS */
+#define LHCALL_RELEASE		19	/* (pa of struct lguest_range[], how many) nothing in them is needed any more; they read as 0 then */
+#define LHCALL_NR		20	/* a host may not have all of them: -ENOSYS */
 
 #define LGUEST_SHUTDOWN_POWEROFF	1
 #define LGUEST_SHUTDOWN_RESTART		2
@@ -83,6 +84,10 @@
 
 /* Bits of struct lguest_data.host_features */
 #define LG_HOST_TSC_AUX		1	/* RDTSCP and RDPID give the vCPU's id */
+#define LG_HOST_RELEASE		2	/* memory that is not used can be given back: LHCALL_RELEASE */
+
+#define LGUEST_RELEASE_MAX	16	/* ranges of one LHCALL_RELEASE */
+#define LGUEST_RELEASE_SIZE	0x400000	/* bytes of one of them, at most */
 
 #define LHCALL_RING_SIZE	16
 #define LHCALL_RING_READY	0	/* hcall_status: the host may run it */
@@ -252,6 +257,14 @@ struct lguest_vcpu_start {
 	__u64 rdi;
 };
 
+/**
+ * struct lguest_range - LHCALL_RELEASE: guest-physical memory, whole pages
+ */
+struct lguest_range {
+	__u64 gpa;
+	__u64 size;		/* bytes */
+};
+
 /* ---- /dev/lguest ---- */
 
 /**
@@ -270,7 +283,7 @@ struct lguest_create {
  * @guest_phys: multiple of 4096, below 2^46; must not touch another region
  * @size: bytes, multiple of 4096, not 0
  * @user_addr: where the caller mapped it, multiple of 4096, writable and shared, and no file's: memfd, shared anonymous, hugetlb
- * @flags: 0
+ * @flags: LGUEST_MEM_RELEASE: the guest may give parts of it back, and the caller knows LGUEST_EXIT_RELEASE; or 0
  */
 struct lguest_memory_region {
 	__u64 guest_phys;
@@ -279,6 +292,7 @@ struct lguest_memory_region {
 	__u32 flags;
 	__u32 reserved;
 };
+#define LGUEST_MEM_RELEASE	1
 
 /**
  * struct lguest_vcpu - LGUEST_CREATE_VCPU
@@ -316,6 +330,7 @@ struct lguest_regs {
 #define LGUEST_EXIT_SHUTDOWN	4	/* LHCALL_SHUTDOWN: code = LGUEST_SHUTDOWN_*, status, text */
 #define LGUEST_EXIT_DEAD	5	/* killed: text says why; running again says the same */
 #define LGUEST_EXIT_PRINT	6	/* LHCALL_PRINT: text, length */
+#define LGUEST_EXIT_RELEASE	7	/* LHCALL_RELEASE: range, length: unpinned; punch holes there, then run again */
 
 /**
  * struct lguest_run - LGUEST_RUN
@@ -328,7 +343,7 @@ struct lguest_regs {
  * @insn_len: MMIO: how many of @insn could be read (15 unless the page after it is not mapped)
  * @code: SHUTDOWN: LGUEST_SHUTDOWN_*
  * @status: SHUTDOWN: what the guest gave as exit status
- * @length: bytes in @text
+ * @length: bytes in @text; RELEASE: how many of @range
  */
 struct lguest_run {
 	__u32 vcpu;
@@ -344,7 +359,10 @@ struct lguest_run {
 	__u32 status;
 	__u32 length;
 	__u32 reserved;
-	char text[LGUEST_TEXT_SIZE];
+	union {
+		char text[LGUEST_TEXT_SIZE];
+		struct lguest_range range[LGUEST_RELEASE_MAX];
+	};
 };
 
 /**
@@ -414,6 +432,7 @@ enum lguest_stat {
 	LG_STAT_SPLIT_ROOTS,	/* roots whose kernel view got a low half of its own */
 	LG_STAT_TAKEN_BY_OTHERS,	/* records of a vCPU's queue that another one read */
 	LG_STAT_IPIS,		/* lines that SEND_IPI raised */
+	LG_STAT_RELEASED_PAGES,	/* pinned pages that RELEASE gave back */
 	LG_STAT_NR
 };
 #define LGUEST_STATS_SIZE	64
