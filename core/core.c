@@ -134,10 +134,22 @@ static void open_module(const struct options *o)
 	machine.vcpus = o->vcpus;
 }
 
-static void add_memory(const struct guest_region *r)
+/*
+ * RAM that the guest does not need goes back to the host. Not when a process sees all of it (dma=direct): a foreign one may have pinned the
+ * pages that are behind it now, and go on using them
+ */
+static bool may_release(const struct options *o, const struct guest_region *r)
+{
+	for (unsigned int i = 0; i < o->devices; i++)
+		if (!o->device[i].window)
+			return false;
+	return r->fd == machine.memory.region[0].fd;
+}
+
+static void add_memory(const struct options *o, const struct guest_region *r)
 {
 	struct lguest_memory_region region = {
-		.guest_phys = r->gpa, .size = r->size, .user_addr = (uintptr_t)r->host,
+		.guest_phys = r->gpa, .size = r->size, .user_addr = (uintptr_t)r->host, .flags = may_release(o, r) ? LGUEST_MEM_RELEASE : 0,
 	};
 
 	if (!ioctl(CORE_FD_LGUEST, LGUEST_ADD_MEMORY, &region))
@@ -166,7 +178,7 @@ static void make_memory(const struct options *o)
 			fail(EXIT_MEMORY, "no room for the window of device %u: %s", i, strerror(errno));
 	}
 	for (unsigned int i = 0; i < machine.memory.regions; i++)
-		add_memory(&machine.memory.region[i]);
+		add_memory(o, &machine.memory.region[i]);
 }
 
 /* How many devices before number @i are of its kind: they are counted apart, as lguest-run does. */

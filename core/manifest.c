@@ -4,7 +4,7 @@
  *
  * It may run one guest through /dev/lguest, whose ioctls are pinned by number, talk to the back ends of its devices
  * and to lguest-run on sockets that it was given, and print the guest's early console. It may not open, create,
- * execute, signal, map memory or start a thread once the guest runs.
+ * execute, signal, map memory or start a thread once the guest runs; it may make holes in its memory.
  *
  * Sealed calls besides ioctl name no descriptor: kick eventfds and connections come at numbers that no rule can know.
  */
@@ -12,6 +12,7 @@
 #include <linux/futex.h>
 #include <linux/lguest.h>
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "core/layout.h"
@@ -54,6 +55,7 @@ static const struct policy_call calls[] = {
 	CALL(munmap, POLICY_SETUP, "what alignment leaves over"),
 	CALL(mprotect, POLICY_SETUP, "the vCPUs' stacks", ARG_WITHIN(2, PROT_READ | PROT_WRITE)),
 	CALL(madvise, POLICY_SETUP, "huge pages; the start's code is given back"),
+	CALL(madvise, POLICY_SEALED, "memory that the guest has released: a hole where it was", ARG_IS(2, MADV_REMOVE)),
 	CALL(brk, POLICY_SETUP, "the thread's record"),
 	CALL(pread64, POLICY_SETUP, "kernel and initrd"),
 	CALL(newfstatat, POLICY_SETUP, "their sizes", ARG_IS(3, AT_EMPTY_PATH)),

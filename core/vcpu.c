@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "core/decode.h"
 #include "ipc/exit.h"
@@ -84,6 +85,19 @@ static void print(struct machine *m, const struct lguest_run *run)
 	m->print(m, run->text, run->length < LGUEST_TEXT_SIZE ? run->length : LGUEST_TEXT_SIZE - 1);
 }
 
+/* The guest has released memory, which the module has unpinned; now it is the host's again. A host that cannot has lost nothing */
+static const char *release(struct machine *m, const struct lguest_run *run)
+{
+	for (unsigned int i = 0; i < run->length && i < LGUEST_RELEASE_MAX; i++) {
+		void *at = guest_ptr(&m->memory, run->range[i].gpa, run->range[i].size);
+
+		if (!at)
+			return "released memory that it does not have";
+		madvise(at, run->range[i].size, MADV_REMOVE);
+	}
+	return NULL;
+}
+
 /*L:970
  * Now the ends, which begin in the vCPU's thread. A guest that powers off, restarts or panics asks for it by the hypercall SHUTDOWN, and handle() comes
  * here. A status of its own is passed on as it is; the other two get one of lguest-run's, with a sentence.
@@ -139,6 +153,9 @@ static bool handle(struct machine *m, const struct lguest_run *run, struct vcpu_
 		break;
 	case LGUEST_EXIT_PRINT:
 		print(m, run);
+		break;
+	case LGUEST_EXIT_RELEASE:
+		why = release(m, run);
 		break;
 	case LGUEST_EXIT_SHUTDOWN:
 		shut_down(run, end);

@@ -155,6 +155,29 @@ Test(core_vcpu, prints)
 	cr_expect_eq(strlen(printed), 5 + LGUEST_TEXT_SIZE - 1);
 }
 
+/* A hole where the guest's memory was, and nowhere else; what lies in no region ends the guest. */
+Test(core_vcpu, released_memory_goes_back)
+{
+	struct lguest_run *r;
+	struct vcpu_end end;
+	uint8_t *ram;
+
+	cr_assert_eq(guest_memory_ram(&machine.memory, GUEST_RAM_MIN), 0);
+	ram = guest_ptr(&machine.memory, 0, GUEST_RAM_MIN);
+	memset(ram, 0x5a, 16 * GUEST_PAGE);
+	r = line(LGUEST_EXIT_RELEASE);
+	r->range[0] = (struct lguest_range){ GUEST_PAGE, 2 * GUEST_PAGE };
+	r->range[1] = (struct lguest_range){ 8 * GUEST_PAGE, GUEST_PAGE };
+	r->range[2] = (struct lguest_range){ 10 * GUEST_PAGE, GUEST_PAGE };
+	r->length = 2;
+	line(LGUEST_EXIT_RELEASE)->length = 0xffffffff;	/* ranges of nothing */
+	end = run();
+	cr_expect_eq(end.code, EXIT_GUEST_KILLED);
+	cr_expect(strstr(end.text, "released memory that it does not have"), "%s", end.text);
+	for (unsigned int i = 0; i < 16; i++)
+		cr_expect_eq(ram[i * GUEST_PAGE + 7], i == 1 || i == 2 || i == 8 ? 0 : 0x5a, "page %u", i);
+}
+
 static void add_device(void)
 {
 	machine.devices = 1;
