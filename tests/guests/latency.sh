@@ -18,14 +18,15 @@ if ! make -s -C "$(tests/host/headers.sh 6.1)" M="$work" modules >"$work/log" 2>
 	not_ok "the probe builds"; exit 1
 fi
 [ $# -gt 0 ] || set -- $("$lgtest" --list | grep '^latency-')
+# The probe's own timer and thread take some 15,000 instructions: in Bochs more than its ordinary period, and the guest would never run
 case ${EMULATOR:-qemu} in
-bochs) host="--emulator bochs --pti on --mem 1900 --timeout 3600" ;;
-*) host="--icount --mem 2048 --timeout 1800" ;;
+bochs) host="--emulator bochs --pti on --mem 1900 --timeout 3600 --silence 3600" probe="period=200000" ;;
+*) host="--icount --mem 2048 --timeout 1800" probe="" ;;
 esac
 for t; do
 	# shellcheck disable=SC2086
 	tests/host/run $host --smp 1 --dmesg-clean --file "$ko:/lg.ko" --file "$work/lgprobe.ko:/lgprobe.ko" \
-		--file "$lgtest:/lgtest" -- "insmod /lg.ko && insmod /lgprobe.ko && /lgtest $t" >"$work/log" 2>&1
+		--file "$lgtest:/lgtest" -- "insmod /lg.ko && insmod /lgprobe.ko $probe && /lgtest $t" >"$work/log" 2>&1
 	grep -E '^# latency.*(interrupts off|signal)' "$work/log"
 	grep -qE "^ok [0-9]+ $t\$" "$work/log"; check $? "$t"
 done
