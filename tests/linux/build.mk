@@ -9,11 +9,11 @@ $(B)/linux-bench: tests/linux/guest/bench.c
 
 CHECKS += linux
 LINUX_NEEDS := $(B)/selftest launch-programs module
-.PHONY: linux-server $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots
+.PHONY: linux-server check-reporting $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots
 $(R)/linux.tap: $(LINUX_NEEDS)
 	@mkdir -p $(@D)
 	tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' > $@
-	tests/linux/check.sh '--timeout 600' features userland operator modules >> $@
+	tests/linux/check.sh '--timeout 600' features userland operator modules report >> $@
 
 linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, all kernels (KERNELS=7.3: one)
 	for k in $(or $(KERNELS),6.1 6.12 7.3); do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \
@@ -26,6 +26,9 @@ linux-kaslr: $(LINUX_NEEDS) ## hosts that randomise their addresses: flushed for
 
 linux-flushes: $(LINUX_NEEDS) ## flushes of the whole TLB and writes of CR4 in 1,000 exits of a guest: none (Bochs counts)
 	tests/linux/check.sh '--timeout 1500 --emulator bochs --pti off' flushes
+
+check-reporting: $(LINUX_NEEDS) ## a guest that fills and frees 512 MiB ten times gives it back each time, within ten seconds
+	ROUNDS=10 MIB=512 tests/linux/check.sh '--timeout 1800 --mem 1280 --smp 2' 'report 10 512 10'
 
 linux-boots: $(LINUX_NEEDS) ## 100 boots in a row, and 50 kills, on one test host each
 	tests/linux/check.sh '--timeout 3000 --smp 2' 'boots $(or $(N),100)'

@@ -6,7 +6,7 @@
 #	check.sh 'HOST OPTIONS' 'WHAT [N]'...	WHAT is a command of host.sh; one after the other in one host. On the debug host (--kernel debug)
 #						it is looked for leaks behind all
 #
-# VMLINUX: another guest kernel
+# VMLINUX: another guest kernel; ROUNDS, MIB: of the guest that gives memory back
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
@@ -44,5 +44,6 @@ tests/host/run --lguest / --linux --dmesg-clean --mem 768 $options --file $work/
 	--guest selftest.cpio $B/selftest:/bin/selftest "=selftest; s=\$?; $noise; exit \$s" \
 	--guest load.cpio $B/selftest:/bin/selftest '=selftest forks cow avx registers churn; exit $?' \
 	--guest seven.cpio '=exit 7' --guest nap.cpio '=sleep 1; exit 7' --guest shell.cpio \
+	--guest report.cpio tests/lib/tap.sh:/tap.sh tests/linux/guest/report.sh:/report.sh "=stty -echo; sh /report.sh ${ROUNDS:-2} ${MIB:-128}" \
 	--guest userland.cpio tests/lib/tap.sh:/tap.sh tests/linux/guest/userland.sh:/userland.sh $work/known:/lguest/known $work/known.md5:/lguest/known.md5 '=sh /userland.sh' \
 	"${modules[@]}" --file tests/linux/host/host.sh --file tests/debug/leaks.sh -- "sh /leaks.sh clear; s=0; $(printf 'sh /host.sh %s || s=1; ' "$@")sh /leaks.sh look || s=1; exit \$s"

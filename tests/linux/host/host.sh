@@ -11,6 +11,7 @@
 #	host.sh modules		modules.sh in one guest; its module lies where no module of the host does
 #	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
 #	host.sh operator	a guest does what its operator asks: powers down, restarts, takes a pause for no fault
+#	host.sh report [N MIB [S]]	a guest that fills and frees so much N times gives nine tenths of it back each time, S seconds later at most
 #	host.sh churn		the memory checks in a guest and in the host at once: neither sees the other's translations
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
@@ -122,6 +123,49 @@ overlap() {
 	s=$?
 	check $((s != 7)) "the guest's exit status is $s"
 	flushed
+}
+
+# says WORD: until the guest has said it, for a minute
+says() {
+	n=0
+	until tr -d '\r' <out.report | grep -q "^$1\$"; do
+		[ $((n += 1)) -lt 600 ] && kill -0 $guest 2>/dev/null || return 1
+		usleep 100000
+	done
+}
+pinned() { cat /sys/kernel/debug/lguest/*/stats 2>/dev/null | sed -n 's/^pinned_pages //p'; }
+resident() { for p in $(pidof lguest-core); do cat "/proc/$p/status"; done | awk '/^RssShmem/ { n += $2 } END { print int(n / 4) }'; }
+
+# given_back ROUND: what the module holds and what the core has of the host's memory, both; in time
+given_back() {
+	full=$(pinned) had=$(resident) since=$(cut -d. -f1 /proc/uptime)
+	echo go >&7
+	says "freed $1" || return 1
+	freed=$(cut -d. -f1 /proc/uptime) want=$((mib * 256 * 9 / 10))
+	until [ $((full - $(pinned))) -ge $want ] && [ $((had - $(resident))) -ge $want ]; do
+		[ $(($(cut -d. -f1 /proc/uptime) - freed)) -le "$limit" ] || break
+		usleep 100000
+	done
+	echo "# round $1: $full pages pinned, then $(pinned); $had resident, then $(resident); $(($(cut -d. -f1 /proc/uptime) - freed)) s after $mib MiB were freed"
+	[ $((full - $(pinned))) -ge $want ] && [ $((had - $(resident))) -ge $want ]
+}
+
+report() {
+	rounds=${1:-2} mib=${2:-128} limit=${3:-60} memory=$((${2:-128} + 192))
+	mkfifo keys.report
+	start report.cpio keys.report >out.report &
+	guest=$!
+	exec 7>keys.report
+	says "ready 0"
+	for i in $(seq "$rounds"); do
+		echo go >&7
+		says "filled $i" && given_back "$i"
+		check $? "round $i: memory that the guest has freed is the host's again"
+	done
+	echo end >&7
+	wait $guest
+	results out.report $?
+	exec 7>&-
 }
 
 # Each time that the guest tells is followed by the host's at its arrival: "uptime WHEN GUEST HOST"
