@@ -92,7 +92,7 @@ static void keep_page(struct lg_vcpu *vcpu, struct page *page)
 {
 	struct page *old = vcpu->data_page;
 
-	vcpu->data_page = page;
+	WRITE_ONCE(vcpu->data_page, page);
 	lg_map_data(vcpu, page);
 	if (!old)
 		return;

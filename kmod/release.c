@@ -48,18 +48,32 @@ static void clear_slots(struct lguest *lg, struct lg_region *r, u64 first, unsig
 	spin_unlock(&lg->mmu_lock);
 }
 
-/* Under pin_lock: pages in a row, the first that there are from @at on. Return: how many, into @to */
-static unsigned int find_row(const struct lg_region *r, u64 *at, u64 end, struct page **to)
+/*
+ * Under pin_lock: the page of a slot that can go. One that a vCPU shares with the host stays: held by the vCPU, it would be memory that nobody
+ * has accounted. (A vCPU that makes it its own meanwhile holds it, too)
+ */
+static struct page *page_to_go(const struct lguest *lg, const struct lg_region *r, u64 at)
+{
+	struct page *page = r->pages[array_index_nospec(at, r->npages)];
+	unsigned int i;
+
+	for (i = 0; page && i < lg->nr_vcpus; i++)
+		if (page == READ_ONCE(lg->vcpu[i]->data_page))
+			return NULL;
+	return page;
+}
+
+/* Pages in a row, the first that there are from @at on. Return: how many, into @to */
+static unsigned int find_row(const struct lguest *lg, const struct lg_region *r, u64 *at, u64 end, struct page **to)
 {
 	unsigned int n = 0;
 
-	for (; *at < end; ++*at) {
-		to[0] = r->pages[array_index_nospec(*at, r->npages)];
-		if (to[0])
+	while (*at < end && !page_to_go(lg, r, *at))
+		++*at;
+	while (*at + n < end) {
+		to[n] = page_to_go(lg, r, *at + n);
+		if (!to[n])
 			break;
-	}
-	while (*at + n < end && r->pages[array_index_nospec(*at + n, r->npages)]) {
-		to[n] = r->pages[array_index_nospec(*at + n, r->npages)];
 		n++;
 	}
 	return n;
@@ -69,7 +83,7 @@ static unsigned int find_row(const struct lg_region *r, u64 *at, u64 end, struct
 static int take_row(struct lguest *lg, struct lg_region *r, u64 *at, u64 end, struct taken *t)
 {
 	struct page **to = t->pages + t->n;
-	unsigned int n = find_row(r, at, end, to);
+	unsigned int n = find_row(lg, r, at, end, to);
 	s64 cost;
 	int err;
 
