@@ -90,7 +90,7 @@ static void api_memory(struct ctx *c, int fd, uint64_t mem)
 		{ 0, 0xfffffffffffff000, mem, 0, EINVAL, "memory of an absurd size" },
 		{ 0, 4096, 0xffff888000000000, 0, EINVAL, "kernel memory" },
 		{ 0, 8192, 0xfffffffffff000, 0, EINVAL, "memory across the end of user space" },
-		{ 0, 4096, mem, 1, EINVAL, "memory with a flag" },
+		{ 0, 4096, mem, 2, EINVAL, "memory with a flag" },
 		{ 0x3000, 4096, mem, 0, EEXIST, "memory that is there" },
 		{ 0x1000, 0x3000, mem, 0, EEXIST, "memory that overlaps" },
 	};
