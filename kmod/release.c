@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*H:480
+/*H:473
  * Memory that the guest gives back: it names pages that hold nothing any more, the host forgets each translation of them and
  * unpins them, and the core punches the hole. The guest's word that a page is free is never believed: what it
  * releases and goes on using is missing, and is a new page of zeros at the next touch. This file may take pages out of
@@ -152,7 +152,7 @@ static u64 pages_of(const struct lguest_range *range, unsigned int n)
 	return pages;
 }
 
-/*H:482
+/*H:476
  * The order is the whole of it. First the slots are emptied, under the lock under which entries are made, so that none is made any more; then
  * every entry there is is dropped, and whoever is in the guest with an old one is brought out; and only then are the
  * pages let go. One vCPU that touches a page meanwhile pins it anew, and keeps it.
