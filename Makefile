@@ -69,7 +69,7 @@ hooks: ## a commit-msg hook for this checkout: subject below 72 characters, and 
 	@ln -sf "$(CURDIR)/scripts/hooks/commit-msg" "$$(git rev-parse --git-path hooks)/commit-msg"
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' ' \
+	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' ' \
 		$$1 ~ /^bench/ { m = m line($$1, $$2); next } \
 		$$1 ~ /^(check|lint|mission|recovery|launch|linux|fuzz)/ { c = c line($$1, $$2); next } \
 		$$1 ~ /^(run|all|guest|module|install|uninstall|module-install|help)$$/ { u = u line($$1, $$2); next } \

@@ -3,6 +3,10 @@
 guest: ## the guest kernel (minutes the first time, then from the cache)
 	@guest/build.sh
 
+.PHONY: guest-6.12
+guest-6.12: ## the guest kernel of Debian's 6.12 (the same, in a part of its own of the cache)
+	@guest/build-6.12.sh
+
 guest-initramfs: ## a root file system with a shell, build/guest/initramfs
 	@mkdir -p build/guest
 	guest/mkinitramfs.sh -o build/guest/initramfs

@@ -4,7 +4,7 @@
 # Installs the Debian packages that a part of the project needs, by group:
 #
 #	scripts/deps.sh build host kmod		several groups
-#	scripts/deps.sh all			every group
+#	scripts/deps.sh all			every group but guest-6.12, which is 150 MB for a second guest kernel
 #	scripts/deps.sh --list [GROUP...]	print the package names only
 #
 # It does nothing, quickly, when everything is there. It may install packages with apt-get, as root or through
@@ -20,6 +20,7 @@ packages_of() {
 	kmod)	 echo 'gcc-12|gcc-14' make libc6-dev libelf1 sparse linux-headers-amd64 ;;
 	guest)	 echo gcc make flex bison bc perl libelf-dev libssl-dev xz-utils cpio kmod rsync patch python3 \
 			  'linux-source-6.1|linux-source' busybox-static squashfs-tools e2fsprogs ;;
+	guest-6.12) echo linux-source-6.12 ;;
 	devices) echo gcc make pkg-config liburing-dev libseccomp-dev libmd-dev libjansson-dev libcriterion-dev iproute2 xfsprogs btrfs-progs socat ;;
 	bochs)	 echo g++ make patch xz-utils libc6-dev dpkg-dev ;;
 	fuzz)	 echo clang llvm libclang-rt-dev afl++ patch ;;

@@ -62,6 +62,17 @@ linux-bare: $(B)/selftest ## the guest kernel on a bare machine of two CPUs (VML
 	@mkdir -p $(R)
 	tests/linux/bare.sh > $(R)/linux-bare.tap; s=$$?; cat $(R)/linux-bare.tap; exit $$s
 
+# The other guest kernel under the same tests, and on a processor that is AMD's and does not say that it is virtual, which is where 6.12
+# would look for microcode
+.PHONY: linux-6.12
+linux-6.12: $(LINUX_NEEDS) $(LINUX_SMP_NEEDS) ## the groups linux and linux-smp and the bare boot with the guest kernel of Debian's 6.12
+	@mkdir -p $(R)
+	VMLINUX=$$(guest/build-6.12.sh) || exit 1; export VMLINUX; s=0; { \
+		tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' || s=1; \
+		tests/linux/check.sh '--timeout 600' features userland operator modules report || s=1; \
+		tests/linux/check.sh '--timeout 600 --cpu max,-smap,-hypervisor' selftest || s=1; \
+		tests/linux/smp.sh check || s=1; tests/linux/bare.sh || s=1; } > $(R)/linux-6.12.tap; cat $(R)/linux-6.12.tap; exit $$s
+
 .PHONY: linux-selftests
 linux-selftests: launch-programs module ## the kernel's own self-tests in a guest and on the bare machine: prints where they differ (FOLDERS='x86 futex': some)
 	@mkdir -p $(R)
