@@ -3,6 +3,7 @@
 # prints) and, for each of its roles, $(call role_objs,ROLE): manifest and compiled filters.
 MANIFEST_core := core/manifest
 MANIFEST_control := control/manifest
+MANIFEST_record := record/manifest
 MANIFEST_minder := policy/minder
 MANIFEST_attendant := policy/attendant
 manifest_of = $(or $(MANIFEST_$(1)),devices/$(1)/manifest)
@@ -28,4 +29,4 @@ $(B)/policy/filter-$(1).c: $(B)/policy/compile-$(1)
 $(B)/policy/filter-$(1).o: $(B)/policy/filter-$(1).c
 	$$(CC) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) -c -o $$@ $$<
 endef
-$(foreach r,core control minder attendant,$(eval $(call policy_role,$(r))))
+$(foreach r,core control record minder attendant,$(eval $(call policy_role,$(r))))

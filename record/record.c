@@ -3,6 +3,7 @@
  * record.c: lguest-record, which stands between a front end and a back end and writes down what the back end receives (recording.h).
  *
  *	lguest-record --socket-path=PATH --backend=PATH --record=DIR [--max=MiB]
+ *	lguest-record --fd=N --backend-fd=N --record-fd=N		as lguest-run --record starts it
  *
  * The back end is any vhost-user program, sealed as always: it gains no descriptor and no right. It gets memory of our own in place of the
  * guest's, and eventfds of ours. What the guest changes is copied there when it kicks, or a moment later, and written down; what the back
@@ -10,13 +11,13 @@
  * was copied: either end may poll it. So the back end has read nothing that the recording does not have, and nobody an entry too early.
  *
  * It believes neither end: addresses go through the table of regions, indexes are masked, each copy reads the guest's memory once.
- * It may map what the front end sends and write DIR/recording, up to --max.
+ * It may map what the front end sends and write DIR/recording, up to --max: it is sealed (manifest.c) before it reads a byte of either.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -28,17 +29,22 @@
 
 #include "ipc/virtqueue.h"
 #include "ipc/virtqueue_ring.h"
+#include "policy/policy.h"
 #include "record/inflight.h"
 #include "record/recording.h"
+#include "run/folder.h"
 #include "run/text.h"
 #include "version.h"
 
-#define QUEUES 32u
+#define QUEUES VU_MAX_QUEUES
 #define REGIONS 8u
 #define CHUNK 4096u
 #define GAP 32u		/* equal bytes that do not end a run of changed ones */
 #define MAX_MIB (1u << 20)
+#define PARKED_FD 64
 #define TICK_MS 2	/* a driver need not kick, a device need not call: look all the same */
+
+POLICY_DECLARE(record);
 
 /* A region: the guest's memory, what the back end sees of it, and what both agreed on last. */
 struct region {
@@ -302,23 +308,18 @@ static void back_to_guest(void)
 
 /* --- messages --- */
 
-static uint8_t kind_of(int fd, uint64_t *size)
+/* By what it is sent for: there is no /proc to look at. Whatever a kick is, the back end gets an eventfd. */
+static uint8_t kind_of(const struct vu_msg *m, int fd, uint64_t *size)
 {
 	struct stat st;
-	char path[64], link[64];
-	ssize_t n;
 
 	*size = 0;
-	if (fstat(fd, &st))
+	if (m->request == VU_SET_VRING_KICK || m->request == VU_SET_VRING_CALL || m->request == VU_SET_VRING_ERR)
+		return REC_FD_EVENT;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return REC_FD_OTHER;
-	if (S_ISREG(st.st_mode)) {
-		*size = (uint64_t)st.st_size;
-		return REC_FD_MEMORY;
-	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, link, sizeof(link) - 1);
-	link[n > 0 ? n : 0] = '\0';
-	return strstr(link, "eventfd") ? REC_FD_EVENT : REC_FD_OTHER;
+	*size = (uint64_t)st.st_size;
+	return REC_FD_MEMORY;
 }
 
 static void put_message(uint8_t kind, const struct vu_msg *m)
@@ -326,9 +327,20 @@ static void put_message(uint8_t kind, const struct vu_msg *m)
 	struct rec_message r = { .request = m->request, .flags = m->flags, .size = m->size };
 
 	for (unsigned int i = 0; i < m->nfds; i++)
-		r.fd[i] = kind_of(m->fd[i], &r.fd_size[i]);
+		r.fd[i] = kind_of(m, m->fd[i], &r.fd_size[i]);
 	memcpy(r.payload, m->u.bytes, m->size);
 	put(kind, 0, &r, sizeof(r), NULL, 0);
+}
+
+/* Zeros. A sealed process may map files only. */
+static uint8_t *scratch(size_t size)
+{
+	int fd = memfd_create("agreed", MFD_CLOEXEC);
+	void *p = fd < 0 || ftruncate(fd, (off_t)size) ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return p == MAP_FAILED ? NULL : p;
 }
 
 static int add_region(const struct vu_region *r, int *fd)
@@ -338,8 +350,8 @@ static int add_region(const struct vu_region *r, int *fd)
 	struct stat st;
 
 	if (regions == REGIONS || !r->size || r->size > REC_MEMORY_MAX || __builtin_add_overflow(r->offset, r->size, &end) || fstat(*fd, &st) ||
-	    end > (uint64_t)st.st_size) {
-		fprintf(stderr, "lguest-record: a region of %llu bytes cannot be recorded: up to %u regions of 1 GiB within their files can be\n",
+	    end > (uint64_t)st.st_size || end > REC_MEMORY_MAX) {
+		fprintf(stderr, "lguest-record: a region of %llu bytes cannot be recorded: up to %u that end within the first GiB of their files can be\n",
 			(unsigned long long)r->size, REGIONS);
 		return -EINVAL;
 	}
@@ -350,7 +362,7 @@ static int add_region(const struct vu_region *r, int *fd)
 		return -ENOMEM;
 	n->guest = (uint8_t *)n->map + lead;
 	n->own = mmap(NULL, n->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, n->own_fd, (off_t)(r->offset - lead));
-	n->agreed = calloc(1, r->size);
+	n->agreed = scratch(r->size);
 	if (n->own == MAP_FAILED || !n->agreed)
 		return -ENOMEM;
 	n->own += lead;
@@ -364,7 +376,7 @@ static void forget_region(unsigned int i)
 {
 	munmap(region[i].map, region[i].map_len);
 	munmap(region[i].own - (region[i].guest - (uint8_t *)region[i].map), region[i].map_len);
-	free(region[i].agreed);
+	munmap(region[i].agreed, region[i].size);
 	close(region[i].own_fd);
 	region[i] = region[--regions];
 }
@@ -636,35 +648,25 @@ static int unix_socket(const char *path, bool listening)
 	return conn < 0 ? -errno : conn;
 }
 
-static int folder = -1;	/* where the recording is made: opened once, so that nobody can put another in its place */
-
-/* A link in place of the folder is refused: it may be somebody else's who writes there. */
-static bool make_file(const char *dir)
-{
-	const struct rec_file head = { .magic = REC_MAGIC, .version = REC_VERSION, .record_size = sizeof(struct rec_head) };
-	size_t n = strlen(dir);
-	char path[4096];
-	int fd;
-
-	errno = ENAMETOOLONG;
-	if (n >= sizeof(path))
-		return false;
-	memcpy(path, dir, n + 1);
-	while (n > 1 && path[n - 1] == '/')	/* behind which a link is followed all the same */
-		path[--n] = '\0';
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return false;
-	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	fd = folder < 0 ? -1 : openat(folder, "recording", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	out = fd < 0 ? NULL : fdopen(fd, "w");
-	return out && fwrite(&head, sizeof(head), 1, out) == 1;
-}
+/**
+ * struct command - what the command line said, and what was opened for it
+ * @listen_at, @backend, @dir: started by hand
+ * @front, @back, @file, @drain: started by lguest-run, which has opened all of it; -1: not said
+ * @folder: of @dir
+ */
+struct command {
+	const char *listen_at, *backend, *dir;
+	int front, back, file, drain, folder;
+	bool verbose;
+	struct policy_options policy;
+};
 
 /* What recorded nothing leaves nothing: the next try would find a recording there. */
-static int give_up(const char *what, const char *object, int err)
+static int give_up(const struct command *c, const char *what, const char *object, int err)
 {
 	say(what, object, err);
-	unlinkat(folder, "recording", 0);
+	if (c->folder >= 0)
+		unlinkat(c->folder, "recording", 0);
 	return 1;
 }
 
@@ -682,61 +684,170 @@ static bool set_max(const char *text)
 
 static int usage(FILE *to, int status)
 {
-	fputs("usage: lguest-record --socket-path=PATH --backend=PATH --record=DIR [--max=MiB]\n"
-	      "  --socket-path=PATH  listen there for one front end\n"
-	      "  --backend=PATH      where the back end listens\n"
-	      "  --record=DIR        make DIR/recording, which must not be there\n"
+	fputs("usage: lguest-record --socket-path=PATH --backend=PATH --record=DIR [OPTION...]\n"
+	      "  --socket-path=PATH  listen there for one front end; --fd=N: the connected socket inherited as N\n"
+	      "  --backend=PATH      where the back end listens; --backend-fd=N: likewise\n"
+	      "  --record=DIR        make DIR/recording, which must not be there; --record-fd=N: write the empty file inherited as N\n"
 	      "  --max=MiB           its size at most (256; up to 1048576); the guest goes on without it\n"
+	      "  --drain-fd=N        pipe end inherited as N: it hangs up when this program is gone\n"
+	      "  --require=WHAT      all, namespaces or none: layers of the sandbox without which it does not start (none)\n"
+	      "  --user=UID          started by root: the user and group that it runs as, not one of its own\n"
+	      "  --verbose           say which layers of the sandbox are on\n"
+	      "  --print-policy      its sandbox: system calls, descriptors, limits\n"
 	      "  --help, --version\n", to);
 	return status;
 }
 
+/* Inherited descriptors may sit at numbers of our table (policy/fds.h): they are moved out of the way first. */
+static bool inherited(int *fd)
+{
+	uint64_t n;
+
+	if (text_number(optarg, INT32_MAX, &n))
+		*fd = fcntl((int)n, F_DUPFD_CLOEXEC, PARKED_FD);
+	if (*fd < 0)
+		fprintf(stderr, "lguest-record: %s is not an open descriptor of this process\n", optarg);
+	return *fd >= 0;
+}
+
+/* Return: 0: go on, or 1 + the exit status. */
+static int one_option(struct command *c, int opt)
+{
+	uint64_t n;
+
+	switch (opt) {
+	case 's': c->listen_at = optarg; return 0;
+	case 'b': c->backend = optarg; return 0;
+	case 'r': c->dir = optarg; return 0;
+	case 'S': return inherited(&c->front) ? 0 : 3;
+	case 'B': return inherited(&c->back) ? 0 : 3;
+	case 'R': return inherited(&c->file) ? 0 : 3;
+	case 'D': return inherited(&c->drain) ? 0 : 3;
+	case 'm': return set_max(optarg) ? 0 : 3;
+	case 'V': c->verbose = true; return 0;
+	case 'q': return policy_parse_require(optarg, &c->policy.require) ? 1 + usage(stderr, 2) : 0;
+	case 'u':
+		if (!text_number(optarg, INT32_MAX, &n) || !n)
+			return 1 + usage(stderr, 2);
+		c->policy.user = (uid_t)n;
+		return 0;
+	case 'p': return 1 + (policy_print(&policy_record, stdout) != 0);
+	case 'v': return 1 + (puts("lguest-record " LGUEST_VERSION) < 0);
+	case 'h': return 1 + usage(stdout, 0);
+	default: return 1 + usage(stderr, 2);
+	}
+}
+
+static int parse(struct command *c, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "socket-path", 1, NULL, 's' }, { "backend", 1, NULL, 'b' }, { "record", 1, NULL, 'r' }, { "max", 1, NULL, 'm' },
+		{ "fd", 1, NULL, 'S' }, { "backend-fd", 1, NULL, 'B' }, { "record-fd", 1, NULL, 'R' }, { "drain-fd", 1, NULL, 'D' },
+		{ "require", 1, NULL, 'q' }, { "user", 1, NULL, 'u' }, { "verbose", 0, NULL, 'V' }, { "print-policy", 0, NULL, 'p' },
+		{ "help", 0, NULL, 'h' }, { "version", 0, NULL, 'v' }, { 0 }
+	};
+	int opt, r;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		r = one_option(c, opt);
+		if (r)
+			return r;
+	}
+	if (optind != argc || !c->listen_at == (c->front < 0) || !c->backend == (c->back < 0) || !c->dir == (c->file < 0))
+		return 1 + usage(stderr, 2);
+	return 0;
+}
+
+/* Return: 0, or the exit status after a sentence. First what can fail, the file and the back end; then the one front end is waited for. */
+static int open_all(struct command *c)
+{
+	if (c->dir)
+		c->file = folder_make_file(c->dir, "recording", &c->folder);
+	if (c->file < 0) {
+		say("cannot make a recording in", c->dir, -c->file);
+		return 1;
+	}
+	if (c->backend)
+		c->back = unix_socket(c->backend, false);
+	if (c->back < 0)
+		return give_up(c, "cannot reach the back end at", c->backend, -c->back);
+	if (c->listen_at)
+		c->front = unix_socket(c->listen_at, true);
+	if (c->front < 0)
+		return give_up(c, "cannot listen at", c->listen_at, -c->front);
+	return 0;
+}
+
+/* All at its number, out of the way of the others' first. Return: 0 or -errno. */
+static int place_all(const struct command *c)
+{
+	const struct { int fd, slot; } want[] = { { c->front, POLICY_FD_CONTROL }, { c->file, POLICY_FD_RESOURCE }, { c->back, POLICY_FD_RESOURCE_OUT },
+						  { c->drain, POLICY_FD_DRAIN } };
+	int high[4], err = 0;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		high[i] = want[i].fd < 0 ? -1 : fcntl(want[i].fd, F_DUPFD_CLOEXEC, PARKED_FD);
+		if (want[i].fd >= 0)
+			close(want[i].fd);
+	}
+	for (unsigned int i = 0; i < 4 && err >= 0; i++)
+		if (want[i].fd >= 0)
+			err = policy_place_fd(high[i], want[i].slot);
+	return err < 0 ? err : 0;
+}
+
+/* Return: 0 or the exit status, in the sandbox and sealed. */
+static int enter(struct command *c)
+{
+	static char buffer[65536];
+	const struct rec_file head = { .magic = REC_MAGIC, .version = REC_VERSION, .record_size = sizeof(struct rec_head) };
+	unsigned int layers = 0;
+	int err = place_all(c);
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	out = err ? NULL : fdopen(POLICY_FD_RESOURCE, "w");
+	if (!out || setvbuf(out, buffer, _IOFBF, sizeof(buffer)))
+		return give_up(c, "cannot use", "its descriptors", err ? -err : errno);
+	c->policy.file_size = max > REC_MEMORY_MAX ? max : REC_MEMORY_MAX;	/* memory is files too */
+	policy_share_user(c->policy.user);
+	err = policy_enter(&policy_record, &c->policy, &layers);
+	if (!err && c->verbose)
+		policy_report(&policy_record, layers, stderr);
+	if (!err)
+		err = policy_seal(&policy_record);
+	if (err)
+		return give_up(c, "cannot make", "its sandbox", -err);
+	return fwrite(&head, sizeof(head), 1, out) == 1 && !fflush(out) ? 0 : give_up(c, "cannot write", "the recording", errno);
+}
+
 /*L:962
- * The order is the point: first what can fail, the file and the back end, and then the one front end is waited for.
+ * The order is the point. Whatever is opened, is opened by the first call; behind the second nothing more can be, and only then a byte of either end
+ * is read: a front end or a back end that takes this program over has two connections, which it had, and a file to which it can write.
  */
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "socket-path", 1, NULL, 's' }, { "backend", 1, NULL, 'b' }, { "record", 1, NULL, 'r' },
-						 { "max", 1, NULL, 'm' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'v' }, { 0 } };
-	const char *listen_at = NULL, *backend = NULL, *dir = NULL;
-	int opt, r, s, b;
+	struct command c = { .front = -1, .back = -1, .file = -1, .drain = -1, .folder = -1 };
+	int r = parse(&c, argc, argv);
 
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
-		switch (opt) {
-		case 's': listen_at = optarg; break;
-		case 'b': backend = optarg; break;
-		case 'r': dir = optarg; break;
-		case 'm':
-			if (!set_max(optarg))
-				return 2;
-			break;
-		case 'h': return usage(stdout, 0);
-		case 'v': return puts("lguest-record " LGUEST_VERSION) < 0;
-		default: return usage(stderr, 2);
-		}
-	if (!listen_at || !backend || !dir || optind != argc)
-		return usage(stderr, 2);
-	if (!make_file(dir)) {
-		say("cannot make a recording in", dir, errno);
-		return 1;
-	}
+	if (r)
+		return r - 1;
+	r = open_all(&c);
+	if (!r)
+		r = enter(&c);
+	if (r)
+		return r;
 	for (unsigned int i = 0; i < QUEUES; i++)
 		queue[i].guest_kick = queue[i].own_kick = queue[i].guest_call = queue[i].own_call = -1;
-	b = unix_socket(backend, false);
-	if (b < 0)
-		return give_up("cannot reach the back end at", backend, -b);
-	s = unix_socket(listen_at, true);
-	if (s < 0)
-		return give_up("cannot listen at", listen_at, -s);
 	began = now();
-	vu_chan_init(&front, s, &vu_io_plain, NULL);
-	vu_chan_init(&back, b, &vu_io_plain, NULL);
+	vu_chan_init(&front, POLICY_FD_CONTROL, &vu_io_plain, NULL);
+	vu_chan_init(&back, POLICY_FD_RESOURCE_OUT, &vu_io_plain, NULL);
 	r = carry();
-	if (fclose(out)) {
-		say("cannot write the recording in", dir, errno);
+	if (fflush(out)) {
+		say("cannot write", "the recording", errno);
 		return 1;
 	}
-	if (r != -ECONNRESET)
+	if (r != -ECONNRESET && r != -EPIPE)
 		fprintf(stderr, "lguest-record: the connection ended: %s\n", strerror(-r));
-	return r == -ECONNRESET ? 0 : 3;
+	return r == -ECONNRESET || r == -EPIPE ? 0 : 3;
 }

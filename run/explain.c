@@ -27,6 +27,8 @@ static void explain_role(const struct role *r)
 	printf("  holds    ");
 	r->kind->launch->holds(r);
 	sees(r);
+	if (r->record)
+		printf("  record   lguest-record, sealed, stands before its first process, sees the same, and writes it to %s/recording\n", r->record);
 	if (role_is_foreign(r))
 		printf("  may      whatever you allow it: lguest-run did not start it and does not confine it\n");
 	else

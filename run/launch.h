@@ -30,6 +30,8 @@
  * @kept: a descriptor that each of its processes hands on to the next; 0 = none yet
  * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
+ * @record: the folder for a recording of its first process, or NULL; @record_fd, @record_folder: the file, until it is handed over, and the folder
+ * @recorder: lguest-record (a pidfd) while that process is recorded; these three are 0 or -1 when there is none
  * @pid: of its process, 0 = none runs; @pidfd: the same
  * @end_at_ms: when it is ended, because the core gave up its connection; 0 = the connection lives
  * @process: how many ran before it
@@ -50,6 +52,9 @@ struct role {
 	int kept;
 	int socket;
 	int drain;
+	const char *record;
+	int record_fd, record_folder;
+	int recorder;
 	pid_t pid;
 	int pidfd;
 	uint64_t end_at_ms, lost_ms, served_ms, start_at_ms, died_ms;
@@ -81,6 +86,8 @@ struct launch {
 	const char *cgroup;
 	struct cgroup_limit limit[CGROUP_LIMITS];
 	unsigned int limits;
+	struct { const char *what, *dir; } record[GUEST_DEVICES];	/* "NAME=DIR", and DIR of it */
+	unsigned int records;
 	bool check;
 	bool explain;
 	bool verbose;
@@ -155,6 +162,9 @@ int cmdline_check(const struct launch *l);
 
 /** resources_open() - open all that the command line names. Return: 0, or an exit status after complain(). */
 int resources_open(struct launch *l);
+
+/** resources_close() - take away what was made for this guest and not used: recordings that no process began. */
+void resources_close(const struct launch *l);
 
 /**
  * sandbox_check() - which layers will the processes have, and is that what the user requires?

@@ -31,6 +31,8 @@
 #define WINDOW_SET	(256ull << 10)
 #define WINDOW_MAX	(256ull << 20)
 
+#define RECORD_MEMORY_MAX (1ull << 30)	/* that lguest-record takes in one piece (record/recording.h) */
+
 #define WORDS_MAX	64u	/* for the nearest word: of options, or of the keys of one */
 
 /* --- keys of devices --- */
@@ -297,6 +299,19 @@ static int set_limit(struct launch *l, const char *value)
 	return err ? wrong("--limit %s is not PROCESS:FILE=VALUE, as block0:memory.max=64M", value) : 0;
 }
 
+static int set_record(struct launch *l, const char *value)
+{
+	const char *dir = strchr(value, '=');
+
+	if (!dir || dir == value || !dir[1])
+		return wrong("--record %s is not NAME=DIR, as block0=recorded", value);
+	if (l->records == GUEST_DEVICES)
+		return wrong("--record %s: there are more than %u recordings", value, GUEST_DEVICES);
+	l->record[l->records].what = value;
+	l->record[l->records++].dir = dir + 1;
+	return 0;
+}
+
 static int set_explain(struct launch *l, const char *value)
 {
 	(void)value;
@@ -332,6 +347,7 @@ static const struct plain_option plain_options[] = {
 	{ "require", "WHAT", set_require, 0, "all, namespaces or none: layers of the sandbox without which it does not start" },
 	{ "cgroup", "FOLDER", TEXT(cgroup), "a control group to bound its processes in, or none; its own, if it was delegated" },
 	{ "limit", "RULE", set_limit, 0, "PROCESS:FILE=VALUE, a bound in the control group of one process, as block0:memory.max=64M" },
+	{ "record", "NAME=DIR", set_record, 0, "write down what that device's process receives, as block0, in DIR/recording (lguest-replay)" },
 	{ "control", "FOLDER", TEXT(control_dir), "make sockets there for lguestctl" },
 	{ "stop-timeout", "S", set_stop_timeout, 0, "seconds that a guest has to power down on SIGPWR, 90 if not said" },
 	{ "verbose", NULL, set_verbose, 0, "say which layers of the sandbox each process has" },
@@ -531,6 +547,35 @@ static int check_limits(const struct launch *l)
 	return 0;
 }
 
+static struct role *find_role(struct launch *l, const char *name, size_t n)
+{
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (strlen(l->role[i].name) == n && !strncmp(l->role[i].name, name, n))
+			return &l->role[i];
+	return NULL;
+}
+
+/* Who is to be recorded, when every device was read. */
+static int check_records(struct launch *l)
+{
+	for (unsigned int i = 0; i < l->records; i++) {
+		const char *what = l->record[i].what;
+		const int n = (int)(l->record[i].dir - what) - 1;
+		struct role *r = find_role(l, what, (size_t)n);
+
+		if (!r)
+			return wrong("--record %s: this guest has no device %.*s", what, n, what);
+		if (role_is_foreign(r))
+			return wrong("--record %s: lguest-run does not start that program: put lguest-record before its socket", what);
+		if (r->record)
+			return wrong("--record %s: %s is recorded already, in %s", what, r->name, r->record);
+		if (!r->window && l->memory > RECORD_MEMORY_MAX)
+			return wrong("--record %s: with dma=direct the guest can have 1G of memory at most", what);
+		r->record = l->record[i].dir;
+	}
+	return 0;
+}
+
 /*L:160
  * The loop that calls all that we have seen; the first mistake ends it. Behind it comes what can be known only when
  * the last word is read: that a guest without a --console gets one, that a terminal has one console at most, and
@@ -579,5 +624,7 @@ int options_parse(struct launch *l, int argc, char **argv)
 	drop_unwanted(l);
 	if (!err)
 		err = check_limits(l);
+	if (!err)
+		err = check_records(l);
 	return err ? err : cmdline_check(l);
 }

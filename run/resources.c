@@ -12,6 +12,7 @@
 
 #include "ipc/exit.h"
 #include "run/child.h"
+#include "run/folder.h"
 #include "run/launch.h"
 #include "run/say.h"
 #include "run/text.h"
@@ -73,6 +74,36 @@ static int open_null(struct launch *l)
 	return EXIT_HOST;
 }
 
+static int open_recording(struct role *r)
+{
+	int fd;
+
+	if (!r->record)
+		return 0;
+	fd = folder_make_file(r->record, "recording", &r->record_folder);
+	r->record_folder = fd_lift(r->record_folder);
+	r->record_fd = fd < 0 ? fd : fd_lift(fd);
+	if (r->record_fd >= 0)
+		return 0;
+	errno = fd < 0 ? -fd : errno;
+	complain("cannot make %s/recording for %s: %m%s", r->record, r->name,
+		 errno == EEXIST ? " (name another folder, or move it away)" : errno == ELOOP || errno == ENOTDIR ? " (name a folder, not a link)" :
+		 text_remedy(errno));
+	return EXIT_FILE;
+}
+
+void resources_close(const struct launch *l)
+{
+	struct stat st;
+
+	for (unsigned int i = 0; i < l->roles; i++) {
+		const int folder = l->role[i].record_folder;
+
+		if (folder > 0 && !fstatat(folder, "recording", &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && !st.st_size)
+			unlinkat(folder, "recording", 0);
+	}
+}
+
 /*L:250
  * The command line is understood, and struct launch is full of names. Here those of the module, of the kernel, of the
  * initrd and of what devices need become descriptors. What a device needs is opened by its own folder, through the one
@@ -93,5 +124,7 @@ int resources_open(struct launch *l)
 	for (unsigned int i = 0; i < l->roles && !err; i++)
 		if (l->role[i].kind->launch->open)
 			err = l->role[i].kind->launch->open(&l->role[i]);
+	for (unsigned int i = 0; i < l->roles && !err; i++)
+		err = open_recording(&l->role[i]);
 	return err;
 }

@@ -229,11 +229,13 @@ int main(int argc, char **argv)
 		status = control_open(&l);
 	if (status) {
 		control_close(&l);
+		resources_close(&l);
 		return status;
 	}
 	if (l.check) {
 		printf("lguest-run: everything that %s needs is there\n", l.name);
 		control_close(&l);
+		resources_close(&l);
 		remove_pidfile(&l);
 		return 0;
 	}
@@ -246,6 +248,7 @@ int main(int argc, char **argv)
 		status = supervise(&l);
 	cgroup_end();
 	control_close(&l);
+	resources_close(&l);
 	remove_pidfile(&l);
 	return status;
 }

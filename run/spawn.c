@@ -46,6 +46,44 @@ static void sandbox_options(const struct launch *l, struct child *c)
 		child_arg(c, "--verbose");
 }
 
+/*
+ * lguest-record for this process of the role, between it and the core: all that the role receives comes by it. Its words are the role's, and it holds
+ * the role's drain pipe, so that a successor waits for its last copy too. Nobody waits for it: it ends when either end hangs up.
+ */
+static int spawn_recorder(const struct launch *l, struct role *r, int *theirs, int drain)
+{
+	struct child c = { .program = "lguest-record" };
+	char group[sizeof(r->name) + 8];
+	int hop[2], end, err;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hop) || !pair(hop, &end)) {
+		complain("no descriptors left to record %s: %m", r->name);
+		return EXIT_HOST;
+	}
+	snprintf(group, sizeof(group), "%s-record", r->name);
+	c.group = cgroup_make(group, 2 * (r->window ? r->window : l->memory) + CGROUP_ROLE_MEMORY, 8);
+	child_option(&c, "%s:%s", l->name, group);
+	child_option(&c, "--fd=%d", POLICY_FD_CONTROL);
+	child_option(&c, "--record-fd=%d", POLICY_FD_RESOURCE);
+	child_option(&c, "--backend-fd=%d", POLICY_FD_RESOURCE_OUT);
+	child_option(&c, "--drain-fd=%d", POLICY_FD_DRAIN);
+	sandbox_options(l, &c);
+	child_give(&c, l->null_fd, STDIN_FILENO);
+	child_give(&c, l->null_fd, STDOUT_FILENO);
+	child_give(&c, r->log.theirs, STDERR_FILENO);
+	child_give(&c, *theirs, POLICY_FD_CONTROL);
+	child_give(&c, r->record_fd, POLICY_FD_RESOURCE);
+	child_give(&c, end, POLICY_FD_RESOURCE_OUT);
+	child_give(&c, drain, POLICY_FD_DRAIN);
+	err = child_start(l, &c, &pid, &r->recorder);
+	close(*theirs);
+	close(end);
+	fd_close(&r->record_fd);
+	*theirs = hop[1];
+	return err;
+}
+
 /*L:320
  * One role. Look at what it is given: /dev/null at 0 and 1, its log, the connection and the drain pipe, and whatever
  * its launch.c adds. The parent's copies of the child's ends of connection and drain pipe are closed after the start:
@@ -63,6 +101,11 @@ int spawn_role(struct launch *l, struct role *r)
 	    !pair(sock, &r->socket) || !pair(drain, &r->drain) || log_pipe(&r->log, r->name, ROLE_BURST, ROLE_RATE)) {
 		complain("no descriptors left for %s: %m", r->name);
 		return EXIT_HOST;
+	}
+	if (r->record_fd > 0) {
+		err = spawn_recorder(l, r, &sock[1], drain[1]);
+		if (err)
+			return err;
 	}
 	if (!r->group)
 		r->group = cgroup_make(r->name, r->kind->memory ? r->kind->memory : CGROUP_ROLE_MEMORY, CGROUP_ROLE_PIDS);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
 #define REAP_MS		5000	/* for killed processes to be gone: the core gives back all of guest memory first */
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
+#define RECORDER_MS	2000	/* for a recorder to end after its role */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 
 uint64_t now_ms(void)
@@ -281,6 +283,22 @@ static const char *when(const struct role *r)
 	return text;
 }
 
+/* A recording is of one process. Whether this one or its recorder died first, the next is served without. */
+static void not_recorded(struct role *r)
+{
+	if (r->recorder <= 0)
+		return;
+	fd_close(&r->recorder);
+	complain("%s is not recorded any more: %s/recording ends with the process that it is of", r->name, r->record);
+}
+
+/* It hangs: it was to end when its role did, and its copies would land in what a successor uses. */
+static void end_recorder(const struct role *r, uint64_t now)
+{
+	if (r->recorder > 0 && now - r->died_ms >= RECORDER_MS)
+		syscall(SYS_pidfd_send_signal, r->recorder, SIGKILL, NULL, 0);
+}
+
 /*L:460
  * The pause is over, and the drain pipe has hung up, if there was a process at all: nothing that the dead process had
  * asked of the kernel can still touch the window or the image, and a successor may begin. It gets the same descriptors
@@ -291,6 +309,7 @@ static void restart(struct watch *w, struct role *r)
 {
 	r->wanted = false;
 	fd_close(&r->drain);
+	not_recorded(r);
 	r->process++;
 	if (spawn_role(w->l, r)) {
 		fd_close(&r->socket);
@@ -388,6 +407,7 @@ static int look_at_waiting(struct watch *w, uint64_t now)
 
 		if (!r->wanted)
 			continue;
+		end_recorder(r, now);
 		if (now >= r->start_at_ms && r->drain < 0)
 			restart(w, r);	/* there was no process to wait for */
 		else if (now >= r->start_at_ms)

@@ -7,3 +7,11 @@ CHECKS_BESIDE += replay
 $(R)/replay.tap: $(B)/lguest-record $(B)/lguest-replay $(B)/lguest-block $(B)/replay-load
 	@mkdir -p $(@D)
 	tests/replay/check $(B) > $@ || grep -q '^not ok' $@
+
+# lguest-run --record, around the module and the guest that tests/peers plays. It needs root.
+CHECKS += replay-launched
+CHECKS_WAITING += replay-launched
+.PHONY: $(R)/replay-launched.tap
+$(R)/replay-launched.tap: $(PEERS)/fake/lguest-core $(PEERS)/peer $(B)/probe launch-programs
+	@mkdir -p $(@D)
+	B=$(B) tests/replay/launched > $@ || grep -q '^not ok' $@

@@ -47,6 +47,9 @@ static const struct {
 	{ "core", 13, NULL, NULL },	/* counted below: several rows for one call */
 	{ "control", 11, "ppoll() accept4(0=4,3=80800) accept4(0=6,3=80800) dup3(1~10,2=80000) close() recvmsg(0=3,2=4040) recvmsg(0~10,2=4040) "
 		   "sendmsg(0=3,2=4040) sendmsg(0~10,2=4040) clock_gettime() exit_group() ", NULL },
+	{ "record", 19, "poll() recvmsg(0=3,2~0) recvmsg(0=5,2~0) sendmsg(0=3,2=4040) sendmsg(0=5,2=4040) preadv2(2=1,5=8) write(0=4) write(0=2) write(2=8) "
+			"eventfd2(0=0,1=80800) memfd_create(1=1) ftruncate() newfstatat(3=1000) fcntl(1=406) mmap(2=3,3=1) munmap() close() clock_gettime() "
+			"exit_group() ", NULL },
 	{ "minder", 3, "wait4() write(0=2) exit_group() ", NULL },
 	{ "keeper", 8, "rt_sigtimedwait() wait4() kill() write(0=8) write(0=5) ioctl(0=0,1=5413) ioctl(0=0,1=5404) exit_group() ", NULL },
 	{ "attendant", 8, "wait4() ppoll() rt_sigreturn() read(0~c) write(0=2) ioctl(0=10,1=400454d0) clock_gettime() exit_group() ", NULL },

@@ -266,6 +266,44 @@ Test(core_options, room_for_what_devices_need)
 	refused(line, "with what its 1 devices need has up to 2");
 }
 
+Test(core_options, a_device_is_recorded)
+{
+	static struct launch l;
+
+	cr_assert_eq(parse(&l, "--kernel|k|--record|block1=there/x=y|--block|img|--block|img2|--record|console0=c"), 0, "%s", said);
+	cr_assert_eq(l.roles, 3);
+	for (unsigned int i = 0; i < l.roles; i++) {
+		if (!strcmp(l.role[i].name, "block1"))
+			cr_expect_str_eq(l.role[i].record, "there/x=y", "the first = ends the name");
+		else if (!strcmp(l.role[i].name, "console0"))
+			cr_expect_str_eq(l.role[i].record, "c");
+		else
+			cr_expect_null(l.role[i].record);
+	}
+	cr_expect_eq(parse(&l, "--kernel|k|--memory|1G|--block|img,dma=direct|--record|block0=d"), 0, "%s", said);
+}
+
+Test(core_options, what_cannot_be_recorded)
+{
+	char line[1024] = "--kernel|k|--block|img";
+
+	refused("--kernel|k|--block|img|--record|block0", "--record block0 is not NAME=DIR, as block0=recorded");
+	refused("--kernel|k|--block|img|--record|=d", "--record =d is not NAME=DIR");
+	refused("--kernel|k|--block|img|--record|block0=", "--record block0= is not NAME=DIR");
+	refused("--kernel|k|--record", "--record needs a value: --record NAME=DIR");
+	refused("--kernel|k|--record|block0=d", "--record block0=d: this guest has no device block0");
+	refused("--kernel|k|--block|img|--record|block=d", "this guest has no device block (");
+	refused("--kernel|k|--block|img|--record|block00=d", "this guest has no device block00 (");
+	refused("--kernel|k|--block|img|--record|core=d", "this guest has no device core");
+	refused("--kernel|k|--console|none|--record|console0=d", "this guest has no device console0");
+	refused("--kernel|k|--vhost-user|socket=/s,type=block|--record|block0=d", "lguest-run does not start that program: put lguest-record before its socket");
+	refused("--kernel|k|--block|img|--record|block0=d|--record|block0=e", "--record block0=e: block0 is recorded already, in d");
+	refused("--kernel|k|--memory|1025M|--block|img,dma=direct|--record|block0=d", "with dma=direct the guest can have 1G of memory at most");
+	for (unsigned int i = 0; i <= GUEST_DEVICES; i++)
+		strcat(line, "|--record|x=d");
+	refused(line, "there are more than");
+}
+
 Test(core_options, there_is_a_limit_of_devices)
 {
 	char line[512] = "--kernel|k|--console|none";
