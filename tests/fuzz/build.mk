@@ -35,11 +35,11 @@ $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 
 FUZZ := FUZZ_TARGETS="$(FUZZ_TARGETS)" FUZZ_BIN=$(B) tests/fuzz/fuzz
 .PHONY: fuzz fuzz-farm fuzz-coverage fuzz-corpus fuzz-seeded fuzz-repro fuzz-minimize fuzz-install fuzz-programs fuzz-targets
-fuzz: ## fuzz one target: make fuzz T=block SECONDS=60 (ENGINE=afl)
+fuzz: ## fuzz one target: make fuzz T=NAME SECONDS=60 (ENGINE=afl)
 	@$(FUZZ) run "$(T)" --seconds $(SECONDS) $(if $(ENGINE),--engine $(ENGINE))
-fuzz-repro: ## run one input again: make fuzz-repro T=block INPUT=FILE
+fuzz-repro: ## run one input again: make fuzz-repro T=NAME INPUT=FILE
 	@$(FUZZ) repro "$(T)" "$(INPUT)"
-fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=block INPUT=FILE
+fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=NAME INPUT=FILE
 	@$(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(SECONDS)
 fuzz-farm: ## every target in turn, JOBS at once, then merged and minimised (SECONDS=60 for each, ENGINE=both)
 	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(SECONDS) --engine $(or $(ENGINE),both) $(T)

@@ -4,11 +4,11 @@ CHECKS += $(TREE)
 CHECKS_BESIDE += $(TREE)
 .PHONY: layers $(TREE:%=$(R)/%.tap)
 
-layers: ## which folder may include which: red when one reaches up
-	@tests/tree/layers | grep -v '^ok' ; ! tests/tree/layers | grep -q '^not ok'
+layers: ## which folder may include which, and who may name a device: red when one reaches up
+	@for t in layers devices; do tests/tree/$$t; done | grep -v '^ok' ; ! { tests/tree/layers; tests/tree/devices; } | grep -q '^not ok'
 $(R)/layers.tap:
 	@mkdir -p $(@D)
-	tests/tree/layers > $@
+	{ tests/tree/layers; tests/tree/devices; } > $@
 
 # lg.ko without a warning on every kernel series that it is for; what `make dist` packs, built where there is no git; what counts the results; what `make run` hands on
 $(R)/module.tap $(R)/dist.tap $(R)/suite.tap $(R)/run.tap: $(R)/%.tap: tests/tree/%.bats

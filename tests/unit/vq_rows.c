@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * vq_rows.c: what broke other people's rings (docs/known-bugs.md, R1 to R20), as far as the virtqueue library can
- * meet it. Rows that need a session or a device are in ipc_rows.c, net_rows.c and console_rows.c.
+ * meet it. Rows that need a session are in ipc_rows.c, those of a device in its folder, unit_NAME.c.
  */
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * console_rows.c: lguest-console's port on the fake loop: rows C1, R16 and R19 of docs/known-bugs.md, leaving, and who
+ * unit_console.c: lguest-console's port on the fake loop: rows C1, R16 and R19 of docs/known-bugs.md, leaving, and who
  * comes and goes on a Unix socket.
  */
 #include <errno.h>

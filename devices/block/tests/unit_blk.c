@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * blk_rows.c: lguest-block's request code on the fake loop: operations that are interrupted (field case B16), and who waits for
+ * unit_blk.c: lguest-block's request code on the fake loop: operations that are interrupted (field case B16), and who waits for
  * whom when parts of blocks are written (A4).
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * net_rows.c: lguest-net's request code on the fake loop: rows R10, R14, R16, R20, N1, N2, N4 of docs/known-bugs.md,
+ * unit_net.c: lguest-net's request code on the fake loop: rows R10, R14, R16, R20, N1, N2, N4 of docs/known-bugs.md,
  * headers, and receive buffers of every odd layout.
  */
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * block.c: proofs about devices/block/request.c and span.c: what becomes of a request that a guest has made up. The header and ranges in
+ * proof.c: proofs about devices/block/request.c and span.c: what becomes of a request that a guest has made up. The header and ranges in
  * it are any bytes; the chain is one that vq_pop() may give (virtqueue.c); an image has any size, and any alignment that there is.
  */
 #include "tests/proofs/proof.h"

@@ -1,0 +1,1 @@
+$(eval $(call unit_device,blk,block,request.o span.o ../rate.o))

@@ -1,0 +1,1 @@
+$(eval $(call unit_device,console,console,port.o))
