@@ -180,7 +180,7 @@ def who_holds_what():
     g = with_log("--block", "DISK", "--" + BARE, console="stdio", popen=dict(stdin=s, stdout=s, stderr=s, start_new_session=True))
     started(g)
     seen = 0
-    for name in ("core", "block0", "rng0", "console0"):
+    for name in ("core", "block0", BARE0, "console0"):
         for pid, parent in g.processes(name):
             if name == "console0" and descriptors(pid).get(0, [""])[0] == terminal:    # the keeper, which restores the terminal, and holds nothing else
                 require(status(pid, "Seccomp") == "2" and sorted(descriptors(pid)) == [0, 8] and int(status(pid, "CapEff"), 16) == 0 and
@@ -190,7 +190,7 @@ def who_holds_what():
             seen += 1
     require(seen == 8, "%d processes were looked at, not a role and a minder each of 4" % seen)
     # What this looks for is found where it is: lguest-run itself holds it all
-    for name in ("core", "block0", "rng0"):
+    for name in ("core", "block0", BARE0):
         try:
             check_process(g, lguest_run(g), name, terminal)
         except Failed:
@@ -210,16 +210,16 @@ def exit137():
     began = time.monotonic()
     with open(os.path.join(g.work, "later"), "w") as f:
         f.write("exit")
-    g.kill("rng0")
-    g.wait(r"rng0 died 5 times within 30 s: the guest goes on without it \(kill -USR1", 20)
-    deaths = len(g.said(r"rng0 (ended|was killed)"))
+    g.kill(BARE0)
+    g.wait(BARE0 + r" died 5 times within 30 s: the guest goes on without it \(kill -USR1", 20)
+    deaths = len(g.said(BARE0 + r" (ended|was killed)"))
     require(deaths <= 5, "%d deaths" % deaths)
-    require(not g.said(r"rng0 was killed by signal 9.*", began + 1), "the status of a SIGKILL is believed")
+    require(not g.said(BARE0 + r" was killed by signal 9.*", began + 1), "the status of a SIGKILL is believed")
     os.unlink(os.path.join(g.work, "later"))
     at = time.monotonic()
     g.run.send_signal(signal.SIGUSR1)
-    g.wait(r"rng0 is tried again", 5, at)
-    g.comes_back("rng0", 10, at)
+    g.wait(BARE0 + r" is tried again", 5, at)
+    g.comes_back(BARE0, 10, at)
     g.lives()
 
 
@@ -247,7 +247,7 @@ def orphans():
     g = guest("--block", "DISK", "--" + BARE, foreign="flood")
     g.wait(r"\[guest\] device 2", 60)
     time.sleep(1.5)
-    ours = [pid for name in ("core", "block1", "block0", "rng0") for pid, _ in g.processes(name)]
+    ours = [pid for name in ("core", "block1", "block0", BARE0) for pid, _ in g.processes(name)]
     require(len(ours) >= 6, "only %d processes" % len(ours))
     os.kill(lguest_run(g), signal.SIGKILL)
     time.sleep(2)
@@ -278,7 +278,7 @@ for pid in map(int, sys.argv[1:]):
     if libc.syscall(438, libc.syscall(434, pid, 0), 2, 0) >= 0:
         bad.append("descriptors of %d" % pid)
 print(" ".join(bad))"""
-    pids = [lguest_run(g)] + [pid for name in ("core", "rng0") for pid, _ in g.processes(name)]
+    pids = [lguest_run(g)] + [pid for name in ("core", BARE0) for pid, _ in g.processes(name)]
     require(len(pids) == 5, "processes: %s" % pids)
     said = subprocess.run(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", sys.executable, "-c", look] + [str(p) for p in pids],
                           capture_output=True, text=True)
@@ -290,7 +290,7 @@ def own_users():
     """started by root: each process runs as a user that no other one has, and no other user may signal it"""
     g = guest("--block", "DISK", "--" + BARE).up()
     users = {}
-    for name in ("core", "block0", "rng0"):
+    for name in ("core", "block0", BARE0):
         for pid, _ in g.processes(name):
             uid = int(status(pid, "Uid").split()[0])
             require(uid >= 0x70000000, "%s runs as %d" % (name, uid))

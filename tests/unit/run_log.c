@@ -17,7 +17,7 @@ static void begin(uint64_t burst, uint64_t rate)
 {
 	close(mkstemp(path));
 	cr_assert_eq(log_file(path), 0);
-	cr_assert_eq(log_pipe(&s, "rng0", burst, rate), 0);
+	cr_assert_eq(log_pipe(&s, "dev0", burst, rate), 0);
 }
 
 static void end(void)
@@ -48,8 +48,8 @@ Test(log, control_characters_are_escaped)
 	begin(1 << 16, 1000);
 	say("a\033[2J\007b\r\n\303\244 \302\233x \200\n");
 	log_read(&s, 1);
-	cr_expect(strstr(written(), "Z rng0: a\\x1b[2J\\x07b\n"), "%s", written());
-	cr_expect(strstr(written(), "Z rng0: \303\244 \\xc2\\x9bx \\x80\n"), "%s", written());
+	cr_expect(strstr(written(), "Z dev0: a\\x1b[2J\\x07b\n"), "%s", written());
+	cr_expect(strstr(written(), "Z dev0: \303\244 \\xc2\\x9bx \\x80\n"), "%s", written());
 }
 
 Test(log, every_line_has_its_own_name)
@@ -58,7 +58,7 @@ Test(log, every_line_has_its_own_name)
 	say("one\nlguest-run: two\n");
 	log_read(&s, 1);
 	cr_expect_null(strstr(written(), "\nlguest-run"), "%s", written());
-	cr_expect(strstr(written(), "Z rng0: lguest-run: two\n"), "%s", written());
+	cr_expect(strstr(written(), "Z dev0: lguest-run: two\n"), "%s", written());
 }
 
 Test(log, an_unfinished_line_is_shown_after_a_while)
@@ -69,7 +69,7 @@ Test(log, an_unfinished_line_is_shown_after_a_while)
 	cr_expect_null(strstr(written(), "probe"));
 	cr_expect_eq(log_due(&s, 1050), 150);
 	log_read(&s, 1200);
-	cr_expect(strstr(written(), "Z rng0: probe: \n"));
+	cr_expect(strstr(written(), "Z dev0: probe: \n"));
 	cr_expect_eq(log_due(&s, 1200), -1);
 }
 
@@ -85,7 +85,7 @@ Test(log, a_long_line_is_cut)
 	log_read(&s, 1);
 	for (const char *at = written(); *at; at = strchr(at, '\n') + 1)
 		cr_expect_leq(strchr(at, '\n') - at, 600);
-	cr_expect(strstr(written(), "Z rng0: end\n"));
+	cr_expect(strstr(written(), "Z dev0: end\n"));
 }
 
 /* More than its budget: left out, counted, and heard again when a quarter of the budget is back. */
@@ -103,7 +103,7 @@ Test(log, a_flood_is_bounded_and_counted)
 	say("later\n");
 	log_read(&s, 10000);
 	cr_expect(strstr(written(), "were left out"), "%s", written());
-	cr_expect(strstr(written(), "Z rng0: later\n"));
+	cr_expect(strstr(written(), "Z dev0: later\n"));
 }
 
 /* The writer never waits, and the reader neither. */

@@ -172,7 +172,7 @@ mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null || mount -t cgroup2 none /sys/f
 start --block img
 g=/sys/fs/cgroup/lguest.$run
 p=$(grandchild $run block0)
-[ "$(cat $g/block0/memory.max)" = 1073741824 ] && [ "$(cat $g/rng0/memory.max 2>/dev/null || cat $g/console0/memory.max)" = 134217728 ] &&
+[ "$(cat $g/block0/memory.max)" = 1073741824 ] && [ "$(cat $g/${bare}0/memory.max 2>/dev/null || cat $g/console0/memory.max)" = 134217728 ] &&
 	[ "$(cat $g/core/pids.max)" = 16 ] && grep -q "^0::/lguest.$run/block0$" /proc/$p/cgroup && ! grep -q 'no control group' $err
 check $? 'each process has a group of its own, with bounds'
 kill $run; wait $run; ends 'nothing is left in it'

@@ -23,7 +23,7 @@ k=0 done=0
 while [ $k -lt $kills ] && kill -0 $run; do
 	k=$((k + 1))
 	case $((k % 8)) in
-	1|3|5|7) role=block0 ;; 2) role=net0 ;; 4) role=console0 ;; 6) role=rng0 ;; 0) role=block1 ;;
+	1|3|5|7) role=block0 ;; 2) role=net0 ;; 4) role=console0 ;; 6) role=${bare}0 ;; 0) role=block1 ;;
 	esac
 	kill_role $role && done=$((done + 1))
 	random_ms 2000
@@ -51,7 +51,7 @@ for f in lines.*; do
 done
 [ $bad = 0 ] && [ $n -ge $rebinds ]
 check $? "no byte of the console is lost in $n rounds"
-for r in block0 block1 net0 console0 rng0; do
+for r in block0 block1 net0 console0 ${bare}0; do
 	sed -n "s/^[0-9TZ:.-]* *lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r" '{ a[NR] = $1 }
 		END { if (NR) print "# recovery of " r ": median " a[int((NR + 1) / 2)] " ms, worst " a[NR] " ms, of " NR }'
 done
