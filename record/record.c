@@ -637,7 +637,7 @@ static int unix_socket(const char *path, bool listening)
 
 	if (strlen(path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(a.sun_path, path);
+	memcpy(a.sun_path, path, strlen(path) + 1);
 	if (!listening)
 		return connect(fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : fd;
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1))

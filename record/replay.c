@@ -313,7 +313,7 @@ static int start(char **argv)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -1;
 	snprintf(fd, sizeof(fd), "--fd=%d", pair[1]);
-	for (; argv[n] && n < 62; n++)
+	for (; n < 62 && argv[n]; n++)
 		args[n] = argv[n];
 	args[n] = fd;
 	args[n + 1] = NULL;
@@ -477,7 +477,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = { { "show", 0, NULL, 's' }, { "corpus", 1, NULL, 'c' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'v' }, { 0 } };
 	const char *dir = NULL;
 	bool just_show = false;
-	const void *data;
+	static const void *data;	/* to the end of the program */
 	size_t size;
 	int opt;
 
