@@ -140,7 +140,9 @@ static void copy_chunk(struct region *r, size_t off, size_t len, const uint8_t *
 	size_t i = 0, end;
 	uint64_t gpa;
 
-	memcpy(copy, from + off, len);	/* the one read */
+	if (!memcmp(from + off, r->agreed + off, len))
+		return;		/* nearly always: nothing is there to be copied */
+	memcpy(copy, from + off, len);	/* the one read of what is */
 	leave_indexes(r, off, len, copy, kind == REC_WROTE);
 	if (!memcmp(copy, r->agreed + off, len))
 		return;
