@@ -5,12 +5,8 @@
 # find it on the debug host within 5 minutes. Without a bug, both run for a minute and find nothing. TAP on standard output.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-. tests/lib/tap.sh
-. tests/lib/module.sh
+. tests/lib/trial.sh
 LIMIT=300
-work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 
 if [ $# = 0 ]; then
 	for what in ioctl guest; do
@@ -24,8 +20,7 @@ else
 fi
 for patch; do
 	name=$(basename "$patch" .patch)
-	MODULE_FLAGS=UBSAN_SANITIZE=y module debug patch -s -p1 -i "$PWD/$patch"
-	check $? "$name: is put in and builds"
+	MODULE_FLAGS=UBSAN_SANITIZE=y put_in_patch "$patch" debug
 	began=$(date +%s)
 	tests/debug/fuzz.sh "${name%%-*}" $LIMIT 1 debug "$work/src/kmod/lg.ko" >"$work/log" 2>&1
 	status=$?

@@ -5,11 +5,8 @@
 # been taken by lg.ko: one that stays is taken for the host's next page fault, which ends real hosts. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
+. tests/lib/trial.sh
 ko=$1 lgtest=$2
-work=$(mktemp -d /var/tmp/lguest-apf.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 
 cp tests/guests/apf/* "$work/"
 make -s -C "$(tests/host/headers.sh 6.1)" M="$work" modules >"$work/log" 2>&1

@@ -6,14 +6,10 @@
 # vector registers: it must be found. Default: 7.3 6.1 seeded. REPEAT=10, with SHORT=1: ten guests of 20,000, one after the other. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
-. tests/lib/module.sh
+. tests/lib/trial.sh
 lgtest=$1; shift
 parts=${*:-7.3 6.1 seeded}
 short="${SHORT:+--short }${REPEAT:+--repeat $REPEAT}"
-work=$(mktemp -d /var/tmp/lguest-avx512.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 
 host() { # host KERNEL OPTIONS
 	tests/host/run --emulator bochs --cpu sapphire_rapids --kernel "$1" --pti off --append "nopku indirect_target_selection=off" --dmesg-clean \
@@ -22,8 +18,7 @@ host() { # host KERNEL OPTIONS
 }
 
 seeded() {
-	module 7.3 sed -i '/^#define GUEST_XSTATE/s/ | XFEATURE_MASK_AVX512//' kmod/fpu.c
-	check $? "avx512 on 7.3, the state not saved: is put in and builds"
+	put_in "avx512 on 7.3, the state not saved" 7.3 sed -i '/^#define GUEST_XSTATE/s/ | XFEATURE_MASK_AVX512//' kmod/fpu.c
 	host 7.3 --short
 	[ $? = 1 ] && grep -q '^not ok .*avx512' "$work/log"
 	check $? "avx512 on 7.3, the state not saved: found: $(grep -m 1 -o '^not ok .*' "$work/log" | cut -c1-140)"

@@ -87,7 +87,7 @@ $(R)/guests-bochs.tap: module $(B)/lgtest
 	for pti in on off; do $(GUEST_RUN) "--emulator bochs --pti $$pti --timeout 3000" --short; done > $@
 $(R)/guests-seeded.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
-	tests/guests/seeded.sh kmod/lg.ko $(B)/lgtest > $@ || grep -q "^not ok" $@
+	tests/guests/seeded.sh seeded kmod/lg.ko $(B)/lgtest > $@ || grep -q "^not ok" $@
 
 # Hosts with kernel IBT (6.12 and later), under Bochs's models that have it; IBT_KERNELS: which
 $(R)/guests-ibt.tap: module $(B)/lgtest

@@ -6,12 +6,8 @@
 # pinned; on hosts with 4 and with 5 levels, since the latter has allocations of its own. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
-. tests/lib/module.sh
+. tests/lib/trial.sh
 lgtest=$1
-work=$(mktemp -d /var/tmp/lguest-fail-at.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 MODULE_FLAGS=LG_DEBUG=1 module 6.1
 check $? "a module with fail_at builds"
 for levels in 4 5; do

@@ -11,16 +11,12 @@
 # seeded (no suite).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
-. tests/lib/module.sh
+. tests/lib/trial.sh
 lgtest=$1; shift
 kernels=${*:-6.12 7.3}
 models=${IBT_MODELS:-sapphire_rapids tigerlake}
 part=${IBT_PART:-all}
 short_tests="hello hcall-null irq-user exceptions"
-work=$(mktemp -d /var/tmp/lguest-ibt.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 
 # The first ENDBR64 behind a label goes
 without() { sed -i "/$1/,/endbr64/{/endbr64/d}" kmod/switcher_64.S; }
@@ -49,8 +45,7 @@ suite() { # suite KERNEL MODEL
 seeded() { # seeded KERNEL
 	for label in 'lg_idt_stubs, SYM_L' 'lg_syscall, SYM_L' 'lg_switcher_enter, SYM_L'; do
 		where="$1, no ENDBR64 at ${label%,*}"
-		module "$1" without "$label"
-		check $? "$where: is put in and builds"
+		put_in "$where" "$1" without "$label"
 		host "$1" sapphire_rapids "insmod /lg.ko && /lgtest --short $short_tests" >"$work/log" 2>&1
 		[ $? != 0 ] && grep -q '^ok kernel IBT is on' "$work/log"
 		check $? "$where: found"

@@ -5,13 +5,9 @@
 # system-call registers as it does where KVM cannot run, whose host must not live, or its KVM not begin. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
-. tests/lib/module.sh
+. tests/lib/trial.sh
 ko=$1 lgtest=$2
 root=$(tests/host/mkhost.sh 6.1)/root/lib/modules
-work=$(mktemp -d /var/tmp/lguest-kvm.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 
 # with MODULE: it and what it depends on, each behind what it needs
 modules=
@@ -41,8 +37,7 @@ grep -q '^ok .*kvm' "$work/log"
 check $? "kvm: machines and guests beside each other"
 check $status "kvm: the host lives and its log is clean"
 
-module 6.1 patch -s -p1 -i "$PWD/tests/guests/kvm-old-msrs.patch"
-check $? "kvm: the registers kept for all of RUN, EFER restored whole: is put in and builds"
+put_in "kvm: the registers kept for all of RUN, EFER restored whole" 6.1 patch -s -p1 -i "$PWD/tests/guests/kvm-old-msrs.patch"
 host "$work/src/kmod/lg.ko"
 status=$?
 # The host dies (a BUG in KVM), or KVM refuses to begin, whichever comes first; that it could not be started is no find

@@ -8,11 +8,8 @@
 #	[EMULATOR=bochs] latency.sh LG.KO LGTEST [TEST...]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
+. tests/lib/trial.sh
 ko=$1 lgtest=$2; shift 2
-work=$(mktemp -d /var/tmp/lguest-latency.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 cp tests/guests/latency/lgprobe.c tests/guests/latency/Kbuild "$work"
 if ! make -s -C "$(tests/host/headers.sh 6.1)" M="$work" modules >"$work/log" 2>&1; then
 	not_ok "the probe builds"; exit 1

@@ -1,34 +1,42 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# seeded.sh: each bug of tests/guests/seeded/ put into a copy of lg.ko, one after the other, and the tests that are there
-# for it run under Bochs, whose TLB keeps what a processor's keeps. A bug is found when one of them fails; the module
-# without a bug must pass them all. Prints TAP.
+# seeded.sh: each bug of a folder here put into a copy of lg.ko, one after the other: seeded/ are bugs of the TLB, seeded-smp/ of the protocol
+# of several vCPUs (docs/smp.md). The tests that its patch names ("TESTS ...") run in a host with two CPUs, or in the one of "HOST OPTIONS"
+# (Bochs, whose TLB keeps PCIDs as a processor's does); one of them must fail, or the kernel complain. With "DEBUG" the module is built with
+# LG_DEBUG=1, whose own checks may find it. Without a bug the module must pass all of them in the same host. Prints TAP.
 #
-#	seeded.sh LG.KO LGTEST
+#	seeded.sh seeded|seeded-smp LG.KO LGTEST [NAME...]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
-. tests/lib/module.sh
-ko=$1 lgtest=$2
-tests="lose-lost roots-5 roots-300 root-drop busy pair overlap overlap-text"
-work=$(mktemp -d /var/tmp/lguest-seeded.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
+. tests/lib/trial.sh
+bugs=tests/guests/$1 ko=$2 lgtest=$3; shift 3
 
-# run LG.KO: the tests' own lines
+# run LG.KO: the tests' own lines, and one for the kernel's log
 run() {
-	tests/host/run --emulator bochs --pti on --timeout 1500 --file "$1:/lg.ko" --file "$lgtest:/lgtest" -- \
-		"insmod /lg.ko && /lgtest --short $tests" 2>&1 | tee "$work/log" | grep -E '^(not )?ok '
+	# shellcheck disable=SC2086
+	tests/host/run $host --file "$1:/lg.ko" --file "$lgtest:/lgtest" -- \
+		"insmod /lg.ko && /lgtest --short $tests; dmesg | grep -E 'lguest:.*(used again|BUG)' && echo 'not ok kernel-log'" 2>&1 |
+		tee "$work/log" | grep -E '^(not )?ok '
 }
 
-run "$ko" >"$work/out"
-[ "$(grep -c ^ok "$work/out")" = "$(wc -w <<<"$tests")" ]
-check $? "without a bug: all pass"
-for patch in tests/guests/seeded/*.patch; do
-	name=$(basename "$patch" .patch)
-	module 6.1 patch -s -p1 -i "$PWD/$patch"
-	check $? "$name: is put in and builds"
+[ $# -gt 0 ] || set -- $(basename -s .patch "$bugs"/*.patch)
+passes=
+for name; do
+	patch=$bugs/$name.patch
+	tests=$(sed -n 's/^TESTS //p' "$patch") host=$(sed -n 's/^HOST //p' "$patch") debug=$(grep '^DEBUG' "$patch")
+	[ -n "$host" ] || host='--smp 2 --pti on --timeout 280'
+	MODULE_FLAGS=${debug:+LG_DEBUG=1}
+	# The same tests in the same host, without the bug: once for each set of them
+	case $passes in *"[$host$debug $tests]"*) ;; *)
+		clean=$ko
+		[ -z "$debug" ] || { module 6.1 && clean=$work/src/kmod/lg.ko; }
+		run "$clean" >"$work/out"
+		[ "$(grep -c ^ok "$work/out")" = "$(wc -w <<<"$tests")" ] && ! grep -q '^not' "$work/out"
+		check $? "without a bug: $tests${debug:+, LG_DEBUG}" "$(grep ^not "$work/out" | tr '\n' ';')"
+		passes="${passes}[$host$debug $tests]" ;;
+	esac
+	put_in_patch "$patch" 6.1
 	run "$work/src/kmod/lg.ko" >"$work/out"
 	found=$(sed -nE 's/^not ok ([0-9]+ )?([^ :]*).*/\2/p' "$work/out" | tr '\n' ' ')
 	[ -n "$found" ]

@@ -7,13 +7,9 @@
 # Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/tap.sh
-. tests/lib/module.sh
+. tests/lib/trial.sh
 lgtest=$1; shift
 parts=${*:-6.1 6.12 7.3 seeded}
-work=$(mktemp -d /var/tmp/lguest-ticks.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-seen=$work/log
 
 host() { # host KERNEL [SILENCE]
 	tests/host/run --icount --kernel "$1" --pti off --timeout 1800 --silence "${2:-900}" --file "$work/src/kmod/lg.ko:/lg.ko" --file "$lgtest:/lgtest" -- \
@@ -22,8 +18,7 @@ host() { # host KERNEL [SILENCE]
 
 # The timer is never armed again: the guest has the CPU for ever, and the host hangs with it. Its guest is in top-level slot 257
 seeded() {
-	module 7.3 sed -i 's/^#define LG_GATE_FLAGS	X86_EFLAGS_IF$/#define LG_GATE_FLAGS	0/' kmod/compat.h
-	check $? "ticks on 7.3, interrupts off in the frame: is put in and builds"
+	put_in "ticks on 7.3, interrupts off in the frame" 7.3 sed -i 's/^#define LG_GATE_FLAGS	X86_EFLAGS_IF$/#define LG_GATE_FLAGS	0/' kmod/compat.h
 	host 7.3 300
 	status=$?
 	{ [ $status = 1 ] && grep -q '^not ok .*ticks' "$work/log"; } || { [ $status = 124 ] && grep -q '^host: .*CPU 0 at 0xffff808' "$work/log"; }
