@@ -13,6 +13,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/module.sh
+. tests/lib/libraries.sh
 B=${B:-build/release}
 mkdir -p build/linux
 work=$(mktemp -d build/linux/smp-XXXXXX)
@@ -22,16 +23,6 @@ trap 'rm -rf "$work"' EXIT
 module_for() {
 	if [ "$1" = debug ]; then tests/debug/module.sh debug; return; fi
 	module "$1" && echo "$work/src/kmod/lg.ko"
-}
-
-# with_libraries PROGRAM FOLDER: options for --guest that put a program and what it needs into FOLDER
-with_libraries() {
-	local library name
-	echo "$1:$2/${1##*/}"
-	ldd "$1" | grep -o '/[^ ]*' | while read -r library; do
-		case $library in *ld-linux*) name=ld.so ;; *) name=${library##*/} ;; esac
-		echo "$library:$2/$name"
-	done
 }
 
 LOG='dmesg | grep -iE "warning|bug:|oops|detected stall|rcu.* stall|lockup|unable to handle|No irq handler" && exit 3'
