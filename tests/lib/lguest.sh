@@ -82,10 +82,11 @@ KINDS="process socket mount namespace cgroup lock file tap module"
 before() {
 	[ -d /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
 	state /tmp/before
-	memory=$(free_kib)
+	had_kib=$(free_kib)
 }
 as_before() { state /tmp/after; diff -r /tmp/before /tmp/after >/dev/null; }
-memory_back() { lost=$((memory - $(free_kib))); [ $lost -lt 4096 ]; }
+# Whether what was free when had_kib was read is free again: $lost KiB are not. A guest's pages go back when its process is really gone
+memory_back() { lost=$((had_kib - $(free_kib))); [ $lost -lt 4096 ]; }
 
 # after NAME: within 10 s everything is as it was at `before`, a line for each kind, and the module unloads
 after() {

@@ -42,6 +42,18 @@ watch_stats() {
 	done
 }
 counter() { sed -n "s/^$1 //p" stats; }
+# watched INITRAMFS: one guest, whose counters stay in the file stats
+watched() {
+	start "$1" >out &
+	watch_stats $!
+	wait $!
+}
+# nap: a guest that sleeps for a second and ends with 7
+nap() {
+	watched nap.cpio
+	s=$?
+	check $((s != 7)) "the guest's exit status is $s"
+}
 
 # The number of the 2 MiB part of the top 2 GiB that a kernel symbol's address, in hexadecimal, is in
 part() { echo $((0x$(echo "$1" | tail -c 9) >> 21)); }
@@ -65,9 +77,7 @@ flushed() {
 
 selftest() {
 	[ "$(nproc)" = 1 ] || taskset -p $((1 << ($(nproc) - 1))) $$ >/dev/null
-	start selftest.cpio >out &
-	watch_stats $!
-	wait $!
+	watched selftest.cpio
 	results out $?
 	flushed
 }
@@ -80,9 +90,7 @@ features() {
 
 modules() {
 	memory=192
-	start modules.cpio >out &
-	watch_stats $!
-	wait $!
+	watched modules.cpio
 	results out $?
 	flushed
 	at=$(sed -nE 's/^# at ffffffff([0-9a-f]{8}).*/\1/p' out | tail -n 1)
@@ -100,11 +108,7 @@ flushes() {
 	set -- $(counts)
 	[ $# = 2 ] && [ "$2" -gt 0 ]
 	check $? "this emulator counts: CR4 was written while it booted"
-	start nap.cpio >out &
-	watch_stats $!
-	wait $!
-	s=$?
-	check $((s != 7)) "the guest's exit status is $s"
+	nap
 	set -- $(counts) "$@"
 	exits=$(counter exits)
 	echo "# $exits exits: $(($1 - $3)) flushes of the whole TLB, $(($2 - $4)) writes of CR4, with the host's own"
@@ -117,11 +121,7 @@ flushes() {
 }
 
 overlap() {
-	start nap.cpio >out &
-	watch_stats $!
-	wait $!
-	s=$?
-	check $((s != 7)) "the guest's exit status is $s"
+	nap
 	flushed
 }
 
@@ -266,7 +266,7 @@ two() {
 
 boots() {
 	start seven.cpio >/dev/null	# what the first takes for good is not a leak
-	before=$(free_kib)
+	had_kib=$(free_kib)
 	i=0
 	while [ $i -lt "$1" ]; do
 		start seven.cpio >out
@@ -275,14 +275,7 @@ boots() {
 		i=$((i + 1))
 	done
 	check 0 "$1 boots"
-	n=0	# the last guest's pages go back when its process is really gone, which takes a busy machine a while
-	lost=4096
-	while [ $lost -ge 4096 ] && [ $n -lt 100 ]; do
-		usleep 200000
-		lost=$((before - $(free_kib)))
-		n=$((n + 1))
-	done
-	[ $lost -lt 4096 ]
+	within 20 memory_back
 	check $? "$1 boots leave memory as it was ($lost KiB less)"
 }
 

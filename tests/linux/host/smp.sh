@@ -111,7 +111,7 @@ stopped() {
 
 kills() {
 	start boot $2 >out	# what the first takes for good is not a leak
-	before=$(free_kib)
+	had_kib=$(free_kib)
 	i=0
 	while [ $i -lt "$1" ]; do
 		start checks.$2 $2 >out 2>&1 &
@@ -122,13 +122,7 @@ kills() {
 	done
 	check 0 "lguest-core of $2 CPUs killed $1 times"
 	within 10 nothing_runs; check $? "no process is left"
-	n=0 lost=4096
-	while [ $lost -ge 4096 ] && [ $n -lt 100 ]; do
-		usleep 200000
-		lost=$((before - $(free_kib)))
-		n=$((n + 1))
-	done
-	[ $lost -lt 4096 ]; check $? "$1 kills leave memory as it was ($lost KiB less)"
+	within 20 memory_back; check $? "$1 kills leave memory as it was ($lost KiB less)"
 }
 
 # modules, stress: what an initramfs of that name says
