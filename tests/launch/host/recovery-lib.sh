@@ -25,4 +25,37 @@ kill_role() {
 	[ $n -lt 300 ]
 }
 
+# lguest_run OPTION...: a guest whose keys are what is written to descriptor 3. Sets $run.
+lguest_run() {
+	mkfifo keys
+	exec 3<>keys
+	: >$out; : >$err
+	lguest-run --kernel vmlinux --cpus "${CPUS:-1}" --initrd initramfs --memory 512 --net tap0 --block disk "$@" <keys >>$out 2>>$err 3>&- &
+	run=$!
+}
+
+# ended SECONDS: how the guest ends by itself, in $status
+ended() {
+	n=0
+	while kill -0 $run 2>/dev/null && [ $n -lt $(($1 * 5)) ]; do usleep 200000; n=$((n + 1)); done
+	kill -0 $run 2>/dev/null && { echo "# the guest did not end"; kill $run; }
+	wait $run; status=$?
+}
+
+# recoveries LINES WHAT ROLE...: how long the guest was without each, in these lines of lguest-run
+recoveries() {
+	lines=$1 what=$2; shift 2
+	for r; do
+		sed -n "$lines s/^[0-9TZ:.-]* *lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r$what" '{ a[NR] = $1 }
+			END { if (NR) print "# recovery of " r ": median " a[int((NR + 1) / 2)] " ms, worst " a[NR] " ms, of " NR }'
+	done
+}
+
+# complaints: what else lguest-run had to say; then the module goes
+complaints() {
+	grep -v 'is back after\|killed by signal 9\|ended by signal 9\|all layers' $err | sed 's/^/# /' | tail -n 20
+	rmmod lg
+	check $? "the module unloads"
+}
+
 random_ms() { usleep $(($(od -An -N2 -tu2 /dev/urandom) % $1 * 1000)); }

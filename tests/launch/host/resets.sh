@@ -12,11 +12,7 @@ kills=$1 rebinds=$2 size=$3 out=out err=err seen= tap_prefix="recovery: "
 load 1
 truncate -s 256M disk
 truncate -s 1M report
-mkfifo keys
-exec 3<>keys
-: >$out; : >$err
-lguest-run --kernel vmlinux --cpus "${CPUS:-1}" --initrd initramfs --memory 512 --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --net tap0 --block disk --block report --$bare <keys >>$out 2>>$err 3>&- &
-run=$!
+lguest_run --cmdline "quiet rdinit=/lguest/recovery FIO_SIZE=$size REBINDS=$rebinds" --block report --$bare
 await 180 '<lines' $out
 check $? "a guest that verifies a disk and prints lines"
 k=0 done=0
@@ -31,10 +27,7 @@ done
 [ $done = $kills ]
 check $? "kill -9 of $done roles: each came back"
 printf stop | dd of=report bs=4096 seek=32 conv=notrunc,sync 2>/dev/null
-n=0
-while kill -0 $run 2>/dev/null && [ $n -lt 3000 ]; do usleep 200000; n=$((n + 1)); done
-kill -0 $run 2>/dev/null && { echo "# the guest did not end"; kill $run; }
-wait $run; status=$?
+ended 600
 tr -d '\000' <report >found
 sed 's/^/# /' found | tail -n 40
 check $status "the guest ends by itself, and nothing was wrong in it, status $status"
@@ -51,11 +44,6 @@ for f in lines.*; do
 done
 [ $bad = 0 ] && [ $n -ge $rebinds ]
 check $? "no byte of the console is lost in $n rounds"
-for r in block0 block1 net0 console0 ${bare}0; do
-	sed -n "s/^[0-9TZ:.-]* *lguest-run: $r is back after \([0-9]*\) ms$/\1/p" $err | sort -n | awk -v r="$r" '{ a[NR] = $1 }
-		END { if (NR) print "# recovery of " r ": median " a[int((NR + 1) / 2)] " ms, worst " a[NR] " ms, of " NR }'
-done
-grep -v 'is back after\|killed by signal 9\|ended by signal 9' $err | sed 's/^/# /' | tail -n 20
-rmmod lg
-check $? "the module unloads"
+recoveries '1,$' '' block0 block1 net0 console0 ${bare}0
+complaints
 exit $failed
