@@ -14,6 +14,6 @@ fi
 # Objects younger than some seconds are not reported, and what goes by RCU takes its time
 sleep 6; echo scan >$leaks; sleep 6; echo scan >$leaks
 found=$(cat $leaks)
-echo "$found" | sed 's/^/# /' | head -n 40
+echo "$found" | quoted | head -n 40
 [ -z "$found" ]; check $? "kernel: no memory leaked"
 exit $failed

@@ -29,4 +29,4 @@ front() {
 		--qemu=-machine --qemu=q35,acpi=on,memory-backend=ram --qemu=-chardev --qemu="socket,path=$WORK/sock,$chardev" "$@" >"$WORK/out" 2>"$WORK/err"
 }
 
-told() { sed 's/^/# /' "$WORK/out"; }
+told() { quoted "$WORK/out"; }

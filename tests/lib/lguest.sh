@@ -38,7 +38,7 @@ nothing_runs() { ! left >/tmp/left; }
 said() { grep -q "$1" $err; }
 printed() { grep -q "$1" $out; }
 # ends NAME: within a second no process of a guest is left
-ends() { if within 1 nothing_runs; then ok "$1"; else sed 's/^/# /' /tmp/left; not_ok "$1"; fi; }
+ends() { if within 1 nothing_runs; then ok "$1"; else quoted /tmp/left; not_ok "$1"; fi; }
 
 over() { ! kill -0 "$1" 2>/dev/null; }
 # A random number below $1
@@ -94,7 +94,7 @@ after() {
 	for kind in $KINDS; do
 		diff /tmp/before/$kind /tmp/after/$kind >/tmp/difference
 		s=$?
-		[ $s = 0 ] || sed 's/^/# /' /tmp/difference
+		[ $s = 0 ] || quoted /tmp/difference
 		check $s "$1 leave no $kind"
 	done
 	within 20 memory_back

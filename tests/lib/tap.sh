@@ -9,8 +9,10 @@
 tap_prefix= seen= failed=0
 
 ok() { echo "ok $tap_prefix$*"; }
+# quoted [FILE...]: as comments, and the last one ends its line, whatever the text does: what comes behind it is a result
+quoted() { awk '{ print "# " $0 }' "$@"; }
 not_ok() { failed=1; echo "not ok $tap_prefix$*"; shown; }
-shown() { for file in $seen; do [ ! -s "$file" ] || tail -n 40 "$file" | tr -d '\r' | sed 's/^/# /'; done; }
+shown() { for file in $seen; do [ ! -s "$file" ] || tail -n 40 "$file" | tr -d '\r' | quoted; done; }
 
 # check STATUS NAME [DETAIL]: by the status of the command before; what is in DETAIL is told of a failure only
 check() { if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2${3:+: $3}"; fi; }
@@ -20,5 +22,5 @@ try() {
 	name=$1; shift
 	said=$("$@" 2>&1) && { ok "$name"; return; }
 	not_ok "$name"
-	echo "$said" | sed 's/^/# /'
+	echo "$said" | quoted
 }

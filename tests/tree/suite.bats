@@ -105,3 +105,10 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	[ "$status" = 130 ] && grep -q interrupted out
 	! kill -0 "$(cat one.pid)" && ! kill -0 "$(cat two.pid)"
 }
+
+@test "suite: text without a line end, told of a failure, swallows no result" {
+	printf 'no end' >text
+	run sh -c '. "$0"; seen=text; check 1 first; check 0 second' "$BATS_TEST_DIRNAME/../lib/tap.sh"
+	ends_with 'ok second'
+	[ "${lines[1]}" = '# no end' ]
+}

@@ -17,7 +17,7 @@ for d in vda vdb; do
 done
 [ $s = 0 ] && grep -q 'guest: all is well' console
 check $? "no I/O error in the guest (status $s)"
-[ $s = 0 ] || tail -n 30 console | sed 's/^/# /'
+[ $s = 0 ] || tail -n 30 console | quoted
 losetup -d $a; losetup -d $b
 rmmod lg
 check $? "the module unloads"

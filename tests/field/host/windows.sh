@@ -27,6 +27,6 @@ for w in $1; do
 done
 [ $s = 0 ] && grep -q 'guest: all is well' console
 check $? "console of 1280 KiB, net of 2048, random numbers of 256 (status $s)"
-[ $s = 0 ] || grep -v '^[0-9]*$' console | tail -n 30 | sed 's/^/# /'
+[ $s = 0 ] || grep -v '^[0-9]*$' console | tail -n 30 | quoted
 rmmod lg
 check $? "the module unloads"

@@ -6,7 +6,7 @@ out=/tmp/out err=/tmp/err run= turn=0
 mkfifo /tmp/keys 2>/dev/null
 exec 3<>/tmp/keys
 
-shown() { { tail -n 8 $err; tail -n 25 $out; } | tr -d '\r' | sed 's/^/# /'; }
+shown() { { tail -n 8 $err; tail -n 25 $out; } | tr -d '\r' | quoted; }
 
 # await SECONDS TEXT: until the guest has printed it
 await() {

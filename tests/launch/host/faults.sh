@@ -19,9 +19,9 @@ leaves() {
 	read -r status ms settings mode </tmp/leave
 	name="$what: $1 ends it with status $2 within a second, and the terminal is $3"
 	if [ "$status $settings $mode" = "$2 $3 raw" ] && [ "$ms" -le 1000 ]; then ok "$name # $ms ms"
-	else sed 's/^/# /' /tmp/leave; not_ok "$name"; fi
+	else quoted /tmp/leave; not_ok "$name"; fi
 	! left >/tmp/left
-	s=$?; sed 's/^/# /' /tmp/left
+	s=$?; quoted /tmp/left
 	check $s "$what: $1 leaves nothing running"
 }
 

@@ -147,7 +147,7 @@ grep -q 'memfd:lguest-ram' /proc/$core/maps; check $? 'the core maps guest RAM'
 for p in /proc/[0-9]*; do
 	if ls -l $p/fd 2>/dev/null | grep -q '/dev/lguest$'; then [ $p = /proc/$core ] && echo core || { echo "other: $p"; tr '\0' ' ' <$p/cmdline; }; fi
 done >/tmp/holders
-[ "$(cat /tmp/holders)" = core ] || { sed 's/^/# /' /tmp/holders; false; }
+[ "$(cat /tmp/holders)" = core ] || { quoted /tmp/holders; false; }
 check $? 'the core alone holds /dev/lguest'
 for role in console0 block0; do
 	p=$(grandchild $run $role)
@@ -162,7 +162,7 @@ b=$(grep lguest-window /proc/$(grandchild $run block0)/maps | awk '{ print $5 }'
 for p in $core $(grandchild $run console0) $(grandchild $run block0); do
 	if grep -qE '^Uid:.18(79|8[0-3])[0-9]{6}' /proc/$p/status && grep -q '^Seccomp:.2' /proc/$p/status && grep -q '^CapEff:.0*$' /proc/$p/status &&
 	   grep -q '^NoNewPrivs:.1' /proc/$p/status; then ok "$(tr '\0' ' ' </proc/$p/cmdline | cut -d' ' -f1): a user of its own, without capabilities, filtered"
-	else grep -E '^Uid|^Sec|^Cap|^NoNew' /proc/$p/status | sed 's/^/# /'; not_ok "$p: a user of its own, without capabilities, filtered"; fi
+	else grep -E '^Uid|^Sec|^Cap|^NoNew' /proc/$p/status | quoted; not_ok "$p: a user of its own, without capabilities, filtered"; fi
 done
 kill $run; wait $run; ends 'nothing is left'
 
@@ -204,7 +204,7 @@ mv lguest-$bare.real lguest-$bare
 echo '+memory +pids' >/sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/mine
 sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe --console none --'"$bare"' --cgroup /sys/fs/cgroup/mine --cmdline 7' >$out 2>$err
-[ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine || { find /sys/fs/cgroup/mine -type d | sed 's/^/# /'; false; }
+[ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine || { find /sys/fs/cgroup/mine -type d | quoted; false; }
 check $? 'a group in which lguest-run itself is, and nothing left of it'
 expect 105 'cannot use the control group /tmp' 'a folder that is no control group' $K --cgroup /tmp
 umount /sys/fs/cgroup

@@ -57,7 +57,7 @@ disk_check() {
 	check $? "$who: the same disks: boots again"
 	guest 300 'mount /dev/vdb /mnt && cd /mnt && sha256sum sums && sha256sum --quiet -c sums && ls f* | wc -l'
 	s=$?
-	echo "$said" | tail -n 3 | sed 's/^/# /'
+	echo "$said" | tail -n 3 | quoted
 	[ $s = 0 ] && [ -n "$sums" ] && [ "$(echo "$said" | head -n 1 | cut -d' ' -f1)" = "$sums" ] && [ "$(echo "$said" | tail -n 1)" = 200 ]
 	check $? "$who: after a remount no synced data is lost: 200 files, checksums equal"
 	guest 120 'cd /; umount /mnt && e2fsck -fn /dev/vdb'
@@ -88,7 +88,7 @@ before=$(sum img) total=0
 boot lguest-run --kernel vmlinux $cpus --net tap0 --block ro:img
 check $? "lguest-run --kernel vmlinux --net tap0 --block ro:img: Debian boots, root logs in on the console"
 guest 60 'id -u; . /etc/os-release; echo $ID; findmnt -n -o SOURCE,FSTYPE,OPTIONS /; systemctl is-system-running; systemctl --failed --no-legend'
-echo "$said" | sed 's/^/# /'
+echo "$said" | quoted
 echo "$said" | grep -q '^debian$' && echo "$said" | grep -q '^/dev/vda *squashfs *ro' && echo "$said" | grep -q '^running$'
 check $? "it is Debian, from the read-only disk, and systemd has nothing to complain about"
 pss_check

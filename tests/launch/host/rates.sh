@@ -22,7 +22,7 @@ near() { [ "$2" -ge $(($3 * 95 / 100)) ] && [ "$2" -le $(($3 * 105 / 100)) ]; ch
 load 1
 guest a bw=10M; exec 3>keys.a
 guest b iops=100; exec 4>keys.b
-within 120 ready a && within 120 ready b || cat log.* out.* | sed 's/^/# /'
+within 120 ready a && within 120 ready b || cat log.* out.* | quoted
 grep -q '^ready' out.a out.b
 check $? "two guests with fio"
 echo randread 65536 20 >&3; within 90 answers a 1
@@ -38,7 +38,7 @@ near "iops=100 beside the other guest" "$(rate b 3)" 100
 echo stop >&3; echo stop >&4
 wait
 ends "both guests have ended"
-[ $failed = 0 ] || cat log.* out.* | sed 's/^/# /'
+[ $failed = 0 ] || cat log.* out.* | quoted
 rmmod lg
 check $? "the module unloads"
 exit $failed

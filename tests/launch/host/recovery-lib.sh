@@ -53,7 +53,7 @@ recoveries() {
 
 # complaints: what else lguest-run had to say; then the module goes
 complaints() {
-	grep -v 'is back after\|killed by signal 9\|ended by signal 9\|all layers' $err | sed 's/^/# /' | tail -n 20
+	grep -v 'is back after\|killed by signal 9\|ended by signal 9\|all layers' $err | quoted | tail -n 20
 	rmmod lg
 	check $? "the module unloads"
 }

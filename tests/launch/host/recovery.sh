@@ -61,7 +61,7 @@ if [ $restarts = 0 ]; then
 	check $? "kill -9 of block $done_block times, of net $done_net, of console $done_console: each came back"
 else
 	[ $restarted = $((restarts * 3)) ]
-	check $? "lguestctl restart of three devices, $restarts times: $restarted new processes serve" || sed 's/^/# /' restarts.log
+	check $? "lguestctl restart of three devices, $restarts times: $restarted new processes serve" || quoted restarts.log
 fi
 if [ $stop != 0 ]; then for r in block0 net0 console0; do stop_role $r; done; fi
 ping -c 3 -q 10.77.0.2 >/dev/null
@@ -74,7 +74,7 @@ tail -n 2 ping.out | head -n 1 | sed 's/^/# while that went on: /'
 echo stop >&3
 ended 120
 tr -d '\r' <$out | sed '1,/lines>/d' >found
-sed 's/^/# /' found
+quoted found
 check $status "the guest ends by itself, status $status"
 grep -q '^fio: [1-9][0-9]* passes without an error$' found
 check $? "fio found no error and no corruption"

@@ -29,7 +29,7 @@ check $? "kill -9 of $done roles: each came back"
 printf stop | dd of=report bs=4096 seek=32 conv=notrunc,sync 2>/dev/null
 ended 600
 tr -d '\000' <report >found
-sed 's/^/# /' found | tail -n 40
+quoted found | tail -n 40
 check $status "the guest ends by itself, and nothing was wrong in it, status $status"
 rounds=$(sed -n 's/.*rounds \([0-9]*\) wrong 0.*/\1/p' found | tail -n 1)
 [ "${rounds:-0}" -ge $rebinds ]

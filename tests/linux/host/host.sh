@@ -30,7 +30,7 @@ results() {
 	tr -d '\r' <"$1" | sed -nE 's/^ok /ok linux: /p; s/^not ok /not ok linux: /p'
 	grep -q '^not ok' "$1" && failed=1
 	check "$2" "the guest's exit status is $2"
-	[ "$2" = 0 ] || { cat log.*; cat "$1"; } | sed 's/^/# /'
+	[ "$2" = 0 ] || { cat log.*; cat "$1"; } | quoted
 }
 
 # The module's counters of the one guest there is, as long as process $1 lives: the last reading stays in the file stats
@@ -198,7 +198,7 @@ keys() {
 	tr -d '\r' <out.keys >keys.out
 	grep -q 'Stopped.*sleep 1000' keys.out; check $? "^Z stops a job"
 	grep -q '^status 130$' keys.out; check $? "^C ends it after fg"
-	[ $failed = 0 ] || sed 's/^/# /' keys.out
+	[ $failed = 0 ] || quoted keys.out
 }
 
 userland() {
@@ -235,7 +235,7 @@ asked() {
 	check $? "it heard of its pause once"
 	tr -d '\r' <out.keys | grep -q "operator asks for $3"
 	check $? "its kernel says that the operator asks for $3"
-	[ $failed = 0 ] || cat asked.out log.asked out.keys | sed 's/^/# /'
+	[ $failed = 0 ] || cat asked.out log.asked out.keys | quoted
 }
 
 operator() {
@@ -271,7 +271,7 @@ boots() {
 	while [ $i -lt "$1" ]; do
 		start seven.cpio >out
 		s=$?
-		[ $s = 7 ] || { check 1 "boot $i of $1 ended with status $s"; sed 's/^/# /' out log.seven.cpio; return; }
+		[ $s = 7 ] || { check 1 "boot $i of $1 ended with status $s"; quoted out log.seven.cpio; return; }
 		i=$((i + 1))
 	done
 	check 0 "$1 boots"

@@ -34,7 +34,7 @@ start() {
 	guest 300 "bind 'set enable-bracketed-paste off'; stty -echo; PS1=; dmesg -n 1"
 	guest 900 "systemctl is-system-running --wait >/dev/null; wget -q -O /run/server.sh http://10.77.0.1:8000/server.sh && systemd-analyze | head -1; free -m | sed -n 2p"
 	check $? "$name: the tests come over the network"
-	echo "$said" | sed 's/^/# /'
+	echo "$said" | quoted
 }
 stop() {
 	echo poweroff >&3
@@ -79,9 +79,9 @@ for p in $parts; do
 		n=0; until grep -q second-1001 out2 || [ $n = 600 ]; do usleep 200000; n=$((n + 1)); done
 		grep -q second-1001 out2; s=$?
 		check $s "wireguard: the other guest has its end of the tunnel"
-		[ $s = 0 ] || tr -d '\r' <out2 | sed 's/^/# /'
+		[ $s = 0 ] || tr -d '\r' <out2 | quoted
 		part wireguard
-		[ $s = 0 ] || tr -d '\r' <out2 | sed 's/^/# /'
+		[ $s = 0 ] || tr -d '\r' <out2 | quoted
 		kill $second; wait $second; exec 4<&-
 		;;
 	*) part $p ;;
@@ -92,7 +92,7 @@ done
 if wants seed; then
 	start seeded --block ro:seed.iso
 	guest 1200 'cloud-init status --wait; hostname; id -un guestuser; cat ~guestuser/.ssh/authorized_keys; cat /root/kept; systemctl --failed --no-legend --no-pager'
-	echo "$said" | sed 's/^/# /'
+	echo "$said" | quoted
 	for want in 'status: done' seeded guestuser 'ssh-ed25519 AAAAtest'; do
 		echo "$said" | grep -q "^$want"
 		check $? "NoCloud: $want"

@@ -25,7 +25,7 @@ results() {
 	tr -d '\r' <"$1" | sed -nE "s/^ok /ok smp: $2: /p; s/^not ok /not ok smp: $2: /p"
 	grep -q '^not ok' "$1" && failed=1
 	check "$3" "$2: the guest's exit status is $3"
-	[ "$3" = 0 ] || { cat log.* err.*; cat "$1"; } | tail -n 60 | sed 's/^/# /'
+	[ "$3" = 0 ] || { cat log.* err.*; cat "$1"; } | tail -n 60 | quoted
 }
 
 checks() {
@@ -57,7 +57,7 @@ boots() {
 	while [ $i -lt "$1" ]; do
 		start boot $2 >out
 		s=$?
-		[ $s = $((10 + $2)) ] || { check 1 "boot $i of $1 with $2 CPUs ended with status $s"; cat log.boot. err.boot. out | tail -n 60 | sed 's/^/# /'; return; }
+		[ $s = $((10 + $2)) ] || { check 1 "boot $i of $1 with $2 CPUs ended with status $s"; cat log.boot. err.boot. out | tail -n 60 | quoted; return; }
 		i=$((i + 1))
 	done
 	check 0 "$1 boots with $2 CPUs"
