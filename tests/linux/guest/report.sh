@@ -13,7 +13,9 @@ echo "ready 0"
 while [ $i -lt "$1" ]; do
 	i=$((i + 1))
 	read -r go
-	yes "$i $go" | head -c $(($2 << 20)) >/tmp/fill
+	head -c 4194304 /dev/urandom >/tmp/part
+	n=0
+	while [ $n -lt $(($2 / 4)) ]; do n=$((n + 1)); cat /tmp/part; done >/tmp/fill
 	sum=$(md5sum </tmp/fill)
 	echo "filled $i"
 	read -r go
