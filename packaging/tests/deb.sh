@@ -31,28 +31,11 @@ step "lintian --pedantic has no tag" quiet
 
 # --- a fresh Debian ---
 
-# in_root COMMAND: in the chroot, with a /proc of its own; the headers of other kernels at their own paths
-in_root() {
-	unshare --mount --pid --fork --kill-child sh -c '
-		mount -t proc proc "$1/proc" && mkdir -p "$1$2" && mount --bind -o ro "$2" "$1$2" || exit 1
-		exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 bash -c "$3"' \
-		sh "$root" "$CACHE/host" "$1"
-}
+. packaging/tests/root.sh
+BIND=$CACHE/host	# the headers of other kernels, at their own paths
 fresh() {
-	local tar=$CACHE/interop/bookworm.tar node
-	[ -e "$tar" ] || tests/interop/mkroot.sh || return 1
-	mkdir -p "$root" "$CACHE/deb" && tar -C "$root" -xf "$tar" --exclude='./dev/*' || return 1
-	for node in 'null 3' 'zero 5' 'full 7' 'random 8' 'urandom 9'; do
-		# shellcheck disable=SC2086
-		set -- $node
-		mknod -m 666 "$root/dev/$1" c 1 "$2" || return 1
-	done
-	ln -s /proc/self/fd "$root/dev/fd"
-	apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' | grep bookworm | sort -u >"$root/etc/apt/sources.list"
-	apt-config dump | grep '^Acquire::[^:]*::\(Proxy\|Check\)' >"$root/etc/apt/apt.conf.d/99host"
-	cp /etc/resolv.conf /etc/hosts "$root/etc/"
-	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
-	mkdir -p "$root/var/cache/apt/archives" && cp -n "$CACHE"/deb/*.deb "$root/var/cache/apt/archives/" 2>/dev/null
+	fresh_root || return 1
+	mkdir -p "$CACHE/deb" && cp -n "$CACHE"/deb/*.deb "$root/var/cache/apt/archives/" 2>/dev/null
 	mkdir "$root/debs" && cp build/deb/lguest_*.deb build/deb/lguest-d*.deb "$root/debs/" && rm -f "$root"/debs/*dbgsym*
 	in_root 'apt-get -q update'
 }
