@@ -42,6 +42,10 @@ $(B)/first: tests/launch/host/first.c
 bench-start: $(B)/first $(B)/probe launch-programs module ## instructions from exec of lguest-run to the guest's first
 	@tests/launch/start.sh
 
+.PHONY: bench-pss
+bench-pss: launch-programs module ## memory of all processes of an idle guest, without and with --control
+	@tests/launch/pss.sh
+
 CHECKS += recovery
 .PHONY: recovery restarts rates-linux $(R)/recovery.tap
 recovery: $(B)/recover launch-programs module ## device roles killed 100 times and stopped 10 s under verified I/O (KILLS=100 STOP=10), or RESETS=1: while the guest rebinds its drivers 20 times; CPUS=2

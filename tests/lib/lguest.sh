@@ -54,6 +54,9 @@ kill_core() {
 child() { ps -o pid,ppid,args | awk -v p="$1" -v n="$2" '$2 == p && $0 ~ n { print $1 }' | head -n 1; }
 grandchild() { ps -o pid,ppid,args | awk -v p="$(child "$1" "$2")" '$2 == p { print $1 }' | head -n 1; }
 
+# pss PID: KiB of a process's memory, the guest's own (RAM and windows) left out
+pss() { awk '/^[0-9a-f]+-[0-9a-f]+ / { skip = /memfd:lguest-(ram|window)/ } /^Pss:/ && !skip { n += $2 } END { print n + 0 }' "/proc/$1/smaps"; }
+
 # Free memory, with what waits on the processors' lists: a guest's pages, tens of MiB, that MemFree does not count.
 # On the debug host the checkers keep freed objects, and notes about each: there whole pages count, and smaller things are kmemleak's to find.
 free_kib() {

@@ -69,7 +69,7 @@ pss_check() {
 	local p n
 	sleep 10
 	for p in $(tree); do
-		n=$(awk '/^[0-9a-f]+-[0-9a-f]+ / { skip = /memfd:lguest-(ram|window)/ } /^Pss:/ && !skip { n += $2 } END { print n + 0 }' /proc/$p/smaps)
+		n=$(pss $p)
 		echo "# PSS $n KiB: $(tr '\0' ' ' </proc/$p/cmdline | cut -d' ' -f1)"
 		total=$((total + n))
 	done
