@@ -42,7 +42,7 @@
 #define GAP 32u		/* equal bytes that do not end a run of changed ones */
 #define MAX_MIB (1u << 20)
 #define PARKED_FD 64
-#define TICK_MS 2	/* a driver need not kick, a device need not call: look all the same */
+#define TICK_NS 2000000u	/* a driver need not kick, a device need not call: look all the same */
 
 POLICY_DECLARE(record);
 
@@ -510,13 +510,23 @@ static int to_back(struct vu_msg *m)
 	return r;
 }
 
+/* Does a back end look at memory at all? */
+static bool working(void)
+{
+	for (unsigned int i = 0; i < QUEUES; i++)
+		if (queue[i].started)
+			return true;
+	return false;
+}
+
 static int from_front(void)
 {
 	struct vu_msg m;
 	int r;
 
 	while ((r = vu_recv(&front, &m)) > 0) {
-		guest_to_back();
+		if (m.request == VU_SET_VRING_KICK || m.request == VU_GET_VRING_BASE)
+			guest_to_back();	/* a queue begins with what its guest has, and ends so */
 		r = note(&m);
 		if (!r) {
 			put_message(REC_MESSAGE, &m);
@@ -554,7 +564,8 @@ static int from_back(void)
 	int r;
 
 	while ((r = vu_recv(&back, &m)) > 0) {
-		back_to_guest();	/* a queue that has stopped has nothing in flight */
+		if (m.request == VU_GET_VRING_BASE)
+			back_to_guest();	/* a queue that has stopped has nothing in flight */
 		r = note_answer(&m);
 		if (!r) {
 			put_message(REC_REPLY, &m);
@@ -578,38 +589,55 @@ static bool drain(int fd)
 	return preadv2(fd, &v, 1, -1, RWF_NOWAIT) > 0 || errno == EAGAIN || errno == EINTR;
 }
 
-/* What cannot be read is waited for no more: the tick sees what it would have told. */
-static void heard(int *fd, short events)
+/* What cannot be read is waited for no more: the tick sees what it would have told. Return: did it tell something? */
+static bool heard(int *fd, short events)
 {
-	if (*fd >= 0 && events && (!(events & POLLIN) || !drain(*fd)))
+	if (*fd < 0 || !events)
+		return false;
+	if (!(events & POLLIN) || !drain(*fd))
 		replace(fd, -1);
+	return true;
 }
 
-static int wait_for_news(void)
+/* Return: 1: somebody was woken, 0: messages, or the time is over, or -errno. */
+static int wait_for_news(int ms)
 {
 	struct pollfd p[2 + 2 * QUEUES] = { { .fd = front.fd, .events = POLLIN }, { .fd = back.fd, .events = POLLIN } };
+	bool news = false;
 
 	for (unsigned int i = 0; i < QUEUES; i++) {
 		p[2 + 2 * i] = (struct pollfd){ .fd = queue[i].guest_kick, .events = POLLIN };
 		p[3 + 2 * i] = (struct pollfd){ .fd = queue[i].own_call, .events = POLLIN };
 	}
-	if (poll(p, 2 + 2 * QUEUES, regions ? TICK_MS : -1) < 0)
+	if (poll(p, 2 + 2 * QUEUES, ms) < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (unsigned int i = 0; i < QUEUES; i++) {
-		heard(&queue[i].guest_kick, p[2 + 2 * i].revents);
-		heard(&queue[i].own_call, p[3 + 2 * i].revents);
+		news |= heard(&queue[i].guest_kick, p[2 + 2 * i].revents);
+		news |= heard(&queue[i].own_call, p[3 + 2 * i].revents);
 	}
-	return 0;
+	return news;
 }
 
+/*
+ * A look at all memory takes its time, on a slow host with a large window more than a front end waits for the answers of a start. So messages do not wait
+ * for one, and between two that nobody asked for there is as much time as one took.
+ */
 static int turn(void)
 {
-	int r = wait_for_news();
+	static uint64_t due;
+	uint64_t took, began_at = now();
+	int ms = !working() ? -1 : due > began_at ? (int)((due - began_at) / 1000000) + 1 : 0;
+	int r = wait_for_news(ms);
 
-	if (r)
+	if (r < 0)
 		return r;
-	guest_to_back();
-	back_to_guest();
+	began_at = now();
+	if (working() && (r || began_at >= due)) {
+		guest_to_back();
+		back_to_guest();
+		took = now() - began_at;
+		due = began_at + took + (took > TICK_NS ? took : TICK_NS);
+	}
 	r = from_front();
 	if (!r)
 		r = from_back();
