@@ -5,7 +5,7 @@
 # disks (NFS 4) and runs checks; every host is a node. Their network is QEMU's, by multicast on the loopback interface of a network namespace made here, so that nothing
 # leaves this machine. TAP on standard output. Root. It may write in the cache and one temporary folder, and ends the three hosts.
 #
-# checks can ask for what only this side can do by lines "#! kill N" and "#! cut N" and "#! join N"; PARTS="array lock" runs some parts only. For a look at the
+# checks asks for what only this side can do by lines "#! kill N" and "#! cut N" and "#! join N"; PARTS="array lock" runs some parts only. For a look at the
 # hosts: SHELLS=PREFIX puts a shell of root's of host N on the Unix socket PREFIXN.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
