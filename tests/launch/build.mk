@@ -67,7 +67,7 @@ $(R)/foreign.tap: launch-programs module
 	tests/launch/foreign > $@ || grep -q '^not ok' $@
 
 .PHONY: recorded
-recorded: launch-programs module ## a Linux guest whose disk is recorded: checksums, the same again, the recorder killed while it writes
-	tests/launch/recorded
+recorded: launch-programs module ## a Linux guest whose disk is recorded: checksums, the same again, the recorder killed while it writes; DEBIAN=1: Debian and fio
+	tests/launch/recorded $(if $(DEBIAN),debian)
 
 -include tests/launch/many.mk
