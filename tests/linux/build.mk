@@ -28,7 +28,7 @@ linux-flushes: $(LINUX_NEEDS) ## flushes of the whole TLB and writes of CR4 in 1
 	tests/linux/check.sh '--timeout 1500 --emulator bochs --pti off' flushes
 
 check-reporting: $(LINUX_NEEDS) ## a guest that fills and frees 512 MiB ten times gives it back each time, within ten seconds
-	ROUNDS=10 MIB=512 tests/linux/check.sh '--timeout 1800 --mem 1280 --smp 2' 'report 10 512 10'
+	ROUNDS=10 MIB=512 tests/linux/check.sh '--timeout 1800 --mem 1280 --smp 2' 'report 10 512 10 90'
 
 linux-boots: $(LINUX_NEEDS) ## 100 boots in a row, and 50 kills, on one test host each
 	tests/linux/check.sh '--timeout 3000 --smp 2' 'boots $(or $(N),100)'
