@@ -26,5 +26,3 @@ $(R)/$(1).tap: $(B)/loop4k launch-programs module
 		-- "sh /w/$(1).sh '3072 3328 4352 17152 262144'" > $$@ || grep -q '^not ok' $$@
 endef
 $(foreach g,windows sectors,$(eval $(call field_guest,$(g))))
-# Where the machine is busy, requests wait in the windows, and the guest says that one is full: an ordinary thing, but this test wants no complaint.
-CHECKS_ALONE += windows
