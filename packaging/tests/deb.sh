@@ -11,13 +11,9 @@ CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
 work=$(mktemp -d /var/tmp/lguest-deb.XXXXXX)
 root=$work/root log=$work/log
 trap 'rm -rf "$work"' EXIT
-failed=0
 version=$(cat VERSION)
-step() { # step NAME COMMAND...
-	local name=$1; shift
-	if "$@" >"$log" 2>&1; then echo "ok deb: $name"; return 0; fi
-	echo "not ok deb: $name"; tail -n 25 "$log" | sed 's/^/# /'; failed=1; return 1
-}
+. tests/lib/tap.sh
+tap_prefix='deb: ' seen=$log
 
 # --- what the build makes ---
 

@@ -11,12 +11,8 @@ scripts/deps.sh guest interop deb >&2 || exit 1
 work=$(mktemp -d /var/tmp/lguest-guest-deb.XXXXXX)
 root=$work/root log=$work/log
 trap 'rm -rf "$work"' EXIT
-failed=0
-step() { # step NAME COMMAND...
-	local name=$1; shift
-	if "$@" >"$log" 2>&1; then echo "ok guest-deb: $name"; return 0; fi
-	echo "not ok guest-deb: $name"; tail -n 25 "$log" | sed 's/^/# /'; failed=1; return 1
-}
+. tests/lib/tap.sh
+tap_prefix='guest-deb: ' seen=$log
 in_root() {
 	unshare --mount --pid --fork --kill-child sh -c '
 		mount -t proc proc "$1/proc" || exit 1

@@ -12,7 +12,9 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 needs='adduser iproute2 kmod libjansson4 liburing2 libcap-ng0 udev socat gdb-minimal'
 
-die() { echo "not ok systemd: $1"; [ ! -s "$work/log" ] || tail -n 15 "$work/log" | sed 's/^/# /'; exit 1; }
+. tests/lib/tap.sh
+tap_prefix='systemd: ' seen=$work/log
+die() { not_ok "$1"; exit 1; }
 . packaging/tests/root.sh
 
 # --- the host ---
@@ -51,5 +53,5 @@ tests/host/run --timeout "${TIMEOUT:-500}" --boot 400 --mem 1024 --log "$work/co
 	--qemu=-drive --qemu="file=$work/disk,format=raw,if=none,id=d,cache=unsafe" --qemu=-device --qemu=virtio-blk-pci,drive=d \
 	--file tests/interop/initramfs:/lginit --append "rdinit=/lginit systemd.show_status=0 systemd.unit=graphical.target" -- true | tr -d '\r'
 status=${PIPESTATUS[0]}
-[ "$status" = 0 ] || { echo "not ok systemd: the host ended with status $status"; tail -n 20 "$work/console" | sed 's/^/# /'; }
+[ "$status" = 0 ] || { seen=$work/console; not_ok "the host ended with status $status"; }
 exit "$status"

@@ -25,7 +25,9 @@ end() {
 }
 trap end EXIT
 trap 'exit 1' TERM INT HUP
-die() { echo "not ok slurm: $1"; [ ! -s "$work/log" ] || tail -n 15 "$work/log" | sed 's/^/# /'; exit 1; }
+. tests/lib/tap.sh
+tap_prefix='slurm: ' seen=$work/log
+die() { not_ok "$1"; exit 1; }
 . packaging/tests/root.sh
 
 # --- one disk for the three ---
@@ -79,10 +81,10 @@ while read -r line; do
 done <"$work/tap"
 wait "${host[n1]}"; status=$?
 unset "host[n1]"
-[ "$status" = 0 ] || { echo "not ok slurm: n1 ended with status $status"; tail -n 20 "$work/console1" | sed 's/^/# /'; }
+[ "$status" = 0 ] || { seen=$work/console1; not_ok "n1 ended with status $status"; }
 for n in "${!host[@]}"; do	# they end by themselves when the checks are over
 	wait "${host[$n]}"; s=$?
-	[ $s = 0 ] && echo "ok slurm: $n was clean to the end" || { echo "not ok slurm: $n ended with status $s"; tail -n 15 "$work/$n" | sed 's/^/# /'; status=1; }
+	[ $s = 0 ] && ok "$n was clean to the end" || { seen=$work/$n; not_ok "$n ended with status $s"; status=1; }
 	unset "host[$n]"
 done
 exit "$status"

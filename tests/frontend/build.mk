@@ -48,9 +48,8 @@ CHECKS += block-crash
 .PHONY: $(R)/block-crash.tap check-block-crash
 $(R)/block-crash.tap: $(B)/lguest-block $(BLKFE)
 	@mkdir -p $(@D); truncate -s 64M $(R)/crash.img
-	for o in --num-queues=1 --direct --no-io-uring; do \
-		if $(BLKFE) crash 100 $(B)/lguest-block $(R)/crash.img $$o > $@.log 2>&1; then echo "ok crash $$o"; \
-		else echo "not ok crash $$o"; fi; sed 's/^/# /' $@.log; done > $@
+	. tests/lib/tap.sh; for o in --num-queues=1 --direct --no-io-uring; do \
+		$(BLKFE) crash 100 $(B)/lguest-block $(R)/crash.img $$o > $@.log 2>&1; check $$? "crash $$o"; quoted $@.log; done > $@
 	rm -f $(R)/crash.img
 check-block-crash: $(R)/block-crash.tap ## kill -9 lguest-block 300 times under verified I/O
 	@cat $<; ! grep -q '^not ok' $<

@@ -6,6 +6,7 @@
 #	tap_prefix	said before each name, such as "linux: "
 #	seen		files whose ends are shown when something fails
 #	failed		1 once something has failed: exit $failed
+#	log		where a step's words go; in $seen, they are shown when it fails
 tap_prefix= seen= failed=0
 
 ok() { echo "ok $tap_prefix$*"; }
@@ -23,4 +24,12 @@ try() {
 	said=$("$@" 2>&1) && { ok "$name"; return; }
 	not_ok "$name"
 	echo "$said" | quoted
+}
+
+# step NAME COMMAND...: the same in this shell, for a COMMAND that changes it or others go on from: its words go to $log, its status comes back
+step() {
+	steps_name=$1; shift
+	if "$@" >"$log" 2>&1; then ok "$steps_name"; return 0; fi
+	not_ok "$steps_name"
+	return 1
 }

@@ -7,6 +7,7 @@
 # VMLINUX: another guest kernel
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
 scripts/deps.sh guest host >&2
 vmlinux=${VMLINUX:-$(guest/build.sh)}
 mkdir -p build/linux
@@ -25,7 +26,7 @@ timeout 900 qemu-system-x86_64 -M microvm,acpi=off -accel tcg -smp 2 -cpu max,-s
 sed -nE 's/^ok /ok linux: bare: /p; s/^not ok /not ok linux: bare: /p' "$work/out"
 if grep -q '\] status 0$' "$work/out"; then echo 'ok linux: bare: status and log'
 else
-	sed 's/^/# /' "$work/out"
+	quoted "$work/out"
 	echo 'not ok linux: bare: status and log'
 	exit 1
 fi

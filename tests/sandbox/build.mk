@@ -37,9 +37,8 @@ $(R)/sandbox-host.tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)
 	B=$(B) ROLES="$(HOSTILE_ROLES)" tests/sandbox/inhost.sh > $@ || grep -q "^not ok" $@
 $(R)/sandbox.tap: $(HOSTILE)
 	@mkdir -p $(@D)
-	for r in $(HOSTILE_ROLES); do for t in acts ring calls; do \
-		if $(HOSTILE) $$t $$r > $@.log; then echo "ok hostile $$t $$r"; else echo "not ok hostile $$t $$r"; fi; \
-		sed 's/^/# /' $@.log; done; done > $@
+	. tests/lib/tap.sh; for r in $(HOSTILE_ROLES); do for t in acts ring calls; do \
+		$(HOSTILE) $$t $$r > $@.log; check $$? "hostile $$t $$r"; quoted $@.log; done; done > $@
 $(R)/mutants.tap: $(MUTANT_NEEDS)
 	@mkdir -p $(@D)
 	B=$(B) tests/sandbox/mutants.sh block block-sync net > $@ || grep -q "^not ok" $@

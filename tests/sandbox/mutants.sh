@@ -9,6 +9,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build/release}
+. tests/lib/tap.sh
 BLKFE=$B/tests/bench/blkfe
 AUDIT=$B/tests/sandbox/policy_audit
 ROLES=$B/tests/frontend/roles
@@ -109,7 +110,7 @@ try_role() { # try_role ROLE SLICE: every SLICESth rule, with a folder and progr
 	ln -sf "$PWD/$B/lguest-console" "$PWD/$B/lguest-net" "$work/bin/"
 	rm -f "$work/bin/$(program_of "$role")"
 	link_role "$role"
-	if ! survives "$role"; then echo "not ok $role: all rules in place"; sed "s,^,# ," "$work/log"; return; fi
+	if ! survives "$role"; then echo "not ok $role: all rules in place"; quoted "$work/log"; return; fi
 	[ "$slice" != 0 ] || echo "ok $role: all rules in place"
 	opt=
 	[ "$role" != block-sync ] || opt=--no-io-uring

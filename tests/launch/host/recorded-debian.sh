@@ -12,7 +12,7 @@ played() {
 	name=$1; shift
 	ls -l $name/recording | awk '{ print "# " $5 " bytes" }'
 	lguest-replay $name/recording -- lguest-block "$@" >said 2>&1
-	s=$?; sed 's/^/# /' said | tail -n 4
+	s=$?; tail -n 4 said | quoted
 	[ $s = 0 ] && grep -q 'used entries, equal to those recorded' said
 }
 

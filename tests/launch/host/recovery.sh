@@ -70,7 +70,7 @@ kill -INT $ping; wait $ping
 z=$(ps -o ppid,stat,args | awk -v r=$run '$1 == r && $2 ~ /Z/' | wc -l)
 [ $z = 0 ]
 check $? "lguest-run has no dead child that it did not reap ($z)"
-tail -n 2 ping.out | head -n 1 | sed 's/^/# while that went on: /'
+tail -n 2 ping.out | head -n 1 | sed 's/^/while that went on: /' | quoted
 echo stop >&3
 ended 120
 tr -d '\r' <$out | sed '1,/lines>/d' >found

@@ -40,7 +40,7 @@ n=0 bad=0
 for f in lines.*; do
 	n=$((n + 1))
 	grep -q 'lines>' $f || { [ $n = 1 ] || echo "# $f has no end"; }
-	recover verify $f >verified || { bad=$((bad + 1)); sed "s/^/# $f: /" verified; }
+	recover verify $f >verified || { bad=$((bad + 1)); sed "s/^/$f: /" verified | quoted; }
 done
 [ $bad = 0 ] && [ $n -ge $rebinds ]
 check $? "no byte of the console is lost in $n rounds"

@@ -15,7 +15,7 @@ tortured() {
 	sleep "$seconds"
 	rmmod $module
 	dmesg >/tmp/log
-	tail -n 4 /tmp/log | sed 's/^/# /'
+	tail -n 4 /tmp/log | quoted
 	grep -q 'End of test: SUCCESS' /tmp/log; check $? "$name for $seconds s" "$(grep -E 'End of test|WARN|BUG|!!!' /tmp/log | head -n 3 | tr '\n' ';')"
 	! grep -E 'WARNING|BUG:|detected stall|lockup' /tmp/log; check $? "$name: the kernel's log"
 }
