@@ -1,11 +1,12 @@
 # Group control: the control sockets, lguestctl and live upgrade, natively, around the module and the guest that tests/peers plays. It needs root.
-$(B)/tests/control/liar: tests/control/liar.c
+CONTROL_HIJACKED := $(B)/tests/control/liar $(B)/tests/control/flood
+$(CONTROL_HIJACKED): $(B)/tests/control/%: tests/control/%.c control/ask.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -static -o $@ $<
 
 CHECKS += control control-strangers
 CHECKS_WAITING += control
-CONTROL_NEEDS = $(PEERS)/fake/lguest-core $(B)/tests/control/liar $(B)/probe launch-programs
+CONTROL_NEEDS = $(PEERS)/fake/lguest-core $(CONTROL_HIJACKED) $(B)/probe launch-programs
 .PHONY: $(R)/control.tap $(R)/control-strangers.tap check-control-long
 $(R)/control.tap: $(CONTROL_NEEDS)
 	@mkdir -p $(@D)
