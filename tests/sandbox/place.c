@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +19,8 @@
 #include <unistd.h>
 
 #include "tests/sandbox/place.h"
+
+#define LIMITS 16	/* more than any role has */
 
 static const struct sock_filter allow_all[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
 
@@ -105,6 +109,13 @@ static void open_descriptors(struct place *p, int image_flags)
 	close(fd);
 }
 
+static void close_descriptors(struct place *p)
+{
+	munmap(p->shared, sizeof(*p->shared));
+	munmap(p->window, WINDOW_MAPPED);
+	close(p->socket_peer);
+}
+
 static _Noreturn void payload(struct place *p, const struct policy_role *role, enum place_how how,
 			      long (*fn)(struct place *p, long arg), long arg)
 {
@@ -118,7 +129,7 @@ static _Noreturn void payload(struct place *p, const struct policy_role *role, e
 	_exit(0);
 }
 
-static struct place_result wait_for(struct place *p, pid_t pid)
+static struct place_result wait_for(const struct place *p, pid_t pid)
 {
 	struct place_result r = { PLACE_STUCK, 0, 0 };
 	const struct timespec ms = { .tv_nsec = 1000000 };
@@ -175,8 +186,82 @@ struct place_result place_run(const struct policy_role *role, enum place_how how
 	} else {
 		r = wait_for(&p, pid);
 	}
-	munmap(p.shared, sizeof(*p.shared));
-	munmap(p.window, WINDOW_MAPPED);
-	close(p.socket_peer);
+	close_descriptors(&p);
 	return r;
+}
+
+/* What the nursery cannot have: it makes a child for each run. */
+static bool hinders(const struct policy_limit *l)
+{
+	return l->resource == RLIMIT_NPROC && l->stage == POLICY_SETUP;
+}
+
+static int confine_run(const struct policy_role *role)
+{
+	const struct sock_fprog setup = { .len = role->setup.len, .filter = (struct sock_filter *)(uintptr_t)role->setup.insn };
+
+	for (const struct policy_limit *l = role->policy->limits; l->name; l++)
+		if (hinders(l) && setrlimit(RLIMIT_NPROC, &(struct rlimit){ l->value, l->value }))
+			return -errno;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &setup) ? -errno : 0;
+}
+
+/*
+ * The process whose children are the runs: in all of the place but under a filter that allows everything, and without a limit of processes, for the
+ * role's own would let it make no child. Each child gets those two first. Nothing comes back from here; a run that is not told of is PLACE_BROKEN.
+ */
+static _Noreturn void nursery(struct place *p, const struct policy_role *role, long (*fn)(struct place *p, long arg), long first,
+			      unsigned int count, struct place_result *results)
+{
+	pid_t pid;
+
+	for (unsigned int i = 0; i < count; i++) {
+		p->shared->state = PLACE_NOTHING;
+		pid = fork();
+		if (!pid) {
+			if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || confine_run(role))
+				_exit(3);
+			payload(p, role, PLACE_SEAL, fn, first + i);
+		}
+		if (pid > 0)
+			results[i] = wait_for(p, pid);
+	}
+	_exit(0);
+}
+
+void place_run_each(const struct policy_role *role, long (*fn)(struct place *p, long arg), long first, unsigned int count,
+		    struct place_result *results)
+{
+	const struct policy_options opt = { .file_size = 65536 };
+	struct policy_limit limits[LIMITS] = { 0 };
+	struct policy policy = *role->policy;
+	struct policy_role open = *role;
+	struct place p = { .host_pid = getpid() };
+	struct place_result *told;
+	pid_t pid;
+
+	p.shared = map_shared(sizeof(*p.shared), -1, 0);
+	told = map_shared(count * sizeof(*told), -1, 0);
+	open_descriptors(&p, O_RDWR);
+	for (unsigned int i = 0; i < count; i++)
+		told[i] = (struct place_result){ .outcome = PLACE_BROKEN };
+	for (unsigned int i = 0, n = 0; policy.limits[i].name; i++) {
+		if (n == LIMITS - 1)
+			exit(2);
+		if (!hinders(&policy.limits[i]))
+			limits[n++] = policy.limits[i];
+	}
+	policy.limits = limits;
+	open.policy = &policy;
+	open.setup = (struct policy_filter){ allow_all, 1, "" };
+	pid = policy_spawn(&open, &opt, NULL);
+	if (!pid)
+		nursery(&p, role, fn, first, count, told);
+	if (getpid() != p.host_pid)
+		_exit(3);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	memcpy(results, told, count * sizeof(*told));
+	munmap(told, count * sizeof(*told));
+	close_descriptors(&p);
 }
