@@ -261,6 +261,14 @@ void backend_file_limit(struct backend *be, uint64_t bytes);
  */
 int backend_fixed_file(struct backend *be, int fd);
 
+/**
+ * backend_quick() - from open(): what the device does for a request takes no longer than a thread's wake-up, since nothing but memory is behind it
+ * @be: the role
+ *
+ * With @spins the loop then looks for some microseconds for the end of requests in flight too.
+ */
+void backend_quick(struct backend *be);
+
 /** backend_will_ring() - after open(): will the loop be on io_uring? */
 bool backend_will_ring(const struct backend *be);
 

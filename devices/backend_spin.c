@@ -4,8 +4,9 @@
  * again at once; asleep, the role would cost it a kick and itself a wake-up, which take longer than the request (docs/performance.md).
  *
  * How long it looks follows what that brought: twice as long after a success, half as long after a failure, not at all after a few of them, and
- * again only when a sleep turns out to have been short. So an idle device costs nothing. It may read the clock of the processor, the ring's flags and
- * the avail indexes of the queues; it may not wait, and never looks longer than SPIN_US or SPIN_BUSY_US.
+ * again only when a sleep turns out to have been short, for twice what that took. So an idle device costs nothing. It may read the clock of the
+ * processor, the ring's flags and the avail indexes of the queues; it may not wait, and never looks longer than SPIN_US, or, with requests in
+ * flight, than what goes for them.
  */
 #include <immintrin.h>
 #include <sched.h>
@@ -13,8 +14,9 @@
 
 #include "devices/backend_internal.h"
 
-#define SPIN_US		32u	/* at most, for the driver's next request */
+#define SPIN_US		100u	/* at most, for the driver's next request: on a loaded machine it takes 30 to 60 to wake up */
 #define SPIN_BUSY_US	8u	/* the same while requests are in flight: what takes longer is a disk, and its time is not ours to burn */
+#define SPIN_QUICK_US	64u	/* and where they are in memory: what takes time then is a thread of the kernel that has to wake up */
 #define SPIN_LEAST	4u	/* a window is at least this part of the longest, or 0 */
 #define SPIN_PENALTY	1023u	/* short sleeps before it is tried again, at most */
 #define CALIBRATE_US	50
@@ -25,6 +27,11 @@ static int64_t now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static uint64_t between(uint64_t least, uint64_t n, uint64_t most)
+{
+	return n < least ? least : n > most ? most : n;
 }
 
 void backend_spin_init(struct backend *be)
@@ -44,6 +51,12 @@ void backend_spin_init(struct backend *be)
 	ticks = (__rdtsc() - from) / (uint64_t)(end - start);
 	be->spin[0].longest = SPIN_US * ticks;
 	be->spin[1].longest = SPIN_BUSY_US * ticks;
+}
+
+/* The engine was chosen, and the clock measured, before the device opened anything. */
+void backend_quick(struct backend *be)
+{
+	be->spin[1].longest = be->spin[1].longest / SPIN_BUSY_US * SPIN_QUICK_US;
 }
 
 static struct backend_spin *spin_of(struct backend *be)
@@ -136,11 +149,12 @@ uint64_t backend_sleeps(struct backend *be)
 void backend_slept(struct backend *be, uint64_t from)
 {
 	struct backend_spin *s = be->slept;
+	const uint64_t took = __rdtsc() - from;
 
-	if (s->window || __rdtsc() - from >= s->longest)
+	if (s->window || took >= s->longest)
 		return;
 	if (s->skip)
 		s->skip--;
 	else
-		s->window = s->longest / SPIN_LEAST;
+		s->window = between(s->longest / SPIN_LEAST, 2 * took, s->longest);
 }

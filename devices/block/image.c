@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -152,6 +154,7 @@ static int check_kind(struct blk *blk)
 {
 	struct blk_image *image = &blk->image;
 	uint32_t sector = BLK_ALIGN_GUESS;
+	struct statfs fs;
 	struct stat st;
 	int size;
 
@@ -172,6 +175,9 @@ static int check_kind(struct blk *blk)
 		backend_fail(blk->be, "%s is neither a file nor a block device", image_name(blk));
 		return -ENOTBLK;
 	}
+	/* Nothing waits there, but no request of a ring is done at once either: the kernel leaves each to a thread, which has to wake up. */
+	if (!fstatfs(image->fd, &fs) && fs.f_type == TMPFS_MAGIC)
+		backend_quick(blk->be);
 	image->range_align = image->regular ? 1 : sector;
 	read_alignment(image, sector);
 	/* A hole punched behind the end changes nothing and tells whether holes can be made at all. */
