@@ -16,25 +16,31 @@ fuzz_device = devices/$(1)/tests/fuzz.c tests/fuzz/guest.c tests/lib/fake_loop.c
 FUZZ_OF_DEVICES := $(patsubst devices/%/tests/fuzz.mk,%,$(wildcard devices/*/tests/fuzz.mk))
 FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/build.mk,$(wildcard tests/fuzz/*.mk))) $(FUZZ_OF_DEVICES))
 
-# Three builds of a target: for libFuzzer, for AFL++, and with counters for coverage.
+# Builds of a target: for libFuzzer, for AFL++ (a second one tells it what is compared with what), and with counters for coverage.
 define fuzz_target
 FUZZ_ALL_$(1) := $$(FUZZ_$(1)) | $$(VERSION_H)
 FUZZ_LINE_$(1) = $(FUZZ_FLAGS) $(if $(filter $(1),$(FUZZ_OF_DEVICES)),-Dmain=lguest_$(1)_main) $$(FUZZ_$(1)_FLAGS) -o $$@ $$(FUZZ_$(1)) $$(FUZZ_$(1)_LIBS)
-$(B)/fuzz/$(1) $(B)/fuzz-afl/$(1) $(B)/fuzz-cov/$(1): $$(wildcard tests/fuzz/*.h tests/lib/*.h devices/*.h devices/*/*.h ipc/*.h policy/*.h core/*.h run/*.h)
+$(B)/fuzz/$(1) $(B)/fuzz-afl/$(1) $(B)/fuzz-cmplog/$(1) $(B)/fuzz-cov/$(1): $$(wildcard tests/fuzz/*.h tests/lib/*.h devices/*.h devices/*/*.h ipc/*.h policy/*.h core/*.h run/*.h)
 $(B)/fuzz/$(1): $$(FUZZ_ALL_$(1))
 	@mkdir -p $$(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer $(FUZZ_SAN) $$(FUZZ_LINE_$(1))
 $(B)/fuzz-afl/$(1): $$(FUZZ_ALL_$(1))
 	@mkdir -p $$(@D)
 	AFL_QUIET=1 $(AFL_CC) -fsanitize=fuzzer $(FUZZ_SAN) $$(FUZZ_LINE_$(1))
+$(B)/fuzz-cmplog/$(1): $$(FUZZ_ALL_$(1))
+	@mkdir -p $$(@D)
+	AFL_QUIET=1 AFL_LLVM_CMPLOG=1 $(AFL_CC) -fsanitize=fuzzer $$(FUZZ_LINE_$(1))
 $(B)/fuzz-cov/$(1): $$(FUZZ_ALL_$(1))
 	@mkdir -p $$(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping $$(FUZZ_LINE_$(1))
+.PHONY: fuzz-line-$(1)
+fuzz-line-$(1): $$(FUZZ_ALL_$(1))
+	@echo $$(FUZZ_LINE_$(1))
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 
 FUZZ := FUZZ_TARGETS="$(FUZZ_TARGETS)" FUZZ_BIN=$(B) tests/fuzz/fuzz
-.PHONY: fuzz fuzz-farm fuzz-coverage fuzz-corpus fuzz-seeded fuzz-repro fuzz-minimize fuzz-install fuzz-programs fuzz-targets
+.PHONY: fuzz fuzz-farm fuzz-hours fuzz-coverage fuzz-corpus fuzz-seeded fuzz-repro fuzz-minimize fuzz-install fuzz-programs fuzz-targets
 fuzz: ## fuzz one target: make fuzz T=NAME SECONDS=60 (ENGINE=afl)
 	@$(FUZZ) run "$(T)" --seconds $(SECONDS) $(if $(ENGINE),--engine $(ENGINE))
 fuzz-repro: ## run one input again: make fuzz-repro T=NAME INPUT=FILE
@@ -43,6 +49,8 @@ fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=NAME I
 	@$(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(SECONDS)
 fuzz-farm: ## every target in turn, JOBS at once, then merged and minimised (SECONDS=60 for each, ENGINE=both)
 	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(SECONDS) --engine $(or $(ENGINE),both) $(T)
+fuzz-hours: ## an hour of each target with each engine, in slices: stop and go on at any time (SECONDS=300, ROUNDS=)
+	@$(FUZZ) hours --seconds $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),300) --rounds $(or $(ROUNDS),0) $(T)
 fuzz-corpus: ## put what fuzzing found into the corpora of the tree, minimised (T=NAME for one)
 	@$(FUZZ) corpus $(T)
 fuzz-coverage: ## what the corpora of the tree reach: build/fuzz/coverage/index.html and a table
@@ -56,10 +64,10 @@ fuzz-install: fuzz-programs ## the targets as programs lguest-fuzz-NAME (prefix=
 	install -d $(DESTDIR)$(prefix)/bin
 	for t in $(FUZZ_TARGETS); do install -m 755 $(B)/fuzz/$$t $(DESTDIR)$(prefix)/bin/lguest-fuzz-$$t || exit 1; done
 
-# The corpora of the tree, run once through every target: a crash that was mended stays mended.
+# The corpora of the tree, run once through every target: a crash that was mended stays mended. And the ledger of hours.
 CHECKS += fuzz-corpora
 CHECKS_BESIDE += fuzz-corpora
 .PHONY: $(R)/fuzz-corpora.tap
 $(R)/fuzz-corpora.tap:
 	@mkdir -p $(@D)
-	$(FUZZ) replay > $@ || grep -q '^not ok' $@
+	{ tests/fuzz/hours_test; $(FUZZ) replay; } > $@ || grep -q '^not ok' $@
