@@ -42,6 +42,10 @@ static void a_line(const uint8_t *data, size_t size)
 		q.ask.rights = ASK_MAY_ALL;
 		require(ask_allowed(&q.ask, sizeof(q.ask)));
 	}
+	if (q.id[0] == '"')
+		require(strlen(q.id) >= 2 && q.id[strlen(q.id) - 1] == '"');
+	else
+		require(strspn(q.id, "-0123456789") == strlen(q.id));
 	line_error(&t, q.code, q.why, q.id);
 	one_line(&t, !q.id[0]);
 	require(!t.full && t.used && out[t.used - 1] == '\n');

@@ -72,12 +72,12 @@ def order(targets):
     return [t for t in ORDER if t in targets] + sorted(set(targets) - set(ORDER))
 
 
-def next_pair(rows, codes, slice_seconds):
-    """The pair to run next: in rounds of @slice_seconds each, so that all have had some before one has all; None: each has its hour."""
+def next_pair(rows, codes, round_seconds):
+    """The pair to run next: in rounds of @round_seconds of a processor, so that all have had some before one has all; None: each has its hour."""
     held = {(t, e): rows.get((t, e, c), [0])[0] for t, c in codes.items() for e in ENGINES}
     open_pairs = [p for p in held if held[p] < GOAL]
     rank = {t: i for i, t in enumerate(order(codes))}
-    return min(open_pairs, key=lambda p: (held[p] // slice_seconds, rank[p[0]], ENGINES.index(p[1])), default=None)
+    return min(open_pairs, key=lambda p: (held[p] // round_seconds, rank[p[0]], ENGINES.index(p[1])), default=None)
 
 
 def table(rows, codes):

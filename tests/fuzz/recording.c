@@ -115,6 +115,9 @@ static void message(const struct rec *r)
 
 	REQUIRE(m.size <= sizeof(m.u), "a message of %u bytes", m.size);
 	memcpy(m.u.bytes, r->msg.payload, m.size);
+	for (unsigned int i = 0; i < VU_MAX_FDS; i++)
+		REQUIRE(r->msg.fd[i] <= REC_FD_OTHER && (r->msg.fd[i] != REC_FD_MEMORY || r->msg.fd_size[i] <= REC_MEMORY_MAX),
+			"descriptor %u of kind %u", i, r->msg.fd[i]);
 	for (unsigned int i = 0; i < VU_MAX_FDS && r->msg.fd[i]; i++)
 		m.fd[m.nfds++] = make_fd(r->msg.fd[i], r->msg.fd_size[i]);
 	vu_session_handle(&s, &m);
@@ -130,7 +133,6 @@ static void play(const struct rec *r)
 		message(r);
 		break;
 	case REC_MEMORY:
-		REQUIRE(r->n && r->n <= sizeof(r->bytes), "%u bytes of memory", r->n);
 		p = gmem_at(&s.mem, r->gpa, r->n);
 		if (p)
 			memcpy(p, r->bytes, r->n);
@@ -139,11 +141,28 @@ static void play(const struct rec *r)
 		if (vu_session_enabled(&s, v))
 			pass(&v->vq);
 		break;
-	case REC_USED:
-		REQUIRE(r->n * 8 <= sizeof(r->bytes), "%u used entries", r->n);
-		break;
 	default:
 		break;
+	}
+}
+
+/* What is handed out is what stands there: all of it, behind what was taken from its front. */
+static void same(const struct rec *r, const uint8_t *from)
+{
+	switch (r->head.kind) {
+	case REC_MEMORY:
+	case REC_WROTE:
+		REQUIRE(r->n && r->n + 8ull == r->head.len && !memcmp(&r->gpa, from, 8) && !memcmp(r->bytes, from + 8, r->n), "%u bytes of memory", r->n);
+		break;
+	case REC_USED:
+		REQUIRE(r->n * 8ull + 2 == r->head.len && !memcmp(&r->idx, from, 2) && !memcmp(r->bytes, from + 2, r->n * 8), "%u used entries", r->n);
+		break;
+	case REC_MESSAGE:
+	case REC_REPLY:
+		REQUIRE(r->head.len == sizeof(r->msg) && !memcmp(&r->msg, from, sizeof(r->msg)), "another message");
+		break;
+	default:
+		REQUIRE(!r->head.len, "%u bytes in a record of kind %u", r->head.len, r->head.kind);
 	}
 }
 
@@ -157,6 +176,7 @@ static void again(const struct rec *r, const struct rec_reader *reader)
 	struct rec_head head;
 	long n;
 
+	same(r, from);
 	if (!text) {
 		text = fmemopen(line, sizeof(line), "w");
 		file = fmemopen(copy, sizeof(copy), "wb");
@@ -219,6 +239,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		play(&r);
 	}
 	REQUIRE(n >= 0 || *reader.why, "a refusal without a sentence");
+	REQUIRE(n || reader.at == reader.size, "%zu bytes behind the end", reader.size - reader.at);
 	vu_session_close(&s);
 	REQUIRE(!open_fds, "%u descriptors leak", open_fds);
 	free(all);
