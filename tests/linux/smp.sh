@@ -6,7 +6,8 @@
 #	smp.sh check			the group of `make check`: 2 and 4 CPUs, and a crash with others computing
 #	smp.sh run 'HOST OPTIONS' 'WHAT N'...	commands of host/smp.sh, one after the other in one host
 #	smp.sh long			make linux-smp: RUNS boots spread over eight kinds of host, then storms, torture, stress-ng, kills, a host whose CPU
-#					goes off, threads that are stopped, guests side by side; PARTS: some of them
+#					goes off, threads that are stopped, guests side by side; PARTS: some of them, or debian: the boots with
+#					Debian in the guest (HOSTS='1 on 4' for one kind: CPUs, PTI, levels)
 #
 # MS: how long each of smp.c's checks runs (long: 1000 a second of LONG, and so for torture and stress-ng); ROUNDS: how often CPUs go and come; NAMES: which of
 # the checks; STRESSORS: which of stress-ng's; VMLINUX, MODULE: another guest kernel, another lg.ko (a seeded bug).
@@ -53,22 +54,44 @@ run() {
 		--file tests/linux/host/smp.sh -- "s=0; $(printf 'sh /smp.sh %s || s=1; ' "$@")exit \$s"
 }
 
+# debian 'HOST OPTIONS' N CPUS: Debian in the guest, N boots in one host
+debian() {
+	local image file files=()
+	image=$(scripts/debian.sh)
+	for file in tests/linux/host/debian.sh tests/launch/host/console.sh "$image:img" "${VMLINUX:-$(guest/build.sh)}:vmlinux" "${MODULE:-kmod/lg.ko}:lg.ko"; do
+		case $file in *:*) ;; *) file=$file:${file##*/} ;; esac
+		files+=(--file "${file%:*}:/m/${file##*:}")
+	done
+	# shellcheck disable=SC2086
+	tests/host/run --lguest /m --dmesg-clean --mem 1280 $1 "${files[@]}" -- "sh /m/debian.sh $2 $3"
+}
+
+# kinds 'WHAT...': each kind of host, or those of HOSTS, as a part of its own
+kinds() {
+	local kind how=$1 smp pti levels
+	shift
+	while read -r smp pti levels; do
+		kind="$smp $pti $levels"
+		case "${HOSTS:-$kind}" in *"$kind"*) ;; *) continue ;; esac
+		HOW=$how part "$1" "--smp $smp --pti $pti --levels $levels --timeout 3600" "${@:2}"
+	done < <(printf '%s\n' {1,2}' '{on,off}' '{4,5})
+}
+
 # One part of the long form, whose name and host are said first
 part() {
 	local name=$1 s=0
 	shift
 	case " ${PARTS:-$name} " in *" $name "*) ;; *) return ;; esac
 	echo "# $name: $1"
-	run "$@" || s=$?
+	"${HOW:-run}" "$@" </dev/null || s=$?
 	[ $s = 0 ] || { echo "not ok smp: $name: status $s"; failed=1; }
 }
 
 long() {
-	local each=$(((${RUNS:-100} + 7) / 8)) pti levels smp
+	local each=$(((${RUNS:-100} + 7) / 8))
 	failed=0 MS=${MS:-$((${LONG:-20} * 1000))} ROUNDS=${ROUNDS:-10} LONG=${LONG:-20}
-	for smp in 1 2; do for pti in on off; do for levels in 4 5; do
-		part boots "--smp $smp --pti $pti --levels $levels --timeout 3600" "boots $each 4"
-	done; done; done
+	kinds run boots "boots $each 4"
+	case " $PARTS " in *' debian '*) kinds debian debian $each 4 ;; esac
 	part storms '--smp 2 --timeout 7200' 'checks 2' 'checks 4' 'checks 16'
 	part storms-off '--smp 2 --pti off --levels 5 --timeout 7200' 'checks 4'
 	part storms-one '--smp 1 --timeout 7200' 'checks 4'
