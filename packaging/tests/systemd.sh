@@ -10,7 +10,7 @@ CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
 work=$(mktemp -d /var/tmp/lguest-systemd.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-needs='adduser iproute2 kmod libjansson4 liburing2 libcap-ng0 udev socat gdb-minimal'
+needs='adduser iproute2 kmod libjansson4 liburing2 udev socat gdb-minimal'
 
 . tests/lib/tap.sh
 tap_prefix='systemd: ' seen=$work/log

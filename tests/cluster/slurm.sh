@@ -10,7 +10,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 if [ -z "${LGUEST_NETNS-}" ]; then exec env LGUEST_NETNS=1 unshare --net sh -c 'ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo && exec "$0" "$@"' "$0" "$@"; fi
-needs='adduser iproute2 kmod libjansson4 liburing2 libcap-ng0 udev socat munge slurmd slurmctld slurm-client nfs-kernel-server nfs-common'
+needs='adduser iproute2 kmod libjansson4 liburing2 udev socat munge slurmd slurmctld slurm-client nfs-kernel-server nfs-common'
 scripts/deps.sh devices interop host guest >&2 || exit 1
 CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
 B=${B:-build/release}
