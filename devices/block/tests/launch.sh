@@ -18,6 +18,8 @@ mistakes_block() {
 	value block 100 'bw=0 is not a number from 1 to 1T' --block img,bw=0
 	value block 100 'iops=x is not a number from 1 to 1T' --block img,iops=x
 	value block 100 "'burst' needs a value: burst=" --block img,burst
+	value block 100 'burst= is what may be saved up of bw=, which is not said: say both' --block img,burst=1M
+	value block 100 'burst= is what may be saved up of bw=, which is not said: say both' --block img,iops=9,burst=1M
 	value block 100 'window=x is not a size like 8M' --block img,window=x
 	value block 100 'dma=none is neither window nor direct' --block img,dma=none
 }
