@@ -116,9 +116,10 @@ disks() {
 
 busy() {
 	touch log pidfile
-	lguest-run --kernel probe --cmdline s --block img --net tap0 --pidfile pidfile --name busy >$out 2>$err </dev/null &
+	lguest-run --kernel probe --cmdline s --block img --net tap0 --pidfile pidfile --name busy >busy.log 2>&1 </dev/null &
 	run=$!
-	within 5 said 'probe: '
+	within 60 grep -q 'probe: ' busy.log
+	check $? "a guest that has a tap, an image and a pidfile" "$(tail -n 3 busy.log)"
 	for check in '' --check; do
 		wrong 105 'the tap tap0 is in use by another guest or program: end it, or make another' "a busy tap $check" $K --net tap0 $check
 		wrong 105 'the image img is in use by another guest or program: end it, or use a copy' "a locked image $check" $K --block img $check
