@@ -10,6 +10,9 @@ CHECKS_BESIDE :=
 CHECKS_WAITING :=
 CHECKS_ALONE :=
 
+# NAME=SECONDS of groups that may take longer than 1,800 s: worked out when it is wanted
+CHECK_LIMITS =
+
 # What several groups play with: the module that is played, and those around it (tests/peers)
 PEERS := $(B)/tests/peers
 

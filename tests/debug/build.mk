@@ -19,7 +19,8 @@ $(R)/debug.tap: $(B)/lgtest $(B)/selftest launch-programs module
 	@mkdir -p $(@D) build/debug
 	tests/debug/suite.sh $(B)/lgtest > $@ || grep -q "^not ok" $@
 
-# make check-fuzz-module: bugs put into lg.ko, each of which its fuzzer must find within 5 minutes
+# make check-fuzz-module: bugs put into lg.ko, each of which its fuzzer must find within 5 minutes. It may take as long as all its parts together
+CHECK_LIMITS += fuzz-module=$(shell tests/debug/seeded.sh --limit)
 $(R)/fuzz-module.tap: $(FUZZERS)
 	@mkdir -p $(@D) build/debug
 	tests/debug/seeded.sh > $@ || grep -q "^not ok" $@

@@ -4,12 +4,16 @@
 # fuzz.sh ioctl|guest SECONDS [SEED] [HOST [LG.KO]]: one fuzzer in one test host (debug, 6.1, 6.12; debug is the default), for
 # SECONDS; without a seed, a fresh one, which is printed. Ends with 0 when nobody complained. TAP and progress on standard output.
 #
+# fuzz.sh --limit SECONDS: prints how long that may take with the host's boot.
+#
 # What ends it early: a host that crashes (99), complains (98), or is silent for 3 minutes (124; the fuzzer speaks every 10 s). SILENCE: other
 # seconds than 180, where it runs with a low priority beside others. QEMU 10 itself dies when a guest loads segment register 7 from memory
 # (tests/host/README.md): that is told from a host's crash by the task register, which is null then, and the fuzzer goes on in a new host with
 # the next seed for the seconds that are left.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
+boot=900
+[ "$1" != --limit ] || { echo $(($2 + boot)); exit; }
 what=$1 seconds=$2 seed=${3:-} host=${4:-debug} ko=${5:-}
 [ -n "$ko" ] || ko=$(tests/debug/module.sh "$host") || exit 2
 case $host in debug) more="--mem 1536 --pti off" pace=10 ;; *) more="--mem 768" pace=1 ;; esac
@@ -20,7 +24,7 @@ deaths=0
 # One host; its output goes to $out too, and its status to $out.status
 host() {
 	# shellcheck disable=SC2086
-	tests/host/run --kernel "$host" --smp 2 $more --boot 900 --dmesg-clean --silence "${SILENCE:-180}" --timeout $(($1 + 900)) --append "panic_on_warn=1 oops=panic ${APPEND:-}" \
+	tests/host/run --kernel "$host" --smp 2 $more --boot $boot --dmesg-clean --silence "${SILENCE:-180}" --timeout $(($1 + boot)) --append "panic_on_warn=1 oops=panic ${APPEND:-}" \
 		--log "build/debug/fuzz-$what.console" --file "$ko:/lg.ko" --file tests/debug/inhost.sh --file tests/debug/leaks.sh --file "build/release/fuzz-$what" -- \
 		"sh /inhost.sh /fuzz-$what --seconds $1 --pace $pace ${seed:+--seed $seed} ${ROUND:+--round $ROUND}" 2>&1
 	echo $? > "$out.status"

@@ -3,14 +3,22 @@
 #
 # seeded.sh [NAME...]: each bug of tests/debug/seeded/ (FUZZER-WHAT.patch) put into a copy of lg.ko, one after the other: its fuzzer must
 # find it on the debug host within 5 minutes. Without a bug, both run for a minute and find nothing. TAP on standard output.
+#
+#	seeded.sh --limit	prints the seconds that all of it may take: a host's limit for each part, and a module's (tests/lib/module.sh)
 set -u
 cd "$(dirname "$0")/../.." || exit 2
+LIMIT=300 QUIET=60
+. tests/lib/module.sh
+if [ "${1-}" = --limit ]; then
+	bugs=$(ls tests/debug/seeded/*.patch | wc -l)
+	echo $((2 * $(tests/debug/fuzz.sh --limit $QUIET) + bugs * ($(tests/debug/fuzz.sh --limit $LIMIT) + MODULE_LIMIT)))
+	exit
+fi
 . tests/lib/trial.sh
-LIMIT=300
 
 if [ $# = 0 ]; then
 	for what in ioctl guest; do
-		tests/debug/fuzz.sh $what 60 1 debug >"$work/log" 2>&1
+		tests/debug/fuzz.sh $what $QUIET 1 debug >"$work/log" 2>&1
 		check $? "fuzz-$what: without a bug, nothing for a minute"
 	done
 	set -- tests/debug/seeded/*.patch

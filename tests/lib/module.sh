@@ -4,6 +4,8 @@
 # For scripts on the build machine that run lg.ko with a bug in it, sourced beside tap.sh from the tree's top: $work is the caller's folder.
 # It leaves kmod/ as it is.
 
+MODULE_LIMIT=300	# seconds that a build may take
+
 # module KERNEL [COMMAND...]: lg.ko for a test host's kernel, built in $work/src/kmod from a copy of kmod/. COMMAND, run in $work/src, puts
 # the bug in: 1 when it changes nothing, since that must not pass for a bug. make's words are in $work/log; MODULE_FLAGS go to it.
 module() {
@@ -14,5 +16,5 @@ module() {
 		(cd "$work/src" && "$@") >"$work/log" 2>&1 && diff -rq kmod "$work/src/kmod" | grep -q ' differ$' || return 1
 	fi
 	# shellcheck disable=SC2086
-	make -s -C "$(tests/host/headers.sh "$kernel")" M="$(realpath "$work")/src/kmod" ${MODULE_FLAGS-} modules >>"$work/log" 2>&1
+	timeout $MODULE_LIMIT make -s -C "$(tests/host/headers.sh "$kernel")" M="$(realpath "$work")/src/kmod" ${MODULE_FLAGS-} modules >>"$work/log" 2>&1
 }

@@ -5,6 +5,7 @@
 setup() {
 	suite=$BATS_TEST_DIRNAME/../host/suite
 	cd "$BATS_TEST_TMPDIR" || return
+	export LGUEST_CACHE=$PWD/cache
 	unset MAKEFLAGS MAKELEVEL MFLAGS
 	cat >Makefile <<'END'
 R := build/results
@@ -28,7 +29,8 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	script good 'echo ok one; echo "ok two # SKIP none here"'
 	script bad 'echo ok one; echo not ok two'
 	run "$suite" good
-	[ "$status" = 0 ] && ends_with "1 passed, 0 failed, 1 skipped"
+	[ "$status" = 0 ]
+	ends_with "1 passed, 0 failed, 1 skipped"
 	run "$suite" good bad
 	[ "$status" = 1 ] && [[ $output == *"    not ok two"* ]] && ends_with "2 passed, 1 failed, 1 skipped"
 }
@@ -57,7 +59,8 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	script slow-a 'touch a; for i in 1 2 3 4 5 6 7 8 9; do [ -e b ] && echo ok a && exit; sleep 1; done; echo not ok a'
 	script slow-b 'touch b; for i in 1 2 3 4 5 6 7 8 9; do [ -e a ] && echo ok b && exit; sleep 1; done; echo not ok b'
 	run "$suite" --beside slow-b slow-a slow-b
-	ends_with "2 passed, 0 failed" && [ "$(cat both)" = built ]
+	ends_with "2 passed, 0 failed"
+	[ "$(cat both)" = built ]
 	for name in a b; do [[ $output == *"check: slow-$name ("?" of 2)"$'\n'"    1 passed, 0 failed in "* ]]; done
 }
 
@@ -89,6 +92,27 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	ends_with "4 passed, 0 failed"
 }
 
+@test "suite: a group has the limit that is said of it" {
+	script late 'echo ok one; sleep 3'
+	CHECK_LIMIT=1 run "$suite" --limits "other=9 late=60" late
+	ends_with "1 passed, 0 failed"
+	run "$suite" --limits "other=9 late=1" late
+	[[ $output == *"not ok late: it passed its time limit of 1 s"* ]] && ends_with "0 passed, 1 failed"
+}
+
+@test "suite: of those that may be beside others, the longest of the last time begins first, and whom nobody knows before it" {
+	for name in one two three four; do script $name "echo $name >>order; echo ok $name"; done
+	mkdir cache; echo '{"one": 2, "two": 30, "four": 7}' >cache/check-times.json
+	run "$suite" --waiting "one two three four" one two three four
+	ends_with "4 passed, 0 failed"
+	[ "$(head -n 2 order | sort | xargs)" = "three two" ]
+	grep -q '"two": 0' cache/check-times.json
+	grep -q '"three": 0' cache/check-times.json
+	echo nonsense >cache/check-times.json
+	run "$suite" one
+	ends_with "1 passed, 0 failed" && grep -q '"one": 0' cache/check-times.json
+}
+
 @test "suite: evidence of a host that hung is told with the group that had it" {
 	script hung 'mkdir -p build/results/hang-1-2-3-$LGUEST_GROUP build/results/hang-1-2-3-other; echo it hung >build/results/hang-1-2-3-$LGUEST_GROUP/report; echo ok one'
 	run "$suite" hung
@@ -102,7 +126,8 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	for i in $(seq 100); do [ -e one.runs ] && [ -e two.runs ] && break; sleep 0.1; done
 	kill -TERM $!
 	status=0; wait $! || status=$?
-	[ "$status" = 130 ] && grep -q interrupted out
+	[ "$status" = 130 ]
+	grep -q interrupted out
 	! kill -0 "$(cat one.pid)" && ! kill -0 "$(cat two.pid)"
 }
 
