@@ -96,11 +96,16 @@ def table(rows, codes):
     return lines, whole
 
 
+def take_orphans():
+    """Who is left behind by what we start is ours from then on, to be ended and waited for."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)	# PR_SET_CHILD_SUBREAPER
+
+
 class Processor:
-    """Processor time of everything started below, orphans included: AFL++ leaves its last child to whoever takes it."""
+    """Processor time of everything started below, orphans included."""
 
     def __enter__(self):
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)	# PR_SET_CHILD_SUBREAPER
+        take_orphans()
         self.before = self.now()
         return self
 
