@@ -92,7 +92,7 @@ static void put(uint8_t kind, uint16_t q, const void *a, size_t a_len, const voi
 		return;
 	written += sizeof(struct rec_head) + a_len + b_len;
 	if (written > max || rec_put(out, kind, q, now() - began, a, a_len, b, b_len)) {
-		fprintf(stderr, "lguest-record: the recording ends here: %s\n", written > max ? "it has the size that --max allows" : strerror(errno));
+		fprintf(stderr, "lguest-record: the recording ends here: %s\n", written > max ? "it has the size that it may have (--max; of lguest-run --record-max)" : strerror(errno));
 		full = true;
 	}
 }

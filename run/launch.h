@@ -88,6 +88,7 @@ struct launch {
 	unsigned int limits;
 	struct { const char *what, *dir; } record[GUEST_DEVICES];	/* "NAME=DIR", and DIR of it */
 	unsigned int records;
+	uint64_t record_max;	/* bytes of each at most; 0: what lguest-record has */
 	bool check;
 	bool explain;
 	bool verbose;

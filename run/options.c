@@ -33,6 +33,8 @@
 
 #define RECORD_MEMORY_MAX (1ull << 30)	/* that lguest-record takes in one piece (record/recording.h) */
 
+#define RECORD_SIZE_MAX (1ull << 40)	/* that a recording may have (--max of lguest-record) */
+
 #define WORDS_MAX	64u	/* for the nearest word: of options, or of the keys of one */
 
 /* --- keys of devices --- */
@@ -312,6 +314,14 @@ static int set_record(struct launch *l, const char *value)
 	return 0;
 }
 
+/* lguest-record counts in MiB. */
+static int set_record_max(struct launch *l, const char *value)
+{
+	if (!text_size(value, 1 << 20, &l->record_max) || !l->record_max || l->record_max % (1 << 20) || l->record_max > RECORD_SIZE_MAX)
+		return wrong("--record-max %s is not a size from 1M to 1T, like 512M", value);
+	return 0;
+}
+
 static int set_explain(struct launch *l, const char *value)
 {
 	(void)value;
@@ -348,6 +358,7 @@ static const struct plain_option plain_options[] = {
 	{ "cgroup", "FOLDER", TEXT(cgroup), "a control group to bound its processes in, or none; its own, if it was delegated" },
 	{ "limit", "RULE", set_limit, 0, "PROCESS:FILE=VALUE, a bound in the control group of one process, as block0:memory.max=64M" },
 	{ "record", "NAME=DIR", set_record, 0, "write down what that device's process receives, as block0, in DIR/recording (lguest-replay)" },
+	{ "record-max", "SIZE", set_record_max, 0, "where each of these ends and the guest goes on without, 256M if not said" },
 	{ "control", "FOLDER", TEXT(control_dir), "make sockets there for lguestctl" },
 	{ "stop-timeout", "S", set_stop_timeout, 0, "seconds that a guest has to power down on SIGPWR, 90 if not said" },
 	{ "verbose", NULL, set_verbose, 0, "say which layers of the sandbox each process has" },
@@ -573,7 +584,7 @@ static int check_records(struct launch *l)
 			return wrong("--record %s: with dma=direct the guest can have 1G of memory at most", what);
 		r->record = l->record[i].dir;
 	}
-	return 0;
+	return l->record_max && !l->records ? wrong("--record-max bounds what --record writes, which is not said: say both") : 0;
 }
 
 /*L:160

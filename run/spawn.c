@@ -68,6 +68,8 @@ static int spawn_recorder(const struct launch *l, struct role *r, int *theirs, i
 	child_option(&c, "--record-fd=%d", POLICY_FD_RESOURCE);
 	child_option(&c, "--backend-fd=%d", POLICY_FD_RESOURCE_OUT);
 	child_option(&c, "--drain-fd=%d", POLICY_FD_DRAIN);
+	if (l->record_max)
+		child_option(&c, "--max=%llu", (unsigned long long)(l->record_max >> 20));
 	sandbox_options(l, &c);
 	child_give(&c, l->null_fd, STDIN_FILENO);
 	child_give(&c, l->null_fd, STDOUT_FILENO);

@@ -176,6 +176,8 @@ static void accepted(const struct launch *l)
 	REQUIRE(l->cpus && l->cpus <= LGUEST_MAX_VCPUS && l->stop_timeout && l->stop_timeout <= 86400, "%u CPUs, %u s", l->cpus, l->stop_timeout);
 	REQUIRE(*l->name && strlen(l->name) < 64 && !strchr(l->name, '/'), "name '%s'", l->name);
 	REQUIRE(l->user != 65534, "a guest as nobody");
+	REQUIRE(l->records <= GUEST_DEVICES && l->record_max <= 1ull << 40 && !(l->record_max % (1u << 20)), "recordings of %llu bytes",
+		(unsigned long long)l->record_max);
 	limits(l);
 	words(l);
 	for (unsigned int i = 0; i < l->roles; i++)

@@ -281,6 +281,11 @@ Test(core_options, a_device_is_recorded)
 			cr_expect_null(l.role[i].record);
 	}
 	cr_expect_eq(parse(&l, "--kernel|k|--memory|1G|--block|img,dma=direct|--record|block0=d"), 0, "%s", said);
+	cr_expect_eq(l.record_max, 0);
+	cr_expect_eq(parse(&l, "--kernel|k|--record-max|3|--block|img|--record|block0=d"), 0, "%s", said);
+	cr_expect_eq(l.record_max, 3u << 20);
+	cr_expect_eq(parse(&l, "--kernel|k|--block|img|--record|block0=d|--record-max|1T"), 0, "%s", said);
+	cr_expect_eq(l.record_max, 1ull << 40);
 }
 
 Test(core_options, what_cannot_be_recorded)
@@ -290,6 +295,10 @@ Test(core_options, what_cannot_be_recorded)
 	refused("--kernel|k|--block|img|--record|block0", "--record block0 is not NAME=DIR, as block0=recorded");
 	refused("--kernel|k|--block|img|--record|=d", "--record =d is not NAME=DIR");
 	refused("--kernel|k|--block|img|--record|block0=", "--record block0= is not NAME=DIR");
+	refused("--kernel|k|--block|img|--record|block0=d|--record-max|0", "--record-max 0 is not a size from 1M to 1T");
+	refused("--kernel|k|--block|img|--record|block0=d|--record-max|1025K", "--record-max 1025K is not a size");
+	refused("--kernel|k|--block|img|--record|block0=d|--record-max|1025G", "--record-max 1025G is not a size");
+	refused("--kernel|k|--block|img|--record-max|1M", "--record-max bounds what --record writes, which is not said");
 	refused("--kernel|k|--record", "--record needs a value: --record NAME=DIR");
 	refused("--kernel|k|--record|block0=d", "--record block0=d: this guest has no device block0");
 	refused("--kernel|k|--block|img|--record|block=d", "this guest has no device block (");

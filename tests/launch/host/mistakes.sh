@@ -54,6 +54,7 @@ values() {
 	value config 101 'the configuration fifo is not a file' --config fifo
 	value log 101 'the log fifo: .*nobody reads' --log fifo
 	value record 100 'this guest has no device block7' --record block7=/nowhere
+	value record-max 100 'record-max 1K is not a size from 1M to 1T' --record-max 1K
 	value explain 100 '--explain takes no value' --explain=1
 	for_devices mistakes
 	value vhost-user 100 'needs both socket=PATH and type=' --vhost-user type=block
