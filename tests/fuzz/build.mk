@@ -2,7 +2,7 @@
 # FUZZ_NAME_FLAGS; tests/fuzz/NAME.mk or devices/NAME/tests/fuzz.mk sets them. docs/fuzzing.md is the guide.
 FUZZ_CC ?= clang
 AFL_CC ?= afl-clang-fast
-SECONDS ?= 60
+FUZZ_SECONDS = $(or $(SECONDS),60)
 FUZZ_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -DLGUEST_FUZZ -Wall -Wextra -Wno-unused-command-line-argument -I. -Ikmod/include/uapi -Ibuild/include
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -42,15 +42,15 @@ $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 FUZZ := FUZZ_TARGETS="$(FUZZ_TARGETS)" FUZZ_BIN=$(B) tests/fuzz/fuzz
 .PHONY: fuzz fuzz-farm fuzz-hours fuzz-coverage fuzz-corpus fuzz-seeded fuzz-repro fuzz-minimize fuzz-install fuzz-programs fuzz-targets
 fuzz: ## fuzz one target: make fuzz T=NAME SECONDS=60 (ENGINE=afl)
-	@$(FUZZ) run "$(T)" --seconds $(SECONDS) $(if $(ENGINE),--engine $(ENGINE))
+	@$(FUZZ) run "$(T)" --seconds $(FUZZ_SECONDS) $(if $(ENGINE),--engine $(ENGINE))
 fuzz-repro: ## run one input again: make fuzz-repro T=NAME INPUT=FILE
 	@$(FUZZ) repro "$(T)" "$(INPUT)"
 fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=NAME INPUT=FILE
-	@$(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(SECONDS)
+	@$(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(FUZZ_SECONDS)
 fuzz-farm: ## every target in turn, JOBS at once, then merged and minimised (SECONDS=60 for each, ENGINE=both)
-	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(SECONDS) --engine $(or $(ENGINE),both) $(T)
+	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(FUZZ_SECONDS) --engine $(or $(ENGINE),both) $(T)
 fuzz-hours: ## an hour of each target with each engine, in slices: stop and go on at any time (SECONDS=300, ROUNDS=)
-	@$(FUZZ) hours --seconds $(if $(filter-out file,$(origin SECONDS)),$(SECONDS),300) --rounds $(or $(ROUNDS),0) $(T)
+	@$(FUZZ) hours --seconds $(or $(SECONDS),300) --rounds $(or $(ROUNDS),0) $(T)
 fuzz-corpus: ## put what fuzzing found into the corpora of the tree, minimised (T=NAME for one)
 	@$(FUZZ) corpus $(T)
 fuzz-coverage: ## what the corpora of the tree reach: build/fuzz/coverage/index.html and a table
