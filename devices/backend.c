@@ -246,6 +246,7 @@ static void stop(struct vu_session *s, struct vu_vring *v)
 
 	bq->stopping = true;
 	bq->armed = false;
+	v->vq.patience = 0;
 	bq->be->quiet &= ~(1u << v->vq.index);
 	/* A read of the old eventfd that stayed pending would swallow the first kick after a restart on it. */
 	bq->be->engine->kick_disarm(bq);

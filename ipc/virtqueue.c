@@ -275,6 +275,9 @@ bool vq_publish(struct vq *q)
 	__atomic_store_n(&q->used[1], q->used_idx, __ATOMIC_RELEASE);
 	log_commit(q);
 	q->staged = 0;
+	/* What waits will be popped, and published: that asks for those of now, too. */
+	if (q->patience && (uint16_t)(q->seen - q->last_avail) > q->patience)
+		return false;
 	/* The driver arms used_event and then looks at used->idx: we must do the opposite in order. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!q->event_idx)

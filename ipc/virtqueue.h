@@ -65,6 +65,8 @@ struct vq_inflight;
  * @staged: used entries written but not yet published
  * @budget: chains that this pass may still pop
  * @inflight: chains popped and not yet pushed
+ * @patience: the device's: while more requests than this are known to wait, a call is put off, since the driver has nothing to do for us and
+ *	each wake-up costs as much as ten frames; 0 = never. Set it after vq_start(), or clear it before the last vq_publish()
  * @empty: the last vq_pop() found no request (as opposed to: the device stopped popping by itself)
  */
 struct vq {
@@ -81,6 +83,7 @@ struct vq {
 	uint16_t signalled;
 	uint16_t budget;
 	uint16_t inflight;
+	uint16_t patience;
 	bool empty;
 	bool signalled_valid;
 	bool event_idx;
@@ -219,7 +222,7 @@ void vq_push(struct vq *q, uint16_t head, uint32_t len);
  * vq_publish() - make staged used entries visible to the driver
  * @q: the queue
  *
- * Return: true when the driver wants an interrupt for them (2.7.10).
+ * Return: true when the driver wants an interrupt for them (2.7.10), or for those of before that were put off (@patience).
  */
 bool vq_publish(struct vq *q);
 

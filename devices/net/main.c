@@ -108,6 +108,7 @@ static int make_buffers(struct net *net)
 			backend_fail(net->be, "no memory for %u queue pairs", net->pairs);
 			return -ENOMEM;
 		}
+		net_transmit_start(pair);
 		for (unsigned int k = 0; k < NET_RX_SLOTS; k++)
 			pair->rx[k].buf = frames + (size_t)k * NET_FRAME;
 	}
@@ -206,10 +207,18 @@ static bool is_control(const struct net *net, const struct vq *q)
 	return net->features & BIT(VIRTIO_NET_F_CTRL_VQ) && q->index == 2 * pairs;
 }
 
+static bool is_transmit(const struct net *net, const struct vq *q)
+{
+	return q->index % 2 && !is_control(net, q);
+}
+
 static void net_queue_start(struct backend *be, struct vq *q)
 {
 	struct net *net = backend_dev(be);
 
+	/* Its frames go on while the driver wakes up; with less left to do than this, we would wait for it. */
+	if (is_transmit(net, q) && !net->sent.bw && !net->sent.iops)
+		q->patience = q->size / 4;
 	/* The driver begins with one pair (5.1.6.5.5); without a control queue here, somebody else knows. */
 	if (is_control(net, q) && !net->pairs_set)
 		net->pairs_set = 1;

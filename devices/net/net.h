@@ -19,7 +19,7 @@
 #define NET_HDR 12u	/* struct virtio_net_hdr_mrg_rxbuf: what the tap speaks, always */
 #define NET_HDR_LEGACY 10u
 #define NET_ETH 14u
-#define NET_COPY 256u	/* frames up to this are copied whole: cheaper than describing their pieces to the kernel */
+#define NET_COPY 1536u	/* frames up to this are copied whole: cheaper than describing their pieces to the kernel */
 #define NET_TX_PASS 64u	/* frames sent in one pass: with a full ring driver and role take turns, with 64 they overlap (docs/performance.md) */
 #define NET_FRAME (NET_HDR + 65536u)
 #define NET_RX_SLOTS 64u
@@ -53,6 +53,7 @@ struct net_rx {
 /**
  * struct net_pair - a queue pair and its tap queue
  * @tap: descriptor, @fixed: its index in the ring's table
+ * @tx: room for as many frames as can be on their way; @tx_free: numbers of those that are free, the one used last on top, since its copy is in the cache
  * @rx_first, @rx_count: slots in use, oldest first; @rx_reading of them have a read pending
  * @rx_batch: how many reads to queue at once, @rx_got: how many of the last batch found a frame
  */
@@ -61,6 +62,8 @@ struct net_pair {
 	unsigned int index;
 	int tap, fixed;
 	struct net_tx *tx;
+	uint16_t tx_free[NET_QUEUE_SIZE];
+	unsigned int tx_top;
 	struct net_rx *rx;
 	unsigned int rx_first, rx_count, rx_reading, rx_batch, rx_got;
 };
@@ -100,6 +103,9 @@ void tap_offloads(const struct net *net);
 void tap_order(uint8_t flags);
 
 /* tx.c */
+
+/** net_transmit_start() - no frame of the pair is on its way. */
+void net_transmit_start(struct net_pair *pair);
 
 /** net_transmit() - pop frames from @q and queue their writes. */
 void net_transmit(struct net_pair *pair, struct vq *q);

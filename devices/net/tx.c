@@ -4,8 +4,8 @@
  *
  * Each frame is one write on the ring; all that one pass finds go to the kernel in one system call, which is worth
  * four to five times on small frames (docs/performance.md). Header and Ethernet header are copied and checked, and
- * the copy is what is sent: the guest cannot change its source address after the check. The rest of the frame
- * goes from the guest's memory into the kernel, which copies it once.
+ * the copy is what is sent: the guest cannot change its source address after the check. Small frames are copied whole;
+ * the rest of a larger one goes from the guest's memory into the kernel, which copies it once.
  *
  * It may: read device-readable guest buffers, write to the tap. It may not: trust a length or a header field.
  */
@@ -51,6 +51,17 @@ static bool source_ok(const struct net *net, const uint8_t *eth)
 	return !net->lock_mac || !memcmp(eth + 6, net->mac, sizeof(net->mac));
 }
 
+void net_transmit_start(struct net_pair *pair)
+{
+	for (pair->tx_top = 0; pair->tx_top < NET_QUEUE_SIZE; pair->tx_top++)
+		pair->tx_free[pair->tx_top] = (uint16_t)(NET_QUEUE_SIZE - 1 - pair->tx_top);
+}
+
+static void put_back(struct net_pair *pair, const struct net_tx *tx)
+{
+	pair->tx_free[pair->tx_top++] = (uint16_t)(tx - pair->tx);
+}
+
 static void written(struct backend_op *op, int32_t res)
 {
 	struct net_tx *tx = (struct net_tx *)op;
@@ -59,6 +70,7 @@ static void written(struct backend_op *op, int32_t res)
 
 	/* A frame that the host does not take (interface down, no memory) is lost, as on any wire. */
 	(void)res;
+	put_back(tx->pair, tx);
 	vq_push(q, tx->head, 0);
 	backend_again(net->be, q); /* one notification for all that complete together */
 }
@@ -93,7 +105,8 @@ static uint32_t copy_start(const struct net *net, const struct vq_chain *c, stru
 static bool send_frame(struct net_pair *pair, const struct vq_chain *c)
 {
 	struct net *net = pair->net;
-	struct net_tx *tx = &pair->tx[c->head];
+	/* A queue has no more requests in flight than entries, and there is one of these for each: one is free. */
+	struct net_tx *tx = &pair->tx[pair->tx_free[pair->tx_top - 1]];
 	struct io_uring_sqe *sqe;
 	uint32_t start, done;
 	unsigned int n;
@@ -103,6 +116,7 @@ static bool send_frame(struct net_pair *pair, const struct vq_chain *c)
 	start = copy_start(net, c, tx);
 	if (!start)
 		return false;
+	pair->tx_top--;
 	tx->pair = pair;
 	tx->head = c->head;
 	tx->op.done = written;

@@ -4,7 +4,8 @@
  * read() a frame. Prints medians of rates, of ratios and of processor time a frame.
  *
  *	bench-net LGUEST-NET [ROUNDS] [SECONDS]
- *	bench-net LGUEST-NET tx|rx SECONDS SIZE OPTION...	frames a second with these options of lguest-net, and nothing else
+ *	bench-net LGUEST-NET tx|rx|ring SECONDS SIZE OPTION...	frames a second with these options of lguest-net, and nothing else;
+ *						ring: of the ring loop, without it (to profile, and to compare two programs)
  *
  * For sending there is a third loop, one ring with a batch of writes a system call: nothing that goes through a
  * tap one frame at a time can beat it, so it tells what the machine allows.
@@ -352,20 +353,22 @@ static void own_network(void)
 		fail("network namespace");
 }
 
-/* bench-net LGUEST-NET tx|rx SECONDS SIZE OPTION... */
+/* bench-net LGUEST-NET tx|rx|ring SECONDS SIZE OPTION... */
 static int with_options(int argc, char **argv)
 {
 	double seconds = atof(argv[3]);
 	int len = atoi(argv[4]);
-	bool tx = !strcmp(argv[2], "tx");
 	struct result r;
 
 	if (argc - 5 >= MAX_OPTIONS || seconds <= 0 || len < 64 || len > 1500)
 		return 2;
 	memcpy(options, argv + 5, (size_t)(argc - 5) * sizeof(*argv));
 	own_network();
-	r = tx ? our_tx(argv[1], (size_t)len, seconds) : our_rx(argv[1], (size_t)len, seconds);
-	printf("%.1f\n", r.rate);
+	if (!strcmp(argv[2], "ring"))
+		r = ring_tx((size_t)len, seconds);
+	else
+		r = (!strcmp(argv[2], "tx") ? our_tx : our_rx)(argv[1], (size_t)len, seconds);
+	printf("%.1f %.3f\n", r.rate, r.cpu_us);
 	return 0;
 }
 
@@ -374,7 +377,7 @@ int main(int argc, char **argv)
 	int rounds = argc > 2 ? atoi(argv[2]) : 5;
 	double seconds = argc > 3 ? atof(argv[3]) : 1;
 
-	if (argc >= 5 && (!strcmp(argv[2], "tx") || !strcmp(argv[2], "rx")))
+	if (argc >= 5 && (!strcmp(argv[2], "tx") || !strcmp(argv[2], "rx") || !strcmp(argv[2], "ring")))
 		return with_options(argc, argv);
 	if (argc < 2 || rounds < 1 || rounds > MAX_ROUNDS || seconds <= 0) {
 		fprintf(stderr, "usage: bench-net LGUEST-NET [ROUNDS (1 to %d)] [SECONDS]\n", MAX_ROUNDS);

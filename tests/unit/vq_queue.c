@@ -71,6 +71,34 @@ Test(vq, event_index_within_a_batch)
 	rig_free(r);
 }
 
+/* Six requests, with patience for two: the driver is called when no more than two wait, and then for all that was done. */
+static void patient(unsigned int flags)
+{
+	struct rig *r = rig_new(flags, QSIZE);
+	bool told[6];
+
+	fill_desc(r);
+	offer(r, 6);
+	serve(r, 6);
+	vq_publish(&r->q);	/* the first after a start always calls */
+	r->avail[2 + QSIZE] = 1;
+	for (uint16_t i = 0; i < 6; i++)
+		offer(r, i);
+	r->q.patience = 2;
+	for (uint16_t i = 0; i < 6; i++) {
+		serve(r, i);
+		told[i] = vq_publish(&r->q);
+		cr_assert_eq(r->used[1], i + 2, "done is done, whoever is called");
+	}
+	for (uint16_t i = 0; i < 3; i++)
+		cr_assert_not(told[i], "%d still wait", 5 - i);
+	cr_assert(told[3], "two wait, and the index that the driver asked for was passed long ago");
+	rig_free(r);
+}
+
+Test(vq, calls_wait_while_requests_do) { patient(0); }
+Test(vq, calls_wait_while_requests_do_by_event_index) { patient(EVENT_IDX); }
+
 Test(vq, kick_suppression)
 {
 	struct rig *r = rig_new(0, QSIZE);

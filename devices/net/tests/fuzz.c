@@ -36,6 +36,7 @@ static void forget(struct net_pair *pair)
 		pair->tx[i].op.pending = false;
 	for (unsigned int i = 0; i < NET_RX_SLOTS; i++)
 		pair->rx[i].op.pending = false;
+	net_transmit_start(pair);
 	pair->rx_first = pair->rx_count = pair->rx_reading = 0;
 }
 
