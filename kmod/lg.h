@@ -336,6 +336,7 @@ int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn);
 struct page *lg_huge_page(struct lguest *lg, gfn_t gfn);
 void *lg_gpa(struct lguest *lg, gpa_t gpa);
 int lg_read_guest(struct lg_vcpu *vcpu, void *to, gpa_t gpa, unsigned int len);
+unsigned long lg_held_by(struct page *page);
 s64 lg_extra_cost(const struct lg_region *r, u64 first, struct page **pages, unsigned int n);
 int lg_account(struct lguest *lg, s64 pages);
 

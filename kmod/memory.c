@@ -230,11 +230,14 @@ static struct run unpinned_around(const struct lg_region *r, u64 want, struct ru
 	return run;
 }
 
-/*
- * What one pin holds: all of a large page, since that can neither be split nor freed then. Pages beyond 2 MiB are hugetlb's,
- * which are the administrator's to give out, and are never given back one by one: they count by 2 MiB.
+/**
+ * lg_held_by - pages that one pin holds
+ * @page: the pinned one
+ *
+ * All of a large page, since that can neither be split nor freed then. Pages beyond 2 MiB are hugetlb's, which are the
+ * administrator's to give out, and are never given back one by one: they count by 2 MiB.
  */
-static unsigned long held_by(struct page *page)
+unsigned long lg_held_by(struct page *page)
 {
 	return min_t(unsigned long, folio_nr_pages(page_folio(page)), LG_HUGE_PAGES);
 }
@@ -243,7 +246,7 @@ static unsigned long held_by(struct page *page)
 static bool continues(struct page *page, struct page *next)
 {
 	return page && next == page + 1 && page_folio(page) == page_folio(next) &&
-		(page_to_pfn(next) & (held_by(next) - 1));
+		(page_to_pfn(next) & (lg_held_by(next) - 1));
 }
 
 /**
@@ -263,11 +266,11 @@ s64 lg_extra_cost(const struct lg_region *r, u64 first, struct page **pages, uns
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		cost += continues(before, pages[i]) ? -1 : (s64)held_by(pages[i]) - 1;
+		cost += continues(before, pages[i]) ? -1 : (s64)lg_held_by(pages[i]) - 1;
 		before = pages[i];
 	}
 	if (first + n < r->npages && r->pages[first + n] && continues(before, r->pages[first + n]))
-		cost -= held_by(before);
+		cost -= lg_held_by(before);
 	return cost;
 }
 
@@ -377,7 +380,7 @@ static int try_pin(struct lg_vcpu *vcpu, struct lg_region *r, u64 want)
 	got = pin_wanted(vcpu, r, want, &run);
 	if (got < 0)
 		return got;
-	held = held_by(vcpu->pin_pages[want - run.first]);
+	held = lg_held_by(vcpu->pin_pages[want - run.first]);
 	into = page_to_pfn(vcpu->pin_pages[want - run.first]) & (held - 1);
 	if (held > 1) {
 		unpin_run(vcpu, got);

@@ -10,8 +10,13 @@
 #include <linux/slab.h>
 #include "lg.h"
 
-/* Slots looked at in one hold of mmu_lock: some microseconds */
-#define HOLD_SLOTS	256
+/* Slots emptied in one hold of mmu_lock: a large page's, some microseconds */
+#define HOLD_SLOTS	LG_HUGE_PAGES
+
+/* Slots of a region, from @first up to @end */
+struct slots {
+	u64 first, end;
+};
 
 /* Pages that are the guest's no longer, and not unpinned yet */
 struct taken {
@@ -49,10 +54,23 @@ static void clear_slots(struct lguest *lg, struct lg_region *r, u64 first, unsig
 }
 
 /*
- * Under pin_lock: the page of a slot that can go. One that a vCPU shares with the host stays: held by the vCPU, it would be memory that nobody
- * has accounted. (A vCPU that makes it its own meanwhile holds it, too)
+ * Is all that the region has of the slot's large page in the slots from @first up to @end? While a part of it stays pinned the host can neither
+ * split nor free it: nothing would come back, and the piece would cost as much as the whole
  */
-static struct page *page_to_go(const struct lguest *lg, const struct lg_region *r, u64 at)
+static bool goes_whole(const struct lg_region *r, u64 at, u64 first, u64 end)
+{
+	struct page *page = r->pages[array_index_nospec(at, r->npages)];
+	unsigned long held = lg_held_by(page), into = page_to_pfn(page) & (held - 1);
+	u64 begins = at - min_t(u64, at, into);
+
+	return begins >= first && min(at - into + held, r->npages) <= end;
+}
+
+/*
+ * Under pin_lock: the page of a slot that can go with its range. One that a vCPU shares with the host stays: held by the vCPU, it would be memory that
+ * nobody has accounted. (A vCPU that makes it its own meanwhile holds it, too)
+ */
+static struct page *page_to_go(const struct lguest *lg, const struct lg_region *r, u64 at, const struct slots *range)
 {
 	struct page *page = r->pages[array_index_nospec(at, r->npages)];
 	unsigned int i;
@@ -60,30 +78,39 @@ static struct page *page_to_go(const struct lguest *lg, const struct lg_region *
 	for (i = 0; page && i < lg->nr_vcpus; i++)
 		if (page == READ_ONCE(lg->vcpu[i]->data_page))
 			return NULL;
-	return page;
+	return page && goes_whole(r, at, range->first, range->end) ? page : NULL;
 }
 
-/* Pages in a row, the first that there are from @at on. Return: how many, into @to */
-static unsigned int find_row(const struct lguest *lg, const struct lg_region *r, u64 *at, u64 end, struct page **to)
+static bool begins_large(struct page *page)
 {
+	unsigned long held = lg_held_by(page);
+
+	return held > 1 && !(page_to_pfn(page) & (held - 1));
+}
+
+/* Pages in a row, the first that there are from @at on: small ones, or those of one large page. Return: how many, into @to */
+static unsigned int find_row(const struct lguest *lg, const struct lg_region *r, u64 *at, const struct slots *range, struct page **to)
+{
+	u64 end = min(range->end, *at + HOLD_SLOTS);
 	unsigned int n = 0;
 
-	while (*at < end && !page_to_go(lg, r, *at))
+	while (*at < end && !page_to_go(lg, r, *at, range))
 		++*at;
+	end = min(range->end, *at + HOLD_SLOTS);
 	while (*at + n < end) {
-		to[n] = page_to_go(lg, r, *at + n);
-		if (!to[n])
+		to[n] = page_to_go(lg, r, *at + n, range);
+		if (!to[n] || (n && begins_large(to[n])))
 			break;
 		n++;
 	}
 	return n;
 }
 
-/* A part of a large page costs more than the whole, which is in the region's price: what is left may have to be paid for first */
-static int take_row(struct lguest *lg, struct lg_region *r, u64 *at, u64 end, struct taken *t)
+/* What stays of a large page for a vCPU's sake costs more than the whole, which is in the region's price, and may have to be paid for first */
+static int take_row(struct lguest *lg, struct lg_region *r, u64 *at, const struct slots *range, struct taken *t)
 {
 	struct page **to = t->pages + t->n;
-	unsigned int n = find_row(lg, r, at, end, to);
+	unsigned int n = find_row(lg, r, at, range, to);
 	s64 cost;
 	int err;
 
@@ -103,12 +130,13 @@ static int take_row(struct lguest *lg, struct lg_region *r, u64 *at, u64 end, st
 
 static int take_range(struct lguest *lg, struct lg_region *r, const struct lguest_range *range, struct taken *t)
 {
-	u64 at = (range->gpa >> PAGE_SHIFT) - r->gfn, end = at + (range->size >> PAGE_SHIFT);
+	u64 at = (range->gpa >> PAGE_SHIFT) - r->gfn;
+	const struct slots slots = { at, at + (range->size >> PAGE_SHIFT) };
 	int err = 0;
 
-	while (at < end && !err) {
+	while (at < slots.end && !err) {
 		mutex_lock(&lg->pin_lock);
-		err = take_row(lg, r, &at, min(end, at + HOLD_SLOTS), t);
+		err = take_row(lg, r, &at, &slots, t);
 		mutex_unlock(&lg->pin_lock);
 		cond_resched();
 	}

@@ -588,8 +588,27 @@ void huge_filled(struct ctx *c, const struct lguest_stats *stats)
 		fail(c, "no entry of 2 MiB was filled");
 }
 
+/* KiB that are accounted to this process */
+static unsigned long locked_kib(void)
+{
+	unsigned long kib = 0;
+	char line[200];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	if (!f)
+		die("cannot read /proc/self/status: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmLck: %lu", &kib) == 1)
+			break;
+	fclose(f);
+	return kib;
+}
+
+/* What is released stays accounted, and a part of a large page does not cost a second one */
 void released(struct ctx *c, const struct lguest_stats *stats)
 {
+	if (locked_kib() != (RAM_SIZE + RAM2_SIZE) / 1024)
+		fail(c, "%lu KiB are accounted, and the guest has %lu", locked_kib(), (unsigned long)(RAM_SIZE + RAM2_SIZE) / 1024);
 	if (!stats->value[LG_STAT_RELEASED_PAGES])
 		fail(c, "no page was released");
 	if (stats->value[LG_STAT_PINNED_PAGES] > (RAM_SIZE + RAM2_SIZE) / 4096)

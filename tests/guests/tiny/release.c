@@ -54,6 +54,8 @@ static void good(void)
 		CHECK_EQ(release(1), 0);	/* nothing there */
 	CHECK_EQ(*small(0), 0);
 	CHECK_EQ(*small(1), 0x1001);
+	set(0, 8, 8);
+	CHECK_EQ(release(1), 0);	/* and not touched again: see released() */
 }
 
 static void refused(const char *what, u64 gpa, u64 size)
