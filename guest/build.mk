@@ -12,5 +12,5 @@ guest-initramfs: ## a root file system with a shell, build/guest/initramfs
 	guest/mkinitramfs.sh -o build/guest/initramfs
 
 .PHONY: guest-deb
-guest-deb: ## Debian packages of the guest kernel, in build/deb: image and headers for guests, lguest-kernel-6.1 for the host
+guest-deb: ## Debian packages of the guest kernel, in build/deb: image and headers for guests, lguest-kernel-6.1 for the host (SERIES=6.12: of that one)
 	@guest/deb.sh build/deb

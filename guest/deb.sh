@@ -7,18 +7,18 @@
 #	linux-headers-RELEASE	for inside: what DKMS and other modules are built against
 #	lguest-kernel-6.1	for the host: /usr/lib/lguest/vmlinux-6.1, which lguest-run takes by its version or unasked
 #
-# All comes from the cache (build.sh) and has the source package's time, so that the same kernel gives the same bytes. It may write in
-# FOLDER and one temporary folder.
+# With SERIES=6.12 the same of that kernel. All comes from the cache (kernel.sh) and has the source package's time, so that the same
+# kernel gives the same bytes. It may write in FOLDER and one temporary folder.
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-vmlinux=$("$here/build.sh")
+vmlinux=$("$here/kernel.sh")
 from=$(dirname "$vmlinux")
 release=$(cat "$from/release")
 series=${release%.*}
-version=$(dpkg-query -W -f '${Version}' linux-source-6.1)+lguest$(cat "$here/../VERSION")
+version=$(dpkg-query -W -f '${Version}' "linux-source-$series")+lguest$(cat "$here/../VERSION")
 SOURCE_DATE_EPOCH=$(cat "$from/time")
 export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
@@ -29,7 +29,7 @@ package() {
 	local root=$work/$1
 	mkdir -p "$root/DEBIAN" "$root/usr/share/doc/$1"
 	cat >"$root/usr/share/doc/$1/copyright" <<-EOF
-	This is Linux, from Debian's package linux-source-6.1, with the patches in the folder guest/patches of lguest.
+	This is Linux, from Debian's package linux-source-$series, with the patches in the folder guest/patches of lguest.
 	Copyright: the Linux kernel's authors and lguest's. License: GPL-2; see /usr/share/common-licenses/GPL-2.
 	EOF
 	cat >"$root/DEBIAN/control" <<-EOF

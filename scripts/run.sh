@@ -27,7 +27,7 @@ build() {
 	say "programs and module"
 	make -s -j2 launch-programs module >"$log" 2>&1 || { tail -n 20 "$log" >&2; die "the build failed: $log has all of it"; }
 	say "guest kernel"
-	vmlinux=$(guest/build.sh) || die "the guest kernel could not be built"
+	vmlinux=$(guest/kernel.sh) || die "the guest kernel could not be built"
 	guest/mkinitramfs.sh -o "$work/initramfs" ${1:+-c "$1"} || die "the guest's file system could not be made"
 }
 

@@ -81,7 +81,7 @@ def prepare():
     run(["make", "-s", "build/bench/count.so"])
     run(["guest/mkinitramfs.sh", "-o", f"{OUT}/bench.cpio", "-f", "build/release/linux-bench:/bin/linux-bench", "-c",
          'echo; /bin/linux-bench | sed "s/^/bench: /"'])
-    return run(["guest/build.sh"]).strip()
+    return run(["guest/kernel.sh"]).strip()
 
 
 def plugin(name):

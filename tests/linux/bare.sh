@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 scripts/deps.sh guest host >&2
-vmlinux=${VMLINUX:-$(guest/build.sh)}
+vmlinux=$(guest/kernel.sh)
 mkdir -p build/linux
 work=$(mktemp -d build/linux/bare-XXXXXX)
 trap 'rm -rf "$work"' EXIT

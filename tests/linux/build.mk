@@ -67,7 +67,7 @@ linux-bare: $(B)/selftest ## the guest kernel on a bare machine of two CPUs (VML
 .PHONY: linux-6.12
 linux-6.12: $(LINUX_NEEDS) $(LINUX_SMP_NEEDS) ## the groups linux and linux-smp and the bare boot with the guest kernel of Debian's 6.12
 	@mkdir -p $(R)
-	VMLINUX=$$(guest/build-6.12.sh) || exit 1; export VMLINUX; s=0; { \
+	export SERIES=6.12; guest/kernel.sh >/dev/null || exit 1; s=0; { \
 		tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' || s=1; \
 		tests/linux/check.sh '--timeout 600' features userland operator modules report || s=1; \
 		tests/linux/check.sh '--timeout 600 --cpu max,-smap,-hypervisor' selftest || s=1; \

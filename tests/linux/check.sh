@@ -36,7 +36,7 @@ case " $* " in
 	for f in $(tests/linux/module.sh "$work/module"); do modules+=("$f:/lguest/${f##*/}"); done ;;
 *) modules=() ;;
 esac
-nm "${VMLINUX:-$(guest/build.sh)}" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
+nm "$(guest/kernel.sh)" | awk '$3 == "_text" { from = $1 } $3 == "_end" { to = $1 } END { print from, to }' >$work/range
 head -c 3000000 </dev/urandom >$work/known
 md5sum <$work/known >$work/known.md5
 # The emulator's clock may run behind: hrtimer says so, and no complaint of the guest's or the module's is meant.

@@ -6,7 +6,7 @@
 # a function that no kernel has. VMLINUX: for another guest kernel, whose headers lie beside it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-headers=$(dirname "${VMLINUX:-$(guest/build.sh)}")/headers.tar.xz
+headers=$(dirname "$(guest/kernel.sh)")/headers.tar.xz
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 mkdir "$out/headers"

@@ -8,18 +8,22 @@
 #
 #	selftests.sh [FOLDER...]	of tools/testing/selftests; all of $folders without
 #
-# It may write below build/linux only. The whole of both outputs stays there: selftests.bare, selftests.guest.
+# It may write below build/linux only. The whole of both outputs stays there: selftests-SERIES.bare, selftests-SERIES.guest.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-folders='x86 futex timers sigaltstack ptrace seccomp clone3 pidfd rseq membarrier vDSO timens vm'
-[ $# = 0 ] || folders=$*
 # Those that take minutes by their nature, set the machine's clock, suspend it, or want a device that neither machine has
-left_out='timers/(clocksource-switch|leapcrash|leap-a-day|freq-step|skew_consistency|change_skew|alarmtimer-suspend|rtcpie|raw_skew|set-timer-lat|nsleep-lat|set-2038|set-tz|set-tai|adjtick|valid-adjtimex|mqueue-lat)|rseq/(param_test.*|basic_percpu_ops_test|librseq.so)|vm/(hmm-tests|gup_test|transhuge-stress|virtual_address_range|userfaultfd|khugepaged|write_to_hugetlbfs|charge_reserved.*|ksm_tests|compaction_test|on-fault-limit|mremap_test|migration|thuge-gen|memfd_secret)|seccomp/seccomp_benchmark|timens/gettime_perf|x86/amx_64'
+left_out='timers/(clocksource-switch|leapcrash|leap-a-day|freq-step|skew_consistency|change_skew|alarmtimer-suspend|rtcpie|raw_skew|set-timer-lat|nsleep-lat|set-2038|set-tz|set-tai|adjtick|valid-adjtimex|mqueue-lat)|rseq/(param_test.*|basic_percpu_ops_test|librseq.so)|(vm|mm)/(hmm-tests|gup_test|transhuge-stress|virtual_address_range|userfaultfd|khugepaged|write_to_hugetlbfs|charge_reserved.*|ksm_tests|compaction_test|on-fault-limit|mremap_test|migration|thuge-gen|memfd_secret)|seccomp/seccomp_benchmark|timens/gettime_perf|x86/amx_64'
 scripts/deps.sh guest host selftests >&2
-vmlinux=${VMLINUX:-$(guest/build.sh)}
-source=${LGUEST_CACHE:-$HOME/.cache/lguest}/guest-source
+vmlinux=$(guest/kernel.sh)
+series=$(cat "${vmlinux%/*}/release")
+series=${series%.*}
+mm=vm
+[ $series = 6.1 ] || mm=mm
+folders="x86 futex timers sigaltstack ptrace seccomp clone3 pidfd rseq membarrier vDSO timens $mm"
+[ $# = 0 ] || folders=$*
+source=${vmlinux%/*}/../guest-source
 [ -d "$source" ] || { echo "selftests: no kernel source at $source: remove the cached guest kernel, so that it is built again" >&2; exit 1; }
-work=build/linux/selftests
+work=build/linux/selftests-$series
 # A copy, since some of them write beside their sources
 tree=$work/source
 if [ ! -d $tree ]; then
@@ -48,8 +52,8 @@ memory=512 limit=3000
 cpu=max,-smap,vendor=GenuineIntel,family=6,model=158,stepping=10,-svm,xlevel=0x80000008
 echo "# bare" >&2
 timeout $limit qemu-system-x86_64 -M microvm,acpi=off -accel tcg -cpu $cpu -m $memory -nodefaults -no-reboot -display none -serial stdio \
-	-kernel "$vmlinux" -initrd $work/initramfs -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null | tr -d '\r' >build/linux/selftests.bare
+	-kernel "$vmlinux" -initrd $work/initramfs -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null | tr -d '\r' >$work.bare
 echo "# guest" >&2
 tests/host/run --lguest / --mem 1024 --timeout $limit --silence 900 --file "$vmlinux:/vmlinux" --file $work/initramfs \
-	-- "insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /initramfs --memory $memory --cmdline quiet --log /log </dev/null || cat /log" | tr -d '\r' >build/linux/selftests.guest
-exec tests/linux/selftests-compare build/linux/selftests.bare build/linux/selftests.guest tests/linux/selftests.known
+	-- "insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /initramfs --memory $memory --cmdline quiet --log /log </dev/null || cat /log" | tr -d '\r' >$work.guest
+exec tests/linux/selftests-compare $work.bare $work.guest tests/linux/selftests.known

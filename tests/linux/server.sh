@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scripts/deps.sh guest host interop >&2
-vmlinux=${VMLINUX:-$(guest/build.sh)}
+vmlinux=$(guest/kernel.sh)
 server=$(scripts/debian-server.sh)
 mkdir -p build/linux build/results
 work=$(mktemp -d build/linux/server-XXXXXX)

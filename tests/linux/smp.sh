@@ -30,8 +30,9 @@ LOG='dmesg | grep -iE "warning|bug:|oops|detected stall|rcu.* stall|lockup|unabl
 
 # run 'HOST OPTIONS' 'WHAT N'...
 run() {
-	local options=$1 module=${MODULE:-kmod/lg.ko} kernel=${VMLINUX:-$(guest/build.sh)} n guests=()
+	local options=$1 module=${MODULE:-kmod/lg.ko} kernel n guests=()
 	shift
+	kernel=$(guest/kernel.sh)
 	case $options in *"--kernel "*) n=${options##*--kernel }; module=$(module_for "${n%% *}") ;; esac
 	for n in 2 3 4 8 16; do
 		case " $* " in *" $n "*) ;; *) continue ;; esac

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 to=$(realpath "$1")
-kernel=$(dirname "${VMLINUX:-$(guest/build.sh)}")
+kernel=$(dirname "$(guest/kernel.sh)")
 source=$(dirname "$kernel")/guest-source
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
