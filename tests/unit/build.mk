@@ -6,7 +6,13 @@ unit_run = LSAN_OPTIONS=exitcode=0 build/asan/unit-$(1) $(2) 2>$(R)/unit-$(1).er
 	[ $$$$s = 0 ]
 # One at a time: under make -j each is a make of its own, and they share objects.
 unit_build = mkdir -p build && flock build/asan.lock $$(MAKE) -s V=asan build/asan/unit-
+# Those of LGUEST_GROUPS, together: tests/host/suite builds so, on all processors, before lanes would wait for each other's objects.
+UNITS :=
+.PHONY: unit-programs
+unit-programs:
+	@+set -- $(patsubst %,build/asan/%,$(filter $(UNITS),$(LGUEST_GROUPS))); [ $$# = 0 ] || { mkdir -p build && flock build/asan.lock $(MAKE) -s V=asan "$$@"; }
 define unit
+UNITS += unit-$(1)
 CHECKS += unit-$(1)
 CHECKS_BESIDE += unit-$(1)
 .PHONY: unit-$(1)
@@ -14,7 +20,7 @@ unit-$(1):
 	@$(unit_build)$(1)
 	@mkdir -p $(R)
 	@$(call unit_run,$(1))
-$(R)/unit-$(1).tap:
+$(R)/unit-$(1).tap: | unit-programs
 	@mkdir -p $$(@D)
 	@$(unit_build)$(1)
 	@$(call unit_run,$(1),--quiet --tap=$$@) || grep -q "^not ok" $$@
