@@ -3,11 +3,12 @@
 # also when tests failed. `make check` runs all groups and adds them up (tests/host/suite), in two lanes: CHECKS_BESIDE names those that may run
 # beside others, because they use one processor and no interface, port, mount or file that another group has; CHECKS_ALONE those that bear nothing
 # beside them, because they hold what they see against the clock or the machine's memory; CHECKS_WAITING those that do so but wait, mostly: two of
-# these bear each other.
+# these bear each other; CHECKS_PAIRED those that keep one processor busy and bear one that does the same.
 R := build/results
 CHECKS :=
 CHECKS_BESIDE :=
 CHECKS_WAITING :=
+CHECKS_PAIRED :=
 CHECKS_ALONE :=
 
 # NAME=SECONDS of groups that may take longer than 1,800 s: worked out when it is wanted

@@ -18,6 +18,7 @@ $(B)/loop4k: tests/field/host/loop4k.c
 
 define field_guest
 CHECKS += $(1)
+CHECKS_BESIDE += $(1)
 .PHONY: $(R)/$(1).tap
 $(R)/$(1).tap: $(B)/loop4k launch-programs module
 	@mkdir -p $$(@D)

@@ -51,8 +51,10 @@ $(B)/lgtest: $(LGTEST_OBJS)
 # The groups of `make check`: everything in one test host, and the suite with its longest loops shortened in the seven others.
 GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
 GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
+# A host with two CPUs uses little more than one processor: the first two are beside each other, as the hosts of the third are.
 CHECKS += guests guests-hosts guests-nmi
-CHECKS_ALONE += guests guests-hosts guests-nmi
+CHECKS_PAIRED += guests guests-nmi
+CHECKS_ALONE += guests-hosts
 .PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf guests-ticks guests-avx512 guests-runs guests-newest))
 .PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
 
@@ -63,7 +65,7 @@ $(R)/guests.tap: module $(B)/lgtest
 # guest_hosts HOSTS SUITE-OPTIONS
 guest_hosts = for h in $(1); do echo $$h | tr - ' ' | { read smp pti levels; \
 	$(GUEST_RUN) "--smp $$smp --pti $$pti --levels $$levels --timeout 1800" $(2); }; done
-# Two hosts at a time: one with two CPUs uses little more than one processor. The last has no mitigations: the switcher jumps over all that is for them
+# Two hosts at a time. The last has no mitigations: the switcher jumps over all that is for them
 $(R)/guests-hosts.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	{ $(call guest_hosts,1-on-4 1-off-5 2-on-5 2-off-5,--short); } > $@.1 & \

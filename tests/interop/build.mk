@@ -1,6 +1,7 @@
 # Foreign front ends: QEMU and Debian's stock kernel over our back ends. Root, and minutes of software emulation each.
 define interop
 CHECKS += interop-$(1)
+CHECKS_BESIDE += interop-$(1)
 .PHONY: $(R)/interop-$(1).tap
 $(R)/interop-$(1).tap: programs
 	@mkdir -p $$(@D)

@@ -61,6 +61,7 @@ $(R)/recovery.tap: $(B)/recover launch-programs module
 
 # A back end of QEMU's as a guest's disk
 CHECKS += foreign
+CHECKS_BESIDE += foreign
 .PHONY: $(R)/foreign.tap
 $(R)/foreign.tap: launch-programs module
 	@mkdir -p $(@D)

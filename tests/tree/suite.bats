@@ -80,7 +80,7 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	ends_with "3 passed, 0 failed"
 }
 
-@test "suite: two that wait are beside each other, and beside nothing else" {
+@test "suite: two that wait are beside each other, and beside nothing else; so are two that are paired" {
 	# Neither goes before it has been seen by the other
 	wait='for i in $(seq 300); do [ -e $it ] && break; sleep 0.1; done'
 	saw='[ "$(ls *.runs | xargs)" = "a.runs b.runs" ] && echo ok both || echo not ok both'
@@ -89,6 +89,9 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
 	script alone 'ls *.runs 2>/dev/null && echo not ok alone || echo ok alone'
 	run "$suite" --waiting "slow-a slow-b" --alone alone alone slow-a slow-b one
+	ends_with "4 passed, 0 failed"
+	rm -f ./*.saw
+	run "$suite" --paired "slow-a slow-b" --alone alone alone slow-a slow-b one
 	ends_with "4 passed, 0 failed"
 }
 
