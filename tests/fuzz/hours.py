@@ -8,12 +8,13 @@ in a comment leaves the hours as they are, and any other change begins them anew
 
 It may read the tree and run the compiler to learn of headers; it writes the ledger only.
 """
-import ctypes, hashlib, os, re, resource, subprocess, time
+import ctypes, glob, hashlib, os, re, resource, subprocess, time
 
 ENGINES = ('libfuzzer', 'afl')
 NAMES = {'libfuzzer': 'libFuzzer', 'afl': 'AFL++'}
 # What a stranger reaches first comes first: a guest's rings, a peer's messages, a client's lines, files, a user's own words.
-ORDER = 'vq block net console rng vsock ipc frontend control recording elf mmio options policy'.split()
+DEVICES = sorted(os.path.basename(os.path.dirname(os.path.dirname(mk))) for mk in glob.glob(os.path.join(os.path.dirname(__file__), '../../devices/*/tests/fuzz.mk')))
+ORDER = ['vq', *DEVICES, *'ipc frontend control recording elf mmio options policy'.split()]
 GOAL = 3600
 HEAD = '# %-10s %-10s %-12s %10s %15s %8s  %-10s %s' % ('target', 'engine', 'code', 'seconds', 'inputs', 'findings', 'day', 'commit')
 TOKENS = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?:\s|//[^\n]*|/\*.*?\*/)+', re.S)
