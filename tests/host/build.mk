@@ -20,7 +20,7 @@ $(R)/host.tap: $(HELLO) build/host/pairs
 
 .PHONY: check check-deps host host-shell
 check: check-deps ## install what is needed, build everything, run every test in the test host
-	@exec tests/host/suite --beside "$(CHECKS_BESIDE)" --waiting "$(CHECKS_WAITING)" --paired "$(CHECKS_PAIRED)" --alone "$(CHECKS_ALONE)" --limits "$(CHECK_LIMITS)" $(CHECKS)
+	@exec tests/host/suite --beside "$(CHECKS_BESIDE)" --sleeping "$(CHECKS_SLEEPING)" --waiting "$(CHECKS_WAITING)" --paired "$(CHECKS_PAIRED)" --alone "$(CHECKS_ALONE)" --limits "$(CHECK_LIMITS)" $(CHECKS)
 
 check-%: check-deps ## (check-NAME: one group only)
 	@exec tests/host/suite --limits "$(CHECK_LIMITS)" $*

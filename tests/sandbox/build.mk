@@ -29,7 +29,8 @@ check-mutants: $(MUTANT_NEEDS) ## take each rule of a manifest away: a test must
 	B=$(B) tests/sandbox/mutants.sh block block-sync net console
 
 CHECKS += sandbox mutants sandbox-host
-CHECKS_BESIDE += sandbox policy-manifest
+CHECKS_BESIDE += policy-manifest
+CHECKS_SLEEPING += sandbox
 CHECKS_WAITING += policy-audit mutants
 .PHONY: $(R)/sandbox-host.tap
 $(R)/sandbox-host.tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)

@@ -1,7 +1,8 @@
 # The tree itself, on the build machine: who includes whom, what the linters say, the code's stations, lg.ko on every kernel, what is installed and packed.
 TREE := layers module journey lint dist install suite run
 CHECKS += $(TREE)
-CHECKS_BESIDE += $(TREE)
+CHECKS_BESIDE += $(filter-out suite,$(TREE))
+CHECKS_SLEEPING += suite
 .PHONY: layers $(TREE:%=$(R)/%.tap)
 
 layers: ## which folder may include which, and who may name a device: red when one reaches up

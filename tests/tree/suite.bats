@@ -72,6 +72,13 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	ends_with "3 passed, 0 failed"
 }
 
+@test "suite: a group that sleeps is beside two others" {
+	saw='for i in $(seq 300); do [ -e a ] && [ -e b ] && [ -e c ] && echo ok all && exit; sleep 0.1; done; echo not ok all'
+	for name in a b c; do script slow-$name "touch $name; $saw"; done
+	run "$suite" --beside slow-b --sleeping slow-c slow-a slow-b slow-c
+	ends_with "3 passed, 0 failed"
+}
+
 @test "suite: a group that must be alone has nothing beside it" {
 	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
 	script two 'touch two.runs; sleep 2; rm two.runs; echo ok two'
