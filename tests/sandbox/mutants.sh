@@ -29,7 +29,7 @@ link_role() { # link_role ROLE
 	program=$(program_of "$1")
 	if [ ! -f "$work/link-$program" ]; then
 		make -n -W "$B/$(manifest_of "$1").o" "$B/$program" 2>/dev/null | grep -e "-o $B/$program " | tail -n 1 > "$work/link-$program"
-		[ -s "$work/link-$program" ] || { echo "not ok $1: no link command"; exit 1; }
+		[ -s "$work/link-$program" ] || { not_ok "$1: no link command"; exit 1; }
 	fi
 	cmd=$(sed "s#-o $B/$program #-o $work/bin/$program #" "$work/link-$program")
 	[ ! -f "$work/role.o" ] || cmd=${cmd//"$B/$(manifest_of "$1").o"/$work/role.o}
@@ -59,11 +59,8 @@ survives() { # survives ROLE: true when nothing notices
 }
 
 verdict() { # verdict ROLE NAME
-	if survives "$1"; then
-		echo "not ok $1 without $2: nobody misses it"
-	else
-		echo "ok $1 without $2"
-	fi
+	! survives "$1"
+	check $? "$1 without $2" "nobody misses it"
 }
 
 # Whether the next rule is this slice's
@@ -87,15 +84,9 @@ drop_text() { # drop_text ROLE NAME SED-EXPRESSION: on the manifest and on what 
 		sed -E "$3" "$text" > "$to"
 		cmp -s "$text" "$to" || same=0
 	done
-	if [ $same = 1 ]; then
-		echo "not ok $1 without $2: not found in the manifest"
-		return
-	fi
+	[ $same = 0 ] || { not_ok "$1 without $2: not found in the manifest"; return; }
 	# Another rule takes the place of the one that goes: lists keep their shape.
-	if ! gcc -I"$work" $CFLAGS -c -o "$work/role.o" "$work/role.c"; then
-		echo "not ok $1 without $2: does not compile"
-		return
-	fi
+	gcc -I"$work" $CFLAGS -c -o "$work/role.o" "$work/role.c" || { not_ok "$1 without $2: does not compile"; return; }
 	link_role "$1"
 	verdict "$1" "$2"
 	rm -f "$work/role.o"
@@ -110,8 +101,8 @@ try_role() { # try_role ROLE SLICE: every SLICESth rule, with a folder and progr
 	ln -sf "$PWD/$B/lguest-console" "$PWD/$B/lguest-net" "$work/bin/"
 	rm -f "$work/bin/$(program_of "$role")"
 	link_role "$role"
-	if ! survives "$role"; then echo "not ok $role: all rules in place"; quoted "$work/log"; return; fi
-	[ "$slice" != 0 ] || echo "ok $role: all rules in place"
+	if ! survives "$role"; then not_ok "$role: all rules in place"; quoted "$work/log"; return; fi
+	[ "$slice" != 0 ] || ok "$role: all rules in place"
 	opt=
 	[ "$role" != block-sync ] || opt=--no-io-uring
 	"$B/$(program_of "$role")" $opt --print-policy > "$work/policy.txt"
