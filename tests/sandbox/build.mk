@@ -6,7 +6,7 @@ $(eval $(call role_tests,policy-manifest,sandbox/policy_manifest))
 $(eval $(call role_tests,policy-audit,sandbox/policy_audit))
 
 HOSTILE := $(B)/tests/sandbox/hostile
-HOSTILE_ROLES := $(DEVICE_ROLES) core control record
+HOSTILE_ROLES := $(DEVICE_ROLES) core control
 HOSTILE_OBJS := tests/sandbox/hostile.o tests/sandbox/acts.o tests/sandbox/place.o $(POLICY_OBJS) $(POLICY_ALL_OBJS)
 
 $(HOSTILE): $(addprefix $(B)/,$(HOSTILE_OBJS))
