@@ -12,7 +12,6 @@
 #	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
 #	host.sh operator	a guest does what its operator asks: powers down, restarts, takes a pause for no fault
 #	host.sh report [N MIB [S PERCENT]]	a guest that fills and frees so much N times gives that part of it back each time, S seconds later at most.
-#				What stays is pieces below 2 MiB, which weigh more the smaller it is: so not nine tenths if not said
 #	host.sh churn		the memory checks in a guest and in the host at once: neither sees the other's translations
 #	host.sh two		two guests at once, both run the fork- and CPU-bound checks
 #	host.sh boots N		N guests one after the other; what they leave behind
@@ -137,22 +136,25 @@ says() {
 pinned() { cat /sys/kernel/debug/lguest/*/stats 2>/dev/null | sed -n 's/^pinned_pages //p'; }
 resident() { for p in $(pidof lguest-core); do cat "/proc/$p/status"; done | awk '/^RssShmem/ { n += $2 } END { print int(n / 4) }'; }
 
+hundredths() { cut -d' ' -f1 /proc/uptime | tr -d .; }
+
 # given_back ROUND: what the module holds and what the core has of the host's memory, both; in time
 given_back() {
-	full=$(pinned) had=$(resident) since=$(cut -d. -f1 /proc/uptime)
+	full=$(pinned) had=$(resident)
 	echo go >&7
 	says "freed $1" || return 1
-	freed=$(cut -d. -f1 /proc/uptime) want=$((mib * 256 * percent / 100))
-	until [ $((full - $(pinned))) -ge $want ] && [ $((had - $(resident))) -ge $want ]; do
-		[ $(($(cut -d. -f1 /proc/uptime) - freed)) -le "$limit" ] || break
+	freed=$(hundredths) want=$((mib * 256 * percent / 100)) after=0
+	while [ $after -le $((limit * 100)) ]; do
+		now=$(pinned) has=$(resident) after=$(($(hundredths) - freed))
+		[ $((full - now)) -lt $want ] || [ $((had - has)) -lt $want ] || break
 		usleep 100000
 	done
-	echo "# round $1: $full pages pinned, then $(pinned); $had resident, then $(resident); $(($(cut -d. -f1 /proc/uptime) - freed)) s after $mib MiB were freed"
-	[ $((full - $(pinned))) -ge $want ] && [ $((had - $(resident))) -ge $want ]
+	echo "# round $1: $full pages pinned, then $now; $had resident, then $has; $((after / 100)) s after $mib MiB were freed"
+	[ $((full - now)) -ge $want ] && [ $((had - has)) -ge $want ] && [ $after -le $((limit * 100)) ]
 }
 
 report() {
-	rounds=${1:-2} mib=${2:-128} limit=${3:-60} percent=${4:-75} memory=$((${2:-128} + 192))
+	rounds=${1:-2} mib=${2:-128} limit=${3:-60} percent=${4:-90} memory=$((${2:-128} + 192))
 	mkfifo keys.report
 	start report.cpio keys.report >out.report &
 	guest=$!
