@@ -3,9 +3,10 @@
  * control.c: fuzz target "control": a client's line into lguest-control's parser, a packet into lguest-run's check of requests, and an answer with
  * any bytes out as a line.
  *
- * The first byte chooses. What must hold: a request that the parser makes is one that lguest-run takes; what is printed is one line, in one piece or
+ * The first byte chooses, also a line that is made from numbers. What must hold: a request that the parser makes is one that lguest-run takes; what is printed is one line, in one piece or
  * not at all, of printable characters but for the id, and the id is what came.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,23 @@ static void a_line(const uint8_t *data, size_t size)
 	require(!t.full && t.used && out[t.used - 1] == '\n');
 }
 
+/* The line that a client's program would print for a command, an argument and a number of any 64 bits: the digits of a text are slow to find. */
+static void a_number(const uint8_t *data, size_t size)
+{
+	static const char *const command[] = { "powerdown", "reset", "signal", "restart", "grow", "status", "stats", "stop" };
+	static const char *const key[] = { "timeout", "number", "device", "id" };
+	char line[128];
+	int64_t n = 0;
+	int len;
+
+	if (size < 3)
+		return;
+	memcpy(&n, data + 2, size - 2 < sizeof(n) ? size - 2 : sizeof(n));
+	len = snprintf(line, sizeof(line), "{\"execute\":\"%s\",\"arguments\":{\"%s\":%lld},\"id\":%lld}", command[data[0] % 8], key[data[1] % 4], (long long)n,
+		       (long long)n);
+	a_line((const uint8_t *)line, (size_t)len);
+}
+
 static void a_packet(const uint8_t *data, size_t size)
 {
 	struct ask a = { 0 };
@@ -91,6 +109,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 1:
 		an_answer(data + 1, size - 1);
+		break;
+	case 3:
+		a_number(data + 1, size - 1);
 		break;
 	default:
 		a_line(data + 1, size - 1);
