@@ -2,7 +2,8 @@
 /*
  * blkfe.c: command-line front end for block back ends: measures one, or kills ours again and again under verified I/O.
  *
- *	blkfe bench SOCKET OP BLOCK DEPTH SECONDS	OP: randread randwrite read write; prints "IOPS MiB/s"
+ *	blkfe bench SOCKET OP BLOCK DEPTH SECONDS	OP: randread randwrite read write, DEPTH up to 128; prints "IOPS MiB/s" and more, with
+ *							the times in microseconds within which half of the requests, 99 and 99.9 per cent were over
  *	blkfe crash KILLS BACKEND IMAGE [OPTION...]	kill -9 under verified random I/O, in-flight replay each time
  *	blkfe verify SOCKET SECONDS			verified random I/O against any back end
  *	blkfe scenario BACKEND IMAGE [OPTION...]	once through everything that the role can do, and to its end
@@ -55,8 +56,35 @@ static uint64_t next_sector(struct load *l)
 	return b * SECTORS(l->block);
 }
 
+/* How long each request took, in nanoseconds; of the first ones, when there are more than find room. */
+struct latencies {
+	uint32_t *ns;
+	size_t n, room;
+	double begun[BLKDRV_NUM];
+};
+
+static void note(struct latencies *l, uint64_t tag, double now)
+{
+	if (l->n < l->room)
+		l->ns[l->n++] = (uint32_t)((now - l->begun[tag]) * 1e9);
+	l->begun[tag] = now;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double within(const struct latencies *l, double part)
+{
+	return l->n ? l->ns[(size_t)((double)(l->n - 1) * part)] / 1e3 : 0;
+}
+
 static int bench(char **arg)
 {
+	static struct latencies times = { .room = 4000000 };
 	struct load l = { .write = strstr(arg[1], "write"), .random = !strncmp(arg[1], "rand", 4),
 			  .block = (uint32_t)atoi(arg[2]) };
 	unsigned int depth = (unsigned int)atoi(arg[3]), busy = 0;
@@ -64,25 +92,34 @@ static int bench(char **arg)
 	uint64_t count = 0;
 	struct blkdrv_done done;
 	static struct blkdrv d;
-	int r = blkdrv_open(&d, blkdrv_connect(arg[0]), 1, (size_t)depth * l.block, ALL_FEATURES);
+	int r;
 
-	if (r)
+	if (!depth || depth > BLKDRV_NUM)
+		fail("a depth of 1 to 128", 0);
+	times.ns = malloc(times.room * sizeof(*times.ns));
+	r = blkdrv_open(&d, blkdrv_connect(arg[0]), 1, (size_t)depth * l.block, ALL_FEATURES);
+	if (r || !times.ns)
 		fail("set-up", r);
 	l.blocks = d.config.capacity / SECTORS(l.block);
 	memset(d.data, 0x5a, d.data_size);
 	start = blkdrv_now();
 	end = start + secs;
-	for (uint64_t i = 0; i < depth; i++, busy++)
+	for (uint64_t i = 0; i < depth; i++, busy++) {
+		times.begun[i] = start;
 		if (!blkdrv_submit(&d, 0, l.write, next_sector(&l), d.data + i * l.block, l.block, i))
 			fail("the ring is full", 0);
+	}
 	while (busy) {
-		bool more = blkdrv_now() < end;
+		double now = blkdrv_now();
+		bool more = now < end;
 
 		blkdrv_kick(&d, 0);
 		r = blkdrv_wait(&d, 0, 10000);
+		now = blkdrv_now();
 		while (!r && (r = blkdrv_poll(&d, 0, &done)) == 1) {
 			if (done.status)
 				fail("a request failed", 0);
+			note(&times, done.tag, now);
 			count++;
 			busy--;
 			r = 0;
@@ -94,9 +131,11 @@ static int bench(char **arg)
 			fail("completions", r);
 	}
 	secs = blkdrv_now() - start;
-	printf("%.0f %.1f kicks %.3f waits %.3f requests %lu\n", (double)count / secs,
+	qsort(times.ns, times.n, sizeof(*times.ns), compare);
+	printf("%.0f %.1f kicks %.3f waits %.3f p50 %.1f p99 %.1f p99.9 %.1f requests %lu\n", (double)count / secs,
 	       (double)count * l.block / secs / 1048576, (double)d.q[0].ring->kicks / (double)count,
-	       (double)d.q[0].ring->calls / (double)count, count);
+	       (double)d.q[0].ring->calls / (double)count, within(&times, 0.5), within(&times, 0.99), within(&times, 0.999), count);
+	free(times.ns);
 	blkdrv_close(&d);
 	return 0;
 }

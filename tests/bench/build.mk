@@ -52,6 +52,21 @@ $(R)/budget.tap: $(BENCH_GUEST)
 	@mkdir -p $(@D)
 	tests/bench/guest.py budget > $@
 
+# The parts of `make bench`. Each writes its table into docs/performance.md, and docs/bench-PART.svg
+.PHONY: bench bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report
+bench: bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report ## the next five: each writes its table into docs/performance.md, and a drawing
+bench-guest-report: $(BENCH_GUEST) ## instructions in a guest, bare and under KVM on emulated SVM
+	tests/bench/report.py guest
+bench-smp-report: $(BENCH_GUEST) $(B)/linux-bench-smp ## instructions with 2 and 4 CPUs, in a guest and bare
+	tests/bench/report.py smp
+bench-tlb-report: $(BENCH_GUEST) ## flushes and writes of CR4 in 1,000 exits, counted by Bochs
+	tests/bench/report.py tlb
+bench-disk-report: $(B)/lguest-block $(BLKFE) ## lguest-block at depths 1 to 128 and sizes 512 to 1 MiB: rates, CPU a request, latencies
+	scripts/deps.sh bench
+	tests/bench/report.py disk $(B)
+bench-net-report: $(B)/lguest-net $(BENCH_NET) ## lguest-net beside a plain loop and a bare ring
+	tests/bench/report.py net $(B)
+
 # How often an idle guest wakes the host. The group holds the sum to 5 a second.
 CHECKS += idle
 CHECKS_BESIDE += idle

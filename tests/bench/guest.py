@@ -110,6 +110,48 @@ def run_bare(vmlinux):
     return [Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4]
 
 
+def kvm_modules():
+    """The modules of the test host's kernel that KVM on AMD's processors needs, each behind what it depends on."""
+    folder, found = run(["tests/host/mkhost.sh", "6.1"]).strip() + "/root/lib/modules", []
+
+    def add(name):
+        file = [os.path.join(at, f) for at, _, files in os.walk(folder) for f in files if f[:-3].replace("-", "_") == name and f.endswith(".ko")]
+        if not file or file[0] in found:
+            return
+        for other in run(["modinfo", "-F", "depends", file[0]]).strip().split(","):
+            if other:
+                add(other.replace("-", "_"))
+        found.append(file[0])
+    add("kvm_amd")
+    return found
+
+
+def run_kvm(vmlinux):
+    """The same kernel under KVM on the SVM that QEMU emulates: a QEMU in the test host. What the world switch and the second page tables cost in time
+    is no instruction: entering a guest counts as one."""
+    modules = kvm_modules()
+    firmware = ["/usr/share/qemu/qboot.rom", "/usr/share/seabios/bios-microvm.bin", "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/pvh.bin"]
+    files = [*modules, f"{vmlinux}:/vmlinux", f"{OUT}/bench.cpio:/bench.cpio", "/usr/bin/qemu-system-x86_64:/qemu", *(f"{f}:/fw/{os.path.basename(f)}" for f in firmware)]
+    text = run(["tests/host/run", "--icount", "--mem", "1024", "--pti", "off", "--timeout", "1800", "--boot", "600", "--silence", "1800",
+                *(w for f in files for w in ("--file", f)), "--",
+                "".join(f"insmod /{os.path.basename(m)} && " for m in modules) + "/qemu -L /fw -M microvm,acpi=off -accel kvm -cpu host -m 128 -nodefaults -no-reboot "
+                "-display none -serial stdio -kernel /vmlinux -initrd /bench.cpio -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null"])
+    return [Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4]
+
+
+def run_smp(vmlinux, cpus):
+    """tests/linux/guest/bench-smp.c with so many CPUs: figures of a guest, whose host has as many, and of the same kernel bare."""
+    run(["guest/mkinitramfs.sh", "-o", f"{OUT}/smp.cpio", "-f", "build/release/linux-bench-smp:/bin/linux-bench-smp", "-c",
+         'echo; /bin/linux-bench-smp | sed "s/^/bench: /"'])
+    here = run(["tests/host/run", "--lguest", "/", "--linux", "--icount", "--smp", "2", "--qemu=-smp", f"--qemu={cpus}", "--mem", "768", "--pti", "off",
+                "--timeout", "900", "--file", f"{OUT}/smp.cpio", "--", f"insmod /lg.ko; /lguest-run --cpus {cpus} --kernel /vmlinux --initrd /smp.cpio "
+                "--memory 128 --cmdline quiet --log /log </dev/null"])
+    there = run(["timeout", "600", run(["tests/host/mkqemu.sh"]).strip(), "-M", "microvm,acpi=off", "-accel", "tcg", "-icount", "shift=0", "-smp", str(cpus),
+                 "-cpu", "max,-smap", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-kernel", vmlinux,
+                 "-initrd", f"{OUT}/smp.cpio", "-append", "console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check"], stdin=subprocess.DEVNULL)
+    return [[Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4] for text in (here, there)]
+
+
 def counts(name, names):
     """For each number, how often each function's instructions were executed."""
     found = collections.defaultdict(collections.Counter)

@@ -7,6 +7,10 @@ $(B)/linux-bench: tests/linux/guest/bench.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -pthread -o $@ $<
 
+$(B)/linux-bench-smp: tests/linux/guest/bench-smp.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -static -pthread -o $@ $<
+
 CHECKS += linux
 LINUX_NEEDS := $(B)/selftest launch-programs module
 .PHONY: linux-server check-reporting $(R)/linux.tap linux-hosts linux-kaslr linux-flushes linux-boots
