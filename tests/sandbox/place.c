@@ -119,7 +119,7 @@ static void close_descriptors(struct place *p)
 static _Noreturn void payload(struct place *p, const struct policy_role *role, enum place_how how,
 			      long (*fn)(struct place *p, long arg), long arg)
 {
-	if (role->policy->ring_ops && make_ring(p, role, how == PLACE_SEAL))
+	if (!p->sqes && role->policy->ring_ops && make_ring(p, role, how == PLACE_SEAL))
 		_exit(3);
 	if (how == PLACE_SEAL && policy_seal(role))
 		_exit(3);
@@ -215,6 +215,8 @@ static _Noreturn void nursery(struct place *p, const struct policy_role *role, l
 {
 	pid_t pid;
 
+	if (role->policy->ring_ops && make_ring(p, role, true))
+		_exit(3);
 	for (unsigned int i = 0; i < count; i++) {
 		p->shared->state = PLACE_NOTHING;
 		pid = fork();

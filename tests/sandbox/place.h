@@ -72,7 +72,7 @@ struct place_result place_run(const struct policy_role *role, enum place_how how
  * @role: its manifest
  * @results: one for each
  *
- * All are in one place: the same namespaces, the same open descriptors. So @fn may change neither.
+ * All are in one place: the same namespaces, descriptors and ring. So @fn may change none of them.
  */
 void place_run_each(const struct policy_role *role, long (*fn)(struct place *p, long arg), long first, unsigned int count,
 		    struct place_result *results);
