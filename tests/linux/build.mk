@@ -81,3 +81,8 @@ linux-6.12: $(LINUX_NEEDS) $(LINUX_SMP_NEEDS) ## the groups linux and linux-smp 
 linux-selftests: launch-programs module ## the kernel's own self-tests in a guest and on the bare machine: prints where they differ (FOLDERS='x86 futex': some)
 	@mkdir -p $(R)
 	tests/linux/selftests.sh $(FOLDERS) > $(R)/linux-selftests.tap; s=$$?; grep -v '^ok' $(R)/linux-selftests.tap; exit $$s
+
+.PHONY: linux-stress
+linux-stress: launch-programs module ## stress-ng by class, each stressor verified, in a guest and on the bare machine: prints where they differ (CLASSES='vm os': some; LONG= seconds each)
+	@mkdir -p $(R)
+	tests/linux/stress.sh $(CLASSES) > $(R)/linux-stress.tap; s=$$?; grep -v '^ok' $(R)/linux-stress.tap; exit $$s
