@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 B=build/release
-out=$(tests/host/run --lguest /s --linux --icount --mem 768 --timeout 600 --file $B/probe:/s/probe --file $B/first:/s/first -- '
+out=$(tests/host/run --lguest /s --linux --icount --mem 768 --boot 900 --timeout 1800 --file $B/probe:/s/probe --file $B/first:/s/first -- '
 cd /s; modprobe tun; insmod lg.ko; tools/ip tuntap add tap0 mode tap user 0; truncate -s 64M img
 for i in 1 2 3 4 5; do
 	echo "a $(./first probe: ./lguest-run --kernel probe --console none --cmdline s </dev/null)"
@@ -20,4 +20,6 @@ row() {
 echo '    busy  elapsed  (millions of instructions, exec of lguest-run to the guest'"'"'s first)'
 row a 'a kernel of 20 KiB, no device: lguest-run and lguest-core'
 row b 'the same with console, net and block'
-row c 'Linux (15 MiB) with console, net and block'
+bytes=0
+while read -r _ _ _ _ size _; do bytes=$((bytes + size)); done < <(readelf -lW "$(guest/build.sh)" | grep '^ *LOAD')
+row c "Linux ($((bytes >> 20)) MiB) with console, net and block"

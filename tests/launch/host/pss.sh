@@ -12,7 +12,7 @@ measure() {
 	: >$out
 	lguest-run --kernel vmlinux --initrd idle --net tap0 --block ro:img "$@" >$out 2>&1 </dev/null &
 	run=$!
-	within 120 printed 'guest is up' || { quoted $out; not_ok "a guest $*"; exit 1; }
+	within 400 printed 'guest is up' || { quoted $out; not_ok "a guest $*"; exit 1; }
 	sleep 10
 	total=0 names=
 	for p in $(tree); do
