@@ -26,8 +26,8 @@ MORE = 1.03
 SMALL = 0.005               # of a figure: smaller functions are not kept in the budget
 SWITCHER = range(0xffff800000000000, 0xffff808000000000)
 LABELS = ("lg_idt_stubs", "lg_nmi_stub", "lg_mce_stub", "lg_db_stub", "lg_df_stub", "lg_syscall", "lg_cstar", "lg_switcher_enter")
-# Not in the budget: no path; no exit in it; from run to run a page more or less that the host has to find, or Linux to copy
-NOISY = ("boot-us", "clock_gettime", "fork-exit-wait", "thread")
+# Not in the budget: no path; no exit in it; what Linux's slabs make of it
+NOISY = ("boot-us", "clock_gettime", "thread")
 
 
 class Figure:
