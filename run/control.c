@@ -64,6 +64,7 @@ static uint64_t first_death_ms;
 static uint32_t waiting[STATS_PENDING];	/* serials of "stats" */
 static uint64_t asked_stats_ms;
 static uint64_t last_replaced_ms[GUEST_DEVICES];
+static uint64_t refused_ms;		/* when a program last did not say what it is */
 static uint64_t known_size[GUEST_DEVICES];	/* of images */
 static struct launch *launched;		/* for events */
 
@@ -524,6 +525,7 @@ static void begin_replace(struct watch *w, struct role *r, const struct ask *a)
 /*L:830
  * Another version of a device's program, under load. It must say what it is first; then the old process is killed and everything goes the way of
  * any other death, with no strike counted. The program that served is kept open: when the new one does not serve within 5 s the old one comes back.
+ * A program has 2 s to say what it is, in which nothing else is done here: after one that did not, none is asked for 5 s, whoever wants it.
  */
 static void ask_restart(struct watch *w, const struct ask *a)
 {
@@ -533,8 +535,13 @@ static void ask_restart(struct watch *w, const struct ask *a)
 
 	if (!may_replace(w, a, r))
 		return;
+	if (refused_ms && now_ms() - refused_ms < REPLACE_MS) {
+		done(a->serial, ANSWER_NOT_NOW, "a program was refused less than 5 s ago");
+		return;
+	}
 	program = program_open(w->l, r->kind->name);
 	if (program < 0 || !program_version(program, r->kind->name, version, sizeof(version), why, sizeof(why))) {
+		refused_ms = now_ms();
 		done(a->serial, ANSWER_FAILED, program < 0 ? "the program cannot be opened" : why);
 		if (program >= 0)
 			close(program);
