@@ -419,6 +419,31 @@ static void offer_frames(unsigned int n)
 }
 
 /* 10,120 bytes a second are ten frames of 1,012 with their headers: one every 20 steps, and the first when there is anything in the bucket. */
+/* Frames on their way have a place each, whatever the order in which they end, and all places come back, those of dropped frames too. */
+Test(net, places_of_frames)
+{
+	const struct net_pair *pair;
+
+	open_net(ALL, NULL);
+	pair = &net->pair[0];
+	for (unsigned int i = 0; i < 2 * NET_QUEUE_SIZE; i++)
+		cr_assert_eq(sent(i % 2 ? 100 : 10), i % 2);
+	for (unsigned int round = 0; round < 4; round++) {
+		unsigned int others = fake.pending_n;
+
+		offer_frames(8);
+		cr_assert_eq(fake.pending_n, others + 8);
+		cr_assert_eq(pair->tx_top, NET_QUEUE_SIZE - 8);
+		for (unsigned int i = others; i < others + 8; i++)
+			for (unsigned int k = others; k < i; k++)
+				cr_assert_neq(fake.pending[i].sqe.addr, fake.pending[k].sqe.addr);
+		while (fake.pending_n > others)
+			fake_complete(round % 2 ? fake.pending_n - 1 : others, 1012);
+		fake_kick(1, 10);
+		cr_assert_eq(pair->tx_top, NET_QUEUE_SIZE);
+	}
+}
+
 Test(net, rate_of_bytes_sent)
 {
 	rate_name = "bw";
