@@ -8,6 +8,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/tap.sh"
+"$here/../../scripts/deps.sh" model >&2 || exit 2
 work=$(mktemp -d /var/tmp/lguest-model.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
