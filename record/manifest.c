@@ -26,7 +26,7 @@ static const struct policy_call calls[] = {
 	CALL(write, POLICY_BOTH, "kick and call eventfds", ARG_IS(2, 8)),
 	CALL(eventfd2, POLICY_BOTH, "kick and call of the back end", ARG_IS(0, 0), ARG_IS(1, EFD_NONBLOCK | EFD_CLOEXEC)),
 	CALL(memfd_create, POLICY_BOTH, "the back end's memory and in-flight records", ARG_IS(1, MFD_CLOEXEC)),
-	CALL(ftruncate, POLICY_BOTH, "its size"),
+	CALL(ftruncate, POLICY_BOTH, "its size; the recording on a full disk, back to its last whole record"),
 	CALL(newfstatat, POLICY_BOTH, "does a memory region lie within its file", ARG_IS(3, AT_EMPTY_PATH)),
 	CALL(fcntl, POLICY_BOTH, "a copy of what is sent on", ARG_IS(1, F_DUPFD_CLOEXEC)),
 	CALL(mmap, POLICY_BOTH, "the guest's memory and the back end's", ARG_IS(2, PROT_READ | PROT_WRITE), ARG_IS(3, MAP_SHARED)),

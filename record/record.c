@@ -18,6 +18,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -69,7 +70,7 @@ static unsigned int regions;
 static struct queue queue[QUEUES];
 static struct vu_chan front, back;
 static FILE *out;
-static uint64_t began, written, max = 256ull << 20;
+static uint64_t began, written, flushed, max = 256ull << 20;	/* bytes of records: put, and in the file for sure */
 static bool full;
 
 static void say(const char *what, const char *object, int err)
@@ -85,16 +86,40 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* No room on its disk: what went half into the file, or is still to go, is taken away, so that what is there stays a recording. */
+static void out_of_space(int err)
+{
+	full = true;
+	__fpurge(out);
+	fprintf(stderr, "lguest-record: the recording ends here: %s\n", strerror(err));
+	if (ftruncate(POLICY_FD_RESOURCE, (off_t)(sizeof(struct rec_file) + flushed)))
+		say("cannot take the unfinished record off", "the recording", errno);
+}
+
+static void flush(void)
+{
+	if (full)
+		return;
+	if (fflush(out))
+		out_of_space(errno);
+	else
+		flushed = written;
+}
+
 /* The guest goes on when the recording does not. */
 static void put(uint8_t kind, uint16_t q, const void *a, size_t a_len, const void *b, size_t b_len)
 {
 	if (full)
 		return;
-	written += sizeof(struct rec_head) + a_len + b_len;
-	if (written > max || rec_put(out, kind, q, now() - began, a, a_len, b, b_len)) {
-		fprintf(stderr, "lguest-record: the recording ends here: %s\n", written > max ? "it has the size that it may have (--max; of lguest-run --record-max)" : strerror(errno));
+	if (sizeof(struct rec_head) + a_len + b_len > max - written) {
+		fprintf(stderr, "lguest-record: the recording ends here: it has the size that it may have (--max; of lguest-run --record-max)\n");
+		flush();
 		full = true;
+		return;
 	}
+	written += sizeof(struct rec_head) + a_len + b_len;
+	if (rec_put(out, kind, q, now() - began, a, a_len, b, b_len))
+		out_of_space(errno);
 }
 
 /* A word of a region: a ring's index. */
@@ -650,8 +675,7 @@ static int carry(void)
 
 	while (!r) {
 		r = turn();
-		if (!r && fflush(out))
-			return -errno;
+		flush();
 	}
 	back_to_guest();	/* the back end may have completed something and died since we looked */
 	put(REC_END, gone, NULL, 0, NULL, 0);
@@ -873,10 +897,7 @@ int main(int argc, char **argv)
 	vu_chan_init(&front, POLICY_FD_CONTROL, &vu_io_plain, NULL);
 	vu_chan_init(&back, POLICY_FD_RESOURCE_OUT, &vu_io_plain, NULL);
 	r = carry();
-	if (fflush(out)) {
-		say("cannot write", "the recording", errno);
-		return 1;
-	}
+	flush();
 	if (r != -ECONNRESET && r != -EPIPE)
 		fprintf(stderr, "lguest-record: the connection ended: %s\n", strerror(-r));
 	return r == -ECONNRESET || r == -EPIPE ? 0 : 3;
