@@ -59,7 +59,7 @@ run() {
 debian() {
 	local image file files=()
 	image=$(scripts/debian.sh)
-	for file in tests/linux/host/debian.sh tests/launch/host/console.sh "$image:img" "${VMLINUX:-$(guest/build.sh)}:vmlinux" "${MODULE:-kmod/lg.ko}:lg.ko"; do
+	for file in tests/linux/host/debian.sh tests/launch/host/console.sh "$image:img" "$(guest/kernel.sh):vmlinux" "${MODULE:-kmod/lg.ko}:lg.ko"; do
 		case $file in *:*) ;; *) file=$file:${file##*/} ;; esac
 		files+=(--file "${file%:*}:/m/${file##*:}")
 	done
@@ -67,7 +67,7 @@ debian() {
 	tests/host/run --lguest /m --dmesg-clean --mem 1280 $1 "${files[@]}" -- "sh /m/debian.sh $2 $3"
 }
 
-# kinds 'WHAT...': each kind of host, or those of HOSTS, as a part of its own
+# kinds HOW NAME WHAT...: HOW (a function) in each kind of host, or in those of HOSTS, as a part NAME of its own
 kinds() {
 	local kind how=$1 smp pti levels
 	shift
