@@ -59,7 +59,7 @@ bench-guest-report: $(BENCH_GUEST) ## instructions in a guest, bare and under KV
 	tests/bench/report.py guest
 bench-smp-report: $(BENCH_GUEST) $(B)/linux-bench-smp ## instructions with 2 and 4 CPUs, in a guest and bare
 	tests/bench/report.py smp
-bench-tlb-report: $(BENCH_GUEST) ## flushes and writes of CR4 in 1,000 exits, counted by Bochs
+bench-tlb-report: $(BENCH_GUEST) ## TLB flushes, writes of CR3 and CR4, PCIDs, INVLPG in 1,000 exits, counted by Bochs
 	tests/bench/report.py tlb
 bench-disk-report: $(B)/lguest-block $(BLKFE) ## lguest-block at depths 1 to 128 and sizes 512 to 1 MiB: rates, CPU a request, latencies
 	scripts/deps.sh bench

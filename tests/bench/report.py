@@ -78,12 +78,12 @@ def measure_smp(_):
 
 def measure_tlb(_):
     text = subprocess.run(["make", "-s", "linux-flushes"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
-    found = re.search(r"(\d+) exits: (\d+) flushes of the whole TLB, (\d+) writes of CR4", text)
+    names = ["flushes of the whole TLB", "writes of CR4", "writes of CR3", "PCIDs loaded with their entries kept", "INVLPG", "INVPCID"]
+    found = re.search(r"(\d+) exits: " + ", ".join(rf"(\d+) {name}" for name in names), text)
     if not found:
         sys.exit(f"bench: make linux-flushes said no counts:\n{text}")
-    exits, flushes, writes = map(int, found.groups())
-    per = [1000 * flushes / exits, 1000 * writes / exits]
-    names = ["flushes of the whole TLB, global entries too", "writes of CR4"]
+    exits, *counts = map(int, found.groups())
+    per = [1000 * count / exits for count in counts]
     return {"with": f"Bochs 3.0 with tests/host/bochs-tlb.patch, {exits:,} exits of a Linux guest", "head": ["in 1,000 exits, the host's own with them", "count"],
             "rows": [[n, f"{c:.2f}"] for n, c in zip(names, per)],
             "title": "In 1,000 exits of a Linux guest", "labels": names, "bars": [["count", BLUE, per]]}

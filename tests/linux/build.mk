@@ -28,7 +28,7 @@ linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of h
 linux-kaslr: $(LINUX_NEEDS) ## hosts that randomise their addresses: flushed for where they overlap with the guest, and only there
 	for i in $$(seq $(or $(N),20)); do tests/linux/check.sh '--timeout 300 --kaslr --pti off' overlap || exit 1; done
 
-linux-flushes: $(LINUX_NEEDS) ## flushes of the whole TLB and writes of CR4 in 1,000 exits of a guest: none (Bochs counts)
+linux-flushes: $(LINUX_NEEDS) ## TLB flushes, writes of CR3 and CR4, INVLPG in 1,000 exits of a guest (Bochs counts): no full flush, no CR4
 	tests/linux/check.sh '--timeout 1500 --emulator bochs --pti off' flushes
 
 check-reporting: $(LINUX_NEEDS) ## a guest that fills and frees 512 MiB ten times gives it back each time, within ten seconds

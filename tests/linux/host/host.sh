@@ -6,7 +6,7 @@
 #
 #	host.sh selftest	the checks of selftest.c in one guest, on the host's last CPU; whose TLB entries had to go for it
 #	host.sh features	features.sh in one guest, from an initramfs that is compressed as distributions do
-#	host.sh flushes		under Bochs, which counts them: what one guest's exits cost in flushes of the whole TLB and writes of CR4
+#	host.sh flushes		under Bochs, which counts them: what one guest's exits cost in flushes of the TLB, writes of CR3 and CR4, INVLPG
 #	host.sh overlap		one short guest: only where it shares addresses with the host's kernel are global TLB entries flushed
 #	host.sh modules		modules.sh in one guest; its module lies where no module of the host does
 #	host.sh userland	userland.sh in one guest, its clock against the host's; a terminal's keys
@@ -100,21 +100,23 @@ modules() {
 	check $? "the host's modules lie outside of the guest's area for modules"
 }
 
-# The counts that tests/host/bochs-tlb.patch puts into two MSRs: flushes of the whole TLB, and writes of CR4
-counts() { for msr in 0x4c470000 0x4c470008; do dd if=/dev/cpu/0/msr bs=8 skip=$((msr / 8)) count=1 2>/dev/null | od -An -tu8; done | tr -s ' \n' ' '; }
+# The counts that tests/host/bochs-tlb.patch puts into MSRs: flushes of the whole TLB, writes of CR4, writes of CR3, those of them that
+# keep the entries of a PCID, INVLPG, INVPCID
+counts() { for n in 0 8 16 24 32 40; do msr=$((0x4c470000 + n)); dd if=/dev/cpu/0/msr bs=8 skip=$((msr / 8)) count=1 2>/dev/null | od -An -tu8; done | tr -s ' \n' ' '; }
 
 flushes() {
 	modprobe msr
 	set -- $(counts)
-	[ $# = 2 ] && [ "$2" -gt 0 ]
-	check $? "this emulator counts: CR4 was written while it booted"
+	[ $# = 6 ] && [ "$2" -gt 0 ] && [ "$3" -gt "$4" ] && [ "$5" -gt 0 ]
+	check $? "this emulator counts: CR4 and CR3 were written while it booted, and INVLPG was executed"
 	nap
 	set -- $(counts) "$@"
 	exits=$(counter exits)
-	echo "# $exits exits: $(($1 - $3)) flushes of the whole TLB, $(($2 - $4)) writes of CR4, with the host's own"
+	echo "# $exits exits: $(($1 - $7)) flushes of the whole TLB, $(($2 - $8)) writes of CR4, $(($3 - $9)) writes of CR3," \
+		"$(($4 - ${10})) PCIDs loaded with their entries kept, $(($5 - ${11})) INVLPG, $(($6 - ${12})) INVPCID, with the host's own"
 	[ "$exits" -gt 2000 ]
 	check $? "the guest had exits"
-	for n in $(($1 - $3)) $(($2 - $4)); do
+	for n in $(($1 - $7)) $(($2 - $8)); do
 		[ $((n * 1000 / exits)) = 0 ]
 		check $? "$((n * 1000 / exits)) in 1,000 exits"
 	done
