@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/bench/late.h"
 #include "tests/lib/blkdrv.h"
 
 #define MAX_DEPTH 64u
@@ -58,33 +59,19 @@ static uint64_t next_sector(struct load *l)
 
 /* How long each request took, in nanoseconds; of the first ones, when there are more than find room. */
 struct latencies {
-	uint32_t *ns;
-	size_t n, room;
+	struct late all;
 	double begun[BLKDRV_NUM];
 };
 
 static void note(struct latencies *l, uint64_t tag, double now)
 {
-	if (l->n < l->room)
-		l->ns[l->n++] = (uint32_t)((now - l->begun[tag]) * 1e9);
+	late_note(&l->all, now - l->begun[tag]);
 	l->begun[tag] = now;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double within(const struct latencies *l, double part)
-{
-	return l->n ? l->ns[(size_t)((double)(l->n - 1) * part)] / 1e3 : 0;
 }
 
 static int bench(char **arg)
 {
-	static struct latencies times = { .room = 4000000 };
+	static struct latencies times;
 	struct load l = { .write = strstr(arg[1], "write"), .random = !strncmp(arg[1], "rand", 4),
 			  .block = (uint32_t)atoi(arg[2]) };
 	unsigned int depth = (unsigned int)atoi(arg[3]), busy = 0;
@@ -96,9 +83,8 @@ static int bench(char **arg)
 
 	if (!depth || depth > BLKDRV_NUM)
 		fail("a depth of 1 to 128", 0);
-	times.ns = malloc(times.room * sizeof(*times.ns));
 	r = blkdrv_open(&d, blkdrv_connect(arg[0]), 1, (size_t)depth * l.block, ALL_FEATURES);
-	if (r || !times.ns)
+	if (r)
 		fail("set-up", r);
 	l.blocks = d.config.capacity / SECTORS(l.block);
 	memset(d.data, 0x5a, d.data_size);
@@ -131,11 +117,10 @@ static int bench(char **arg)
 			fail("completions", r);
 	}
 	secs = blkdrv_now() - start;
-	qsort(times.ns, times.n, sizeof(*times.ns), compare);
+	late_sort(&times.all);
 	printf("%.0f %.1f kicks %.3f waits %.3f p50 %.1f p99 %.1f p99.9 %.1f requests %lu\n", (double)count / secs,
 	       (double)count * l.block / secs / 1048576, (double)d.q[0].ring->kicks / (double)count,
-	       (double)d.q[0].ring->calls / (double)count, within(&times, 0.5), within(&times, 0.99), within(&times, 0.999), count);
-	free(times.ns);
+	       (double)d.q[0].ring->calls / (double)count, late_within(&times.all, 0.5), late_within(&times.all, 0.99), late_within(&times.all, 0.999), count);
 	blkdrv_close(&d);
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * net.c: how fast lguest-net moves frames into and out of a tap, against the plainest loop that could: one write() or
- * read() a frame. Prints medians of rates, of ratios and of processor time a frame.
+ * read() a frame. Prints medians of rates, of ratios, of processor time a frame and of how long frames took (50, 99 and 99.9 per cent of them).
  *
  *	bench-net LGUEST-NET [ROUNDS] [SECONDS]
  *	bench-net LGUEST-NET tx|rx|ring SECONDS SIZE OPTION...	frames a second with these options of lguest-net, and nothing else;
@@ -9,6 +9,9 @@
  *
  * For sending there is a third loop, one ring with a batch of writes a system call: nothing that goes through a
  * tap one frame at a time can beat it, so it tells what the machine allows.
+ *
+ * Each is measured with a full ring, where nobody looks at a clock for each frame, and with so many frames under way: the next is sent when
+ * one is over. A frame that is received so is sent by the driver itself, which waits for it.
  *
  * It makes its own network namespace (as root, or in a user namespace) and a tap in it. Sent frames have an ethertype
  * that nobody listens to; received ones come from an AF_PACKET socket in a child.
@@ -34,6 +37,7 @@
 
 #include <liburing.h>
 
+#include "tests/bench/late.h"
 #include "tests/lib/driver.h"
 
 #define HDR 12u
@@ -43,15 +47,19 @@
 #define MAX_OPTIONS 4
 
 struct result {
-	double rate, cpu_us;
+	double rate, cpu_us, p50, p99, p999;
+};
+
+/* What is measured: frames of @len bytes, so many under way at a time; @late: how long each takes, or NULL: a full ring */
+struct load {
+	size_t len;
+	unsigned int depth;
+	struct late *late;
 };
 
 static double now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return late_now();
 }
 
 static void __attribute__((noreturn)) fail(const char *what)
@@ -124,59 +132,135 @@ static pid_t generator(size_t len)
 			usleep(50); /* queue full: let the reader run */
 }
 
-static struct result raw_tx(size_t len, double seconds)
+/* So many frames took @seconds each. */
+static void note(const struct load *l, double seconds, unsigned int frames)
+{
+	while (l->late && frames--)
+		late_note(l->late, seconds);
+}
+
+static struct result raw_tx(const struct load *l, double seconds)
 {
 	static uint8_t buf[HDR + 65536];
 	int fd = make_tap();
-	double cpu = cpu_of(RUSAGE_SELF), start = now(), t;
+	double cpu = cpu_of(RUSAGE_SELF), start = now(), before = start, after, t;
 	uint64_t n = 0;
 
-	fill(buf + HDR, len);
+	fill(buf + HDR, l->len);
 	do {
-		for (int i = 0; i < 256; i++, n++)
-			if (write(fd, buf, HDR + len) < 0)
+		for (int i = 0; i < 256; i++, n++) {
+			if (write(fd, buf, HDR + l->len) < 0)
 				fail("write");
+			if (l->late) {
+				after = now();
+				note(l, after - before, 1);
+				before = after;
+			}
+		}
 		t = now() - start;
 	} while (t < seconds);
 	close(fd);
-	return (struct result){ (double)n / t, (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
 }
 
-static struct result ring_tx(size_t len, double seconds)
+static struct result ring_tx(const struct load *l, double seconds)
 {
 	static uint8_t buf[HDR + 65536];
 	int fd = make_tap();
 	struct io_uring ring;
 	struct io_uring_cqe *cqe;
-	double cpu = cpu_of(RUSAGE_SELF), start = now(), t;
+	double cpu = cpu_of(RUSAGE_SELF), start = now(), before = start, after, t;
 	unsigned int head, done;
 	uint64_t n = 0;
 
-	fill(buf + HDR, len);
+	fill(buf + HDR, l->len);
 	if (io_uring_queue_init(RING, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN))
 		fail("ring");
 	do {
-		for (unsigned int i = 0; i < RING; i++)
-			io_uring_prep_write(io_uring_get_sqe(&ring), fd, buf, (unsigned int)(HDR + len), 0);
-		if (io_uring_submit_and_wait(&ring, RING) < 0)
+		for (unsigned int i = 0; i < l->depth; i++)
+			io_uring_prep_write(io_uring_get_sqe(&ring), fd, buf, (unsigned int)(HDR + l->len), 0);
+		if (io_uring_submit_and_wait(&ring, l->depth) < 0)
 			fail("submit");
 		done = 0;
 		io_uring_for_each_cqe(&ring, head, cqe)
 			done++;
 		io_uring_cq_advance(&ring, done);
 		n += done;
-		t = now() - start;
+		after = now();
+		note(l, after - before, done);
+		before = after;
+		t = after - start;
 	} while (t < seconds);
 	io_uring_queue_exit(&ring);
 	close(fd);
-	return (struct result){ (double)n / t, (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
 }
 
-static struct result raw_rx(size_t len, double seconds)
+/* Sends frames one after the other or many at once, for loads that say how many are under way. */
+struct sender {
+	int fd;
+	uint8_t frame[2048];
+	struct sockaddr_ll to;
+	struct iovec iov;
+	struct mmsghdr m[RING];
+};
+
+static void sender_open(struct sender *s, size_t len)
+{
+	s->to = (struct sockaddr_ll){ .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex("bench0"), .sll_halen = 6 };
+	s->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	s->iov = (struct iovec){ s->frame, len };
+	fill(s->frame, len);
+	for (unsigned int i = 0; i < RING; i++)
+		s->m[i].msg_hdr = (struct msghdr){ .msg_name = &s->to, .msg_namelen = sizeof(s->to), .msg_iov = &s->iov, .msg_iovlen = 1 };
+}
+
+static void sender_send(struct sender *s, unsigned int count)
+{
+	for (int sent; count; count -= (unsigned int)sent) {
+		sent = sendmmsg(s->fd, s->m, count, 0);
+		if (sent < 0)
+			fail("send");
+	}
+}
+
+/* With the processor time of sending in it, since one program does both. */
+static struct result raw_rx_depth(const struct load *l, double seconds)
+{
+	static uint8_t buf[HDR + 65536];
+	static struct sender s;
+	int fd = make_tap();
+	double cpu = cpu_of(RUSAGE_SELF), begin = now(), at = begin, after, t;
+	uint64_t n = 0;
+	ssize_t got;
+
+	sender_open(&s, l->len);
+	do {
+		sender_send(&s, l->depth);
+		for (unsigned int done = 0; done < l->depth;) {
+			got = read(fd, buf, sizeof(buf));
+			if (got < 0)
+				fail("read");
+			if (got != (ssize_t)(HDR + l->len))
+				continue;
+			after = now();
+			note(l, after - at, 1);
+			done++;
+		}
+		n += l->depth;
+		at = now();
+		t = at - begin;
+	} while (t < seconds);
+	close(s.fd);
+	close(fd);
+	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
+}
+
+static struct result raw_rx(const struct load *l, double seconds)
 {
 	static uint8_t buf[HDR + 65536];
 	int fd = make_tap();
-	pid_t gen = generator(len);
+	pid_t gen = generator(l->len);
 	double cpu, start, t;
 	uint64_t n = 0;
 
@@ -194,7 +278,7 @@ static struct result raw_rx(size_t len, double seconds)
 	kill(gen, SIGKILL);
 	waitpid(gen, NULL, 0);
 	close(fd);
-	return (struct result){ (double)n / t, cpu / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = cpu / (double)n * 1e6 };
 }
 
 static char *options[MAX_OPTIONS]; /* more of lguest-net's, up to a NULL */
@@ -218,40 +302,44 @@ static void start(struct drv *d, char *program, int tap)
 static struct result finish(struct drv *d, uint64_t n, double t, double cpu)
 {
 	drv_stop(d);
-	return (struct result){ (double)n / t, (cpu_of(RUSAGE_CHILDREN) - cpu) / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_CHILDREN) - cpu) / (double)n * 1e6 };
 }
 
-static struct result our_tx(char *program, size_t len, double seconds)
+static struct result our_tx(char *program, const struct load *l, double seconds)
 {
+	static double begun[RING];
 	static struct drv d;
 	struct drv_queue *q;
 	struct iovec seg;
-	double cpu = cpu_of(RUSAGE_CHILDREN), begin, t;
+	double cpu = cpu_of(RUSAGE_CHILDREN), begin, at, t;
+	unsigned int busy = 0;
 	uint64_t n = 0;
 	uint8_t *buf;
+	int head;
 
 	start(&d, program, make_tap());
 	drv_queue(&d, 0, RING);
 	q = drv_queue(&d, 1, RING);
-	buf = drv_alloc(&d, HDR + len, 64);
-	fill(buf + HDR, len);
+	buf = drv_alloc(&d, HDR + l->len, 64);
+	fill(buf + HDR, l->len);
 	memset(buf, 0, HDR);
-	seg = (struct iovec){ buf, HDR + len };
-	begin = now();
+	seg = (struct iovec){ buf, HDR + l->len };
+	begin = at = now();
 	do {
-		while (drv_add(q, &seg, 1, 0) >= 0)
-			;
+		for (; busy < l->depth && (head = drv_add(q, &seg, 1, 0)) >= 0; busy++)
+			begun[head] = at;
 		drv_kick(q);
-		while (drv_used(q, NULL) >= 0)
-			n++;
-		if (!q->free_n && !drv_wait(q, 2000))
+		at = now();
+		for (; (head = drv_used(q, NULL)) >= 0; n++, busy--)
+			note(l, at - begun[head], 1);
+		if (busy == l->depth && !drv_wait(q, 2000))
 			fail("no completion");
-		t = now() - begin;
+		t = at - begin;
 	} while (t < seconds);
 	return finish(&d, n, t, cpu);
 }
 
-static struct result our_rx(char *program, size_t len, double seconds)
+static struct result our_rx(char *program, const struct load *l, double seconds)
 {
 	static struct drv d;
 	struct drv_queue *q;
@@ -270,13 +358,13 @@ static struct result our_rx(char *program, size_t len, double seconds)
 	for (unsigned int i = 0; i < RING; i++)
 		drv_add(q, &(struct iovec){ buf + i * size, size }, 0, 1);
 	drv_kick(q);
-	gen = generator(len);
+	gen = generator(l->len);
 	if (!drv_wait(q, 2000))
 		fail("no frame");
 	begin = now();
 	do {
 		while ((head = drv_used(q, &got)) >= 0) {
-			n += got == HDR + len; /* others are the host's own, IPv6 and the like */
+			n += got == HDR + l->len; /* others are the host's own, IPv6 and the like */
 			drv_add(q, &(struct iovec){ buf + (size_t)head * size, size }, 0, 1);
 		}
 		drv_kick(q);
@@ -290,6 +378,50 @@ static struct result our_rx(char *program, size_t len, double seconds)
 	kill(gen, SIGKILL);
 	waitpid(gen, NULL, 0);
 	return r;
+}
+
+static struct result our_rx_depth(char *program, const struct load *l, double seconds)
+{
+	static struct sender s;
+	static struct drv d;
+	struct drv_queue *q;
+	double cpu = cpu_of(RUSAGE_CHILDREN), begin, at, t;
+	size_t size = 1536;
+	uint64_t n = 0;
+	uint8_t *buf;
+	uint32_t got;
+	int head;
+
+	start(&d, program, make_tap());
+	q = drv_queue(&d, 0, RING);
+	drv_queue(&d, 1, RING);
+	buf = drv_alloc(&d, RING * size, 64);
+	for (unsigned int i = 0; i < RING; i++)
+		drv_add(q, &(struct iovec){ buf + i * size, size }, 0, 1);
+	drv_kick(q);
+	sender_open(&s, l->len);
+	begin = at = now();
+	do {
+		sender_send(&s, l->depth);
+		for (unsigned int done = 0; done < l->depth;) {
+			t = now();
+			while ((head = drv_used(q, &got)) >= 0) {
+				if (got == HDR + l->len) {
+					note(l, t - at, 1);
+					done++;
+				}
+				drv_add(q, &(struct iovec){ buf + (size_t)head * size, size }, 0, 1);
+			}
+			drv_kick(q);
+			if (done < l->depth && !drv_wait(q, 2000))
+				fail("no frame");
+		}
+		n += l->depth;
+		at = now();
+		t = at - begin;
+	} while (t < seconds);
+	close(s.fd);
+	return finish(&d, n, t, cpu);
 }
 
 static int compare(const void *a, const void *b)
@@ -309,43 +441,75 @@ static double median(const double *v, int n)
 }
 
 struct series {
-	double rate[MAX_ROUNDS], cpu[MAX_ROUNDS];
+	double rate[MAX_ROUNDS], cpu[MAX_ROUNDS], p50[MAX_ROUNDS], p99[MAX_ROUNDS], p999[MAX_ROUNDS];
 };
 
-static void note(struct series *s, int i, struct result r)
+static void keep(struct series *s, int i, struct result r, struct late *late)
 {
+	late_sort(late);
 	s->rate[i] = r.rate;
 	s->cpu[i] = r.cpu_us;
+	s->p50[i] = late_within(late, 0.5);
+	s->p99[i] = late_within(late, 0.99);
+	s->p999[i] = late_within(late, 0.999);
+	late->n = 0;
 }
 
-static void print_median(const char *name, size_t len, const char *who, const struct series *s, const struct series *raw,
-			 int rounds)
+static double median_ratio(const struct series *a, const struct series *b, int rounds)
 {
-	double ratio[MAX_ROUNDS];
+	double ratio[MAX_ROUNDS] = { 0 };
 
 	for (int i = 0; i < rounds; i++)
-		ratio[i] = s->rate[i] / raw->rate[i];
-	printf("%s %4zu %-10s %8.0f frames/s  %5.2f us of processor a frame  %.2f times the plain loop\n", name, len, who,
-	       median(s->rate, rounds), median(s->cpu, rounds), median(ratio, rounds));
+		ratio[i] = a->rate[i] / b->rate[i];
+	return median(ratio, rounds);
+}
+
+/* @ring: what a bare ring did, or NULL */
+static void print_median(const char *name, const struct load *l, const char *who, const struct series *s, const struct series *raw,
+			 const struct series *ring, int rounds)
+{
+	printf("%s %5zu depth %3u %-10s %8.0f frames/s  %6.2f us of processor a frame  %.2f times the plain loop", name, l->len, l->depth, who,
+	       median(s->rate, rounds), median(s->cpu, rounds), median_ratio(s, raw, rounds));
+	if (ring)
+		printf("  %.2f of the ring loop", median_ratio(s, ring, rounds));
+	if (l->late)
+		printf("  within %.1f / %.1f / %.1f us", median(s->p50, rounds), median(s->p99, rounds), median(s->p999, rounds));
+	putchar('\n');
 	fflush(stdout);
 }
 
 /* Interleaved: each round measures all loops one after the other, and its ratios are of that round. */
-static void case_of(char *program, const char *name, size_t len, int rounds, double seconds, bool tx)
+static void case_of(char *program, bool tx, size_t len, unsigned int depth, int rounds, double seconds)
 {
 	static struct series raw, ring, ours;
+	static struct late late;
+	const struct load l = { len, depth ? depth : RING, depth ? &late : NULL };
+	const char *name = tx ? "tx" : "rx";
 
 	for (int i = 0; i < rounds; i++) {
-		note(&raw, i, tx ? raw_tx(len, seconds) : raw_rx(len, seconds));
+		keep(&raw, i, (tx ? raw_tx : depth ? raw_rx_depth : raw_rx)(&l, seconds), &late);
 		if (tx)
-			note(&ring, i, ring_tx(len, seconds));
-		note(&ours, i, tx ? our_tx(program, len, seconds) : our_rx(program, len, seconds));
+			keep(&ring, i, ring_tx(&l, seconds), &late);
+		keep(&ours, i, (tx ? our_tx : depth ? our_rx_depth : our_rx)(program, &l, seconds), &late);
 	}
-	print_median(name, len, "plain loop", &raw, &raw, rounds);
+	print_median(name, &l, "plain loop", &raw, &raw, NULL, rounds);
 	if (tx)
-		print_median(name, len, "ring loop", &ring, &raw, rounds);
-	print_median(name, len, "lguest-net", &ours, &raw, rounds);
+		print_median(name, &l, "ring loop", &ring, &raw, NULL, rounds);
+	print_median(name, &l, "lguest-net", &ours, &raw, tx ? &ring : NULL, rounds);
 }
+
+/* Depth 0: a full ring. Larger frames are sent alone: a tap hands them out when its MTU allows them. */
+static const struct {
+	bool tx;
+	size_t len;
+	unsigned int depth;
+} cases[] = {
+	{ true, 64, 0 }, { true, 1500, 0 }, { false, 64, 0 }, { false, 1500, 0 },
+	{ true, 1500, 1 }, { true, 1500, 4 }, { true, 1500, 32 }, { true, 1500, 128 },
+	{ true, 64, 32 }, { true, 512, 32 }, { true, 4096, 32 }, { true, 16384, 32 }, { true, 65000, 32 },
+	{ false, 1500, 1 }, { false, 1500, 4 }, { false, 1500, 32 }, { false, 1500, 128 },
+	{ false, 64, 32 }, { false, 512, 32 },
+};
 
 static void own_network(void)
 {
@@ -358,16 +522,18 @@ static int with_options(int argc, char **argv)
 {
 	double seconds = atof(argv[3]);
 	int len = atoi(argv[4]);
+	struct load l = { .depth = RING };
 	struct result r;
 
 	if (argc - 5 >= MAX_OPTIONS || seconds <= 0 || len < 64 || len > 1500)
 		return 2;
 	memcpy(options, argv + 5, (size_t)(argc - 5) * sizeof(*argv));
 	own_network();
+	l.len = (size_t)len;
 	if (!strcmp(argv[2], "ring"))
-		r = ring_tx((size_t)len, seconds);
+		r = ring_tx(&l, seconds);
 	else
-		r = (!strcmp(argv[2], "tx") ? our_tx : our_rx)(argv[1], (size_t)len, seconds);
+		r = (!strcmp(argv[2], "tx") ? our_tx : our_rx)(argv[1], &l, seconds);
 	printf("%.1f %.3f\n", r.rate, r.cpu_us);
 	return 0;
 }
@@ -384,9 +550,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	own_network();
-	case_of(argv[1], "tx", 64, rounds, seconds, true);
-	case_of(argv[1], "tx", 1500, rounds, seconds, true);
-	case_of(argv[1], "rx", 64, rounds, seconds, false);
-	case_of(argv[1], "rx", 1500, rounds, seconds, false);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		case_of(argv[1], cases[i].tx, cases[i].len, cases[i].depth, rounds, seconds);
 	return 0;
 }
