@@ -167,7 +167,7 @@ void proof_load_segments(void)
  * BOUND: 0 to 3 segments of any values
  * UNWIND: 5
  * BUG: core/elf.c: "va - ph->p_vaddr < ph->p_memsz" => "va - ph->p_vaddr <= ph->p_memsz"
- * SLOW: not seen yet with this bound and this bug
+ * SLOW: no answer in 300 s; its bug is found
  */
 void proof_maps_va(void)
 {

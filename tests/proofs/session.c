@@ -142,7 +142,6 @@ void proof_get_config(void)
  * BOUND: none: every message
  * UNWIND: 4
  * BUG: ipc/vhost_user_backend.c: " || c->size > s->config_size - off" => ""
- * SLOW: not seen yet with this bound and this bug
  */
 void proof_set_config(void)
 {
