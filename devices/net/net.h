@@ -34,6 +34,7 @@
 struct net_tx {
 	struct backend_op op;
 	struct net_pair *pair;
+	struct net_tx *next;
 	uint16_t head;
 	uint8_t start[NET_HDR + NET_COPY];
 	struct iovec iov[NET_SEGS + 1];
@@ -53,7 +54,8 @@ struct net_rx {
 /**
  * struct net_pair - a queue pair and its tap queue
  * @tap: descriptor, @fixed: its index in the ring's table
- * @tx: room for as many frames as can be on their way; @tx_free: numbers of those that are free, the one used last on top, since its copy is in the cache
+ * @tx: room for as many frames as can be on their way; @tx_free: those that have been used and are free, the one used last
+ *	first, since its copy is in the cache; @tx_fresh: from there on none has been used, nor has its memory; @tx_busy are on their way
  * @rx_first, @rx_count: slots in use, oldest first; @rx_reading of them have a read pending
  * @rx_batch: how many reads to queue at once, @rx_got: how many of the last batch found a frame
  */
@@ -62,8 +64,8 @@ struct net_pair {
 	unsigned int index;
 	int tap, fixed;
 	struct net_tx *tx;
-	uint16_t tx_free[NET_QUEUE_SIZE];
-	unsigned int tx_top;
+	struct net_tx *tx_free;
+	unsigned int tx_fresh, tx_busy;
 	struct net_rx *rx;
 	unsigned int rx_first, rx_count, rx_reading, rx_batch, rx_got;
 };

@@ -53,13 +53,29 @@ static bool source_ok(const struct net *net, const uint8_t *eth)
 
 void net_transmit_start(struct net_pair *pair)
 {
-	for (pair->tx_top = 0; pair->tx_top < NET_QUEUE_SIZE; pair->tx_top++)
-		pair->tx_free[pair->tx_top] = (uint16_t)(NET_QUEUE_SIZE - 1 - pair->tx_top);
+	pair->tx_free = NULL;
+	pair->tx_fresh = pair->tx_busy = 0;
 }
 
-static void put_back(struct net_pair *pair, const struct net_tx *tx)
+static struct net_tx *free_frame(const struct net_pair *pair)
 {
-	pair->tx_free[pair->tx_top++] = (uint16_t)(tx - pair->tx);
+	return pair->tx_free ? pair->tx_free : &pair->tx[pair->tx_fresh];
+}
+
+static void take(struct net_pair *pair, struct net_tx *tx)
+{
+	if (pair->tx_free)
+		pair->tx_free = tx->next;
+	else
+		pair->tx_fresh++;
+	pair->tx_busy++;
+}
+
+static void put_back(struct net_pair *pair, struct net_tx *tx)
+{
+	tx->next = pair->tx_free;
+	pair->tx_free = tx;
+	pair->tx_busy--;
 }
 
 static void written(struct backend_op *op, int32_t res)
@@ -106,7 +122,7 @@ static bool send_frame(struct net_pair *pair, const struct vq_chain *c)
 {
 	struct net *net = pair->net;
 	/* A queue has no more requests in flight than entries, and there is one of these for each: one is free. */
-	struct net_tx *tx = &pair->tx[pair->tx_free[pair->tx_top - 1]];
+	struct net_tx *tx = free_frame(pair);
 	struct io_uring_sqe *sqe;
 	uint32_t start, done;
 	unsigned int n;
@@ -116,7 +132,7 @@ static bool send_frame(struct net_pair *pair, const struct vq_chain *c)
 	start = copy_start(net, c, tx);
 	if (!start)
 		return false;
-	pair->tx_top--;
+	take(pair, tx);
 	tx->pair = pair;
 	tx->head = c->head;
 	tx->op.done = written;
