@@ -10,12 +10,6 @@ $(BENCH_NET): $(addprefix $(B)/,tests/bench/net.o tests/lib/driver.o $(IPC_FRONT
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -luring
 
-# lguest-vsock against a socket pair
-BENCH_VSOCK := $(B)/tests/bench/bench-vsock
-$(BENCH_VSOCK): $(addprefix $(B)/,tests/bench/vsock.o tests/lib/driver.o $(IPC_FRONTEND))
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
-
 .PHONY: bench-net
 bench-net: $(BENCH_NET) $(B)/lguest-net ## frames a second through lguest-net, against a read/write loop
 	$(BENCH_NET) $(B)/lguest-net $(or $(ROUNDS),5)
@@ -58,9 +52,9 @@ $(R)/budget.tap: $(BENCH_GUEST)
 	@mkdir -p $(@D)
 	tests/bench/guest.py budget > $@
 
-# The parts of `make bench`. Each writes its table into docs/performance.md, and docs/bench-PART.svg
-.PHONY: bench bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report bench-vsock-report
-bench: bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report bench-vsock-report ## the next six: each writes its table into docs/performance.md, and a drawing
+# The parts of `make bench`; a device adds its own in devices/NAME/tests/build.mk. Each writes its table into docs/performance.md, and docs/bench-PART.svg
+.PHONY: bench bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report
+bench: bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report ## the next five, and those that devices have in their folders: each writes its table into docs/performance.md, and a drawing
 bench-guest-report: $(BENCH_GUEST) ## instructions in a guest, bare and under KVM on emulated SVM
 	tests/bench/report.py guest
 bench-smp-report: $(BENCH_GUEST) $(B)/linux-bench-smp ## instructions with 2 and 4 CPUs, in a guest and bare
@@ -72,8 +66,6 @@ bench-disk-report: $(B)/lguest-block $(BLKFE) ## lguest-block at depths 1 to 128
 	tests/bench/report.py disk $(B)
 bench-net-report: $(B)/lguest-net $(BENCH_NET) ## lguest-net beside a plain loop and a bare ring, at depths 1 to 128 and sizes 64 to 65,000
 	tests/bench/report.py net $(B)
-bench-vsock-report: $(B)/lguest-vsock $(BENCH_VSOCK) ## lguest-vsock beside a socket pair
-	tests/bench/report.py vsock $(B)
 
 # How often an idle guest wakes the host. The group holds the sum to 5 a second.
 CHECKS += idle

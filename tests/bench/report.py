@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measures a part of `make bench`, writes its table into docs/performance.md between the part's marks, and draws it: docs/bench-PART.svg.
 
-    report.py guest|smp|tlb|disk|net|vsock [BUILD]
+    report.py guest|smp|tlb|disk|net|DEVICE [BUILD]      DEVICE: one that has a bench.py in its folder
     report.py draw PART             table and drawing once more, from what was measured last (build/bench/PART.json)
 
 A part is a function that measures and returns rows; what is written and drawn are the same numbers. It writes in build/bench and these two.
 """
 import datetime
+import glob
 import html
+import importlib.util
 import json
 import os
 import platform
@@ -137,27 +139,11 @@ def measure_net(build):
             "bars": [["lguest-net", BLUE, ours], ["a bare ring (sending)", GREY, ring]]}
 
 
-def measure_vsock(build):
-    rounds, secs = int(os.environ.get("ROUNDS", 5)), os.environ.get("SECS", "0.5")
-    rows, labels, ratios = [], [], []
-    for what, label, sizes in (("out", "guest to host", (512, 4096, 65536)), ("in", "host to guest", (512, 4096, 65536)), ("echo", "there and back", (64, 512, 4096, 65536))):
-        for size in sizes:
-            got = {who: [] for who in ("raw", f"{build}/lguest-vsock")}
-            for _ in range(rounds):
-                for who, samples in got.items():
-                    samples.append([float(n) for n in guest.run([f"{build}/tests/bench/bench-vsock", who, what, str(size), secs]).split()])
-            raw, ours = got.values()
-            ratios.append(statistics.median(o[0] / r[0] for o, r in zip(ours, raw)))
-            labels.append(f"{label}, {size} bytes")
-            rows.append([labels[-1], f"{median(raw, 0):.0f}", f"{median(ours, 0):.0f}", f"{ratios[-1]:.2f}", f"{median(ours, 0) * size / (1 << 20):.1f}", f"{median(ours, 1):.2f}",
-                         *(" / ".join(f"{median(s, i):.0f}" for i in (2, 3, 4)) if what == "echo" else "" for s in (raw, ours))])
-    return {"with": f"medians of {rounds} interleaved rounds of {secs} s", "rows": rows,
-            "head": ["messages", "socket pair, 1/s", "lguest-vsock, 1/s", "of a socket pair", "MiB/s", "CPU of the role a message, us",
-                     "within, us, 50 / 99 / 99.9 %: socket pair", "lguest-vsock"],
-            "title": "lguest-vsock: messages a second, of a socket pair", "labels": labels, "bars": [["lguest-vsock", BLUE, ratios]]}
-
-
-PARTS = {"guest": measure_guest, "smp": measure_smp, "tlb": measure_tlb, "disk": measure_disk, "net": measure_net, "vsock": measure_vsock}
+PARTS = {"guest": measure_guest, "smp": measure_smp, "tlb": measure_tlb, "disk": measure_disk, "net": measure_net}
+for path in sorted(glob.glob(os.path.join(ROOT, "devices/*/tests/bench.py"))):
+    device = importlib.util.module_from_spec(importlib.util.spec_from_file_location("bench", path))
+    device.__spec__.loader.exec_module(device)
+    PARTS[path.split("/")[-3]] = device.measure
 
 
 # --- what is made of them ---

@@ -16,3 +16,10 @@ $(R)/vsock-rows.tap: $(B)/lguest-vsock
 $(R)/vsock.tap: $(B)/vsock-peer launch-programs module
 	@mkdir -p $(@D)
 	devices/vsock/tests/check > $@ || grep -q '^not ok' $@
+
+# Beside a socket pair: a part of `make bench`
+$(eval $(call program,bench-vsock,devices/vsock/tests/bench.o tests/lib/driver.o $(IPC_FRONTEND)))
+.PHONY: bench-vsock-report
+bench: bench-vsock-report
+bench-vsock-report: $(B)/lguest-vsock $(B)/bench-vsock ## lguest-vsock beside a socket pair: rates, CPU a message, latencies
+	tests/bench/report.py vsock $(B)

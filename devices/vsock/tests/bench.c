@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vsock.c: how much lguest-vsock moves between a program of the host and a guest that is played, and how long a message and its answer take;
+ * bench.c: how much lguest-vsock moves between a program of the host and a guest that is played, and how long a message and its answer take;
  * or the same between two programs with a socket pair, which is what the machine allows.
  *
  *	bench-vsock LGUEST-VSOCK|raw out|in|echo SIZE SECONDS
