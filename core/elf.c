@@ -187,6 +187,25 @@ static uint64_t choose_shift(const struct image *im)
 	return (im->low - GUEST_KERNEL_MOVED) / align * align;
 }
 
+/*
+ * What a segment has in memory and not in the file is zero, as the ABI of ELF says. Fresh memory is, and stays untouched: nothing is spent on it, and it is
+ * not there before the guest wants it. Only what an earlier segment has put where this one's tail lies is cleared.
+ */
+static void clear_tail(const struct guest_memory *m, const struct image *im, unsigned int segment, uint64_t shift)
+{
+	const Elf64_Phdr *ph = &im->ph[segment], *e;
+	uint64_t from, to;
+
+	for (e = im->ph; e < ph; e++) {
+		if (e->p_type != PT_LOAD || !e->p_filesz)
+			continue;
+		from = ph->p_paddr + ph->p_filesz > e->p_paddr ? ph->p_paddr + ph->p_filesz : e->p_paddr;
+		to = ph->p_paddr + ph->p_memsz < e->p_paddr + e->p_filesz ? ph->p_paddr + ph->p_memsz : e->p_paddr + e->p_filesz;
+		if (from < to)
+			memset(guest_ptr(m, from - shift, to - from), 0, to - from);
+	}
+}
+
 static int load_segments(struct loader *l, const struct guest_memory *m, const struct image *im, uint64_t shift)
 {
 	uint8_t *to;
@@ -205,10 +224,9 @@ static int load_segments(struct loader *l, const struct guest_memory *m, const s
 		to = guest_ptr(m, ph->p_paddr - shift, ph->p_memsz);
 		if (!to)
 			return refuse(l, EXIT_MEMORY, "has a segment (%u) outside guest memory", i);
-		/* Fresh memory is zero, but segments may overlap: the tail is cleared as the ABI of ELF says. */
 		if (!read_at(im->fd, to, ph->p_filesz, ph->p_offset))
 			return refuse(l, EXIT_FILE, "cannot be read to its end");
-		memset(to + ph->p_filesz, 0, ph->p_memsz - ph->p_filesz);
+		clear_tail(m, im, i, shift);
 	}
 	return 0;
 }

@@ -148,7 +148,7 @@ void proof_shift(void)
  * ASSUME: guest_ptr() answers what it promises; check_segments() has accepted the segments (proof_segments)
  * UNWIND: 5
  * FLAGS: --no-unwinding-assertions
- * BUG: core/elf.c: "ph->p_memsz - ph->p_filesz);" => "ph->p_memsz);"
+ * BUG: core/elf.c: "to, ph->p_filesz, ph->p_offset" => "to, ph->p_memsz + 1, ph->p_offset"
  */
 void proof_load_segments(void)
 {
@@ -160,6 +160,27 @@ void proof_load_segments(void)
 	if (check_segments(&l, &im))
 		return;
 	load_segments(&l, &m, &im, choose_shift(&im));
+}
+
+/*
+ * PROOF: what is cleared under a segment's tail lies in guest memory and is no more than is there.
+ * BOUND: 2 segments of up to 64 bytes, 1 GiB of memory
+ * ASSUME: as proof_load_segments; both segments have been found in guest memory
+ * UNWIND: 5
+ * BUG: core/elf.c: "to - from), 0, to - from);" => "to - from), 0, ph->p_memsz);"
+ */
+void proof_tail(void)
+{
+	struct guest_memory m = { .low_end = RAM, .ram = RAM };
+
+	any_image(2);
+	im.high = 0;
+	ASSUME(im.segments == 2 && im.ph[0].p_memsz <= 64 && im.ph[1].p_memsz <= 64 && im.ph[0].p_type == PT_LOAD && im.ph[1].p_type == PT_LOAD);
+	if (check_segments(&l, &im))
+		return;
+	for (unsigned int i = 0; i < 2; i++)
+		ASSUME(guest_ptr(&m, im.ph[i].p_paddr, im.ph[i].p_memsz));
+	clear_tail(&m, &im, 1, 0);
 }
 
 /*

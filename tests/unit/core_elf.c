@@ -107,6 +107,28 @@ Test(core_elf, loads_a_good_kernel_low)
 	guest_memory_free(&m);
 }
 
+/* What a segment has in memory only is zero, even where an earlier one lies; what lies outside of it stays. */
+Test(core_elf, clears_what_lies_under_a_tail)
+{
+	struct file f = good();
+	struct guest_memory m;
+	struct loader l;
+	uint8_t *code;
+
+	f.ph[1].p_paddr = LINKED + 0x800;
+	f.ph[1].p_memsz = 0x700;
+	f.note.note.init_pgtable = LINKED;
+	cr_assert_eq(load(&l, &m, &f, sizeof(f), 64 * MIB), 0, "%s", l.error);
+	code = guest_ptr(&m, 16 * MIB, 0x1000);
+	cr_expect_eq(code[0x7ff], 0xc0);
+	cr_expect_eq(code[0x800], 0xda);
+	cr_expect_eq(code[0x83f], 0xda);
+	cr_expect_eq(code[0x840], 0);
+	cr_expect_eq(code[0xeff], 0);
+	cr_expect_eq(code[0xf00], 0xc0);
+	guest_memory_free(&m);
+}
+
 Test(core_elf, keeps_its_place_when_it_cannot_move)
 {
 	struct file f = good();
