@@ -219,7 +219,7 @@ userland() {
 	keys
 }
 
-# asked WORD STATUS: a guest at its shell is asked for WORD, ends by itself with STATUS, and has said who asked
+# asked WORD STATUS TEXT SECONDS: a guest at its shell stands still for so long, is asked for WORD, ends by itself with STATUS, and has said who asked.
 asked() {
 	rm -rf asked.in ctl
 	mkfifo asked.in
@@ -227,8 +227,8 @@ asked() {
 	run=$!
 	exec 3>asked.in
 	shows '# '
-	./lguestctl "$PWD/ctl" pause >>log.asked 2>&1 && usleep 300000 && ./lguestctl "$PWD/ctl" resume >>log.asked 2>&1
-	check $? "paused and resumed before $1"
+	./lguestctl "$PWD/ctl" pause >>log.asked 2>&1 && usleep $(($4 * 1000000)) && ./lguestctl "$PWD/ctl" resume >>log.asked 2>&1
+	check $? "paused for $4 s and resumed before $1"
 	printf 'sed -n "s/^ *61: *\\([0-9]*\\).*resumed$/heard \\1/p" /proc/interrupts; dmesg -n 8; echo ready\n' >&3; shows '^ready'
 	timeout 60 ./lguestctl "$PWD/ctl" "$1" --wait --timeout 50 >asked.out 2>&1
 	s=$?
@@ -246,8 +246,8 @@ asked() {
 }
 
 operator() {
-	asked powerdown 0 'a power down'
-	asked reset 111 'a restart'
+	asked powerdown 0 'a power down' 30
+	asked reset 111 'a restart' 1
 }
 
 churn() {
