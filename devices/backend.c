@@ -206,6 +206,8 @@ static void turn(struct backend *be)
 		op->done(op, op->res);
 	}
 	run_pending(be);
+	if (!be->ready && !be->pending)
+		backend_hush(be); /* before the driver is told: it may ask again at once */
 	publish_all(be);
 	be->engine->wait(be, !be->ready && !be->pending && !be->over);
 }

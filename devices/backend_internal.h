@@ -127,6 +127,7 @@ int backend_ring_probe(const struct backend *be);
 void backend_spin_init(struct backend *be);
 bool backend_spins(struct backend *be);
 bool backend_spin(struct backend *be);
+void backend_hush(struct backend *be);
 bool backend_ask_kicks(struct backend *be);
 uint64_t backend_sleeps(struct backend *be);
 void backend_slept(struct backend *be, uint64_t from);

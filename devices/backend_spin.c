@@ -72,6 +72,24 @@ bool backend_spins(struct backend *be)
 	return spin_of(be)->window;
 }
 
+/*
+ * Who looks needs no kicks. A queue that was found empty while the loop was about to sleep, as it does when requests are on their way to a disk, has
+ * asked for them: it would be kicked for the next request, which is seen here anyway, and a guest pays an exit for that.
+ */
+void backend_hush(struct backend *be)
+{
+	if (!backend_spins(be))
+		return;
+	for (unsigned int i = 0; i < be->session.queues; i++) {
+		struct vq *q = &be->queue[i].v->vq;
+
+		if (be->quiet >> i & 1 || !q->empty || !backend_running(be, q))
+			continue;
+		vq_hush(q);
+		be->quiet |= 1u << i;
+	}
+}
+
 /* Did a driver ask, on a queue that it need not kick now? */
 static bool asked(struct backend *be)
 {

@@ -311,6 +311,15 @@ void vq_no_kicks(struct vq *q)
 		__atomic_store_n(&q->used[0], VQ_USED_NO_NOTIFY, __ATOMIC_RELAXED);
 }
 
+void vq_hush(struct vq *q)
+{
+	/* 2.7.10: an index that the driver has passed asks for nothing */
+	if (q->started && q->event_idx)
+		__atomic_store_n(&q->used[2 + 4 * (size_t)q->size], (uint16_t)(q->seen - 1), __ATOMIC_RELAXED);
+	else
+		vq_no_kicks(q);
+}
+
 static int find_rings(struct vq *q, const struct vq_setup *s)
 {
 	size_t event = s->event_idx ? 2 : 0, n = s->size;

@@ -244,14 +244,19 @@ bool vq_moved(const struct vq *q);
  */
 bool vq_want_kicks(struct vq *q);
 
-/** vq_moved() - has the driver added requests since the queue was last found empty? A look, no more: vq_pop() decides. */
-bool vq_moved(const struct vq *q);
-
 /**
  * vq_no_kicks() - tell the driver that kicks are pointless for now (a hint)
  * @q: the queue
  */
 void vq_no_kicks(struct vq *q);
+
+/**
+ * vq_hush() - take back vq_want_kicks(): whoever looks at the queue by himself needs no kick of the next requests
+ * @q: the queue
+ *
+ * A driver that has looked already may kick all the same. Before one sleeps, vq_want_kicks().
+ */
+void vq_hush(struct vq *q);
 
 /**
  * vq_copy_out() - copy from a request's readable segments, once

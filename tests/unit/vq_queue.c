@@ -122,6 +122,41 @@ Test(vq, kick_suppression)
 	rig_free(r);
 }
 
+/* 2.7.10: what a driver asks itself that has added what lies between @old and @now */
+static bool driver_kicks(const struct rig *r, uint16_t old, uint16_t now)
+{
+	return (uint16_t)(now - r->used[2 + 4 * QSIZE] - 1) < (uint16_t)(now - old);
+}
+
+Test(vq, kicks_that_were_asked_for_are_taken_back)
+{
+	struct rig *r = rig_new(EVENT_IDX, QSIZE);
+
+	fill_desc(r);
+	cr_assert_not(vq_want_kicks(&r->q));
+	cr_assert(driver_kicks(r, 0, 1), "before the first request, too");
+	vq_hush(&r->q);
+	cr_assert_not(driver_kicks(r, 0, 1));
+	cr_assert_not(driver_kicks(r, 0, QSIZE), "nor for a ring full");
+	offer(r, 0);
+	serve(r, 0);
+	cr_assert_eq(pop(r), 0);
+	cr_assert_not(vq_want_kicks(&r->q));
+	cr_assert(driver_kicks(r, 1, 2));
+	vq_hush(&r->q);
+	cr_assert_not(driver_kicks(r, 1, 2));
+	offer(r, 1);
+	cr_assert(vq_moved(&r->q), "a look sees it without");
+	cr_assert(vq_want_kicks(&r->q), "and so does whoever wants kicks again");
+	rig_free(r);
+
+	r = rig_new(0, QSIZE);
+	cr_assert_not(vq_want_kicks(&r->q));
+	vq_hush(&r->q);
+	cr_assert_eq(r->used[0], VQ_USED_NO_NOTIFY);
+	rig_free(r);
+}
+
 Test(vq, a_look_sees_requests_and_asks_for_no_kick)
 {
 	struct rig *r = rig_new(EVENT_IDX, QSIZE);
