@@ -458,7 +458,7 @@ static int options(int argc, char **argv)
 	return n;
 }
 
-/*L:955
+/*L:951
  * Words, socket, greeting, one command. Ten seconds are enough for all but what says that it waits.
  */
 int main(int argc, char **argv)

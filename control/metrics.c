@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:960
+/*L:952
  * metrics.c: a guest's numbers as Prometheus text, format 0.0.4, made in lguestctl with its caller's rights. It may print.
  */
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:963
+/*L:961
  * inflight.c: see inflight.h. It may map the file that the front end sends, and one of its own.
  *
  * It believes neither file: every number is read once, heads are held against the queue's size, loops end with it.
@@ -83,7 +83,7 @@ static void *map_file(int fd, uint64_t offset)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/*L:964
+/*L:962
  * The front end hands over the record of a queue, which an earlier back end may have written. What the back end gets is a copy: were it the
  * file itself, it could be ahead of the ring in which the driver finds its answers, and what stood between the two when somebody died would never
  * be answered.
@@ -140,7 +140,7 @@ static void settle(struct vq_inflight *l, uint16_t num, uint16_t used)
 	__atomic_store_n(&l->used_idx, used, __ATOMIC_RELEASE);
 }
 
-/*L:965
+/*L:963
  * A queue begins. All that is marked here will be done again by the back end, which counts its place in the available ring from there; we count
  * in the same way, so that what it takes next is what we mark next.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:959
+/*L:955
  * manifest.c: the manifest of lguest-record.
  *
  * It may carry messages between two connections, map the memory that one of them sends, make memory and eventfds for the other, and write one file.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:966
+/*L:964
  * recording.c: see recording.h. It reads memory that somebody else filled, once, into a structure of its own.
  */
 #include "record/recording.h"
@@ -80,7 +80,7 @@ static int payload(struct rec_reader *r, struct rec *out)
 	}
 }
 
-/*L:967
+/*L:965
  * A recording may come from anywhere, so that each length is held against what there is before a byte is copied, and the record is looked at in
  * own memory only.
  */
@@ -104,7 +104,7 @@ int rec_next(struct rec_reader *r, struct rec *out)
 	return payload(r, out);
 }
 
-/*L:968
+/*L:966
  * For eyes: one line, and no byte of what the guest wrote, which may be secret.
  */
 void rec_print(FILE *to, unsigned long number, const struct rec *r)

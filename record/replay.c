@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*L:969
+/*L:967
  * replay.c: lguest-replay, which plays a recording (recording.h) to a back end and tells whether it does again what it did.
  *
  *	lguest-replay RECORDING -- PROGRAM [ARGS...]	PROGRAM gets --fd=N behind its arguments, and sees no guest
@@ -469,7 +469,7 @@ static const void *map_file(size_t *size)
 	return p;
 }
 
-/*L:958
+/*L:968
  * A recording is read whole before anything is started: what is none costs a sentence.
  */
 int main(int argc, char **argv)
