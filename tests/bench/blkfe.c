@@ -88,7 +88,7 @@ static int bench(char **arg)
 		fail("set-up", r);
 	l.blocks = d.config.capacity / SECTORS(l.block);
 	memset(d.data, 0x5a, d.data_size);
-	start = blkdrv_now();
+	start = drv_now();
 	end = start + secs;
 	for (uint64_t i = 0; i < depth; i++, busy++) {
 		times.begun[i] = start;
@@ -96,12 +96,12 @@ static int bench(char **arg)
 			fail("the ring is full", 0);
 	}
 	while (busy) {
-		double now = blkdrv_now();
+		double now = drv_now();
 		bool more = now < end;
 
 		blkdrv_kick(&d, 0);
 		r = blkdrv_wait(&d, 0, 10000);
-		now = blkdrv_now();
+		now = drv_now();
 		while (!r && (r = blkdrv_poll(&d, 0, &done)) == 1) {
 			if (done.status)
 				fail("a request failed", 0);
@@ -116,7 +116,7 @@ static int bench(char **arg)
 		if (r < 0)
 			fail("completions", r);
 	}
-	secs = blkdrv_now() - start;
+	secs = drv_now() - start;
 	late_sort(&times.all);
 	printf("%.0f %.1f kicks %.3f waits %.3f p50 %.1f p99 %.1f p99.9 %.1f requests %lu\n", (double)count / secs,
 	       (double)count * l.block / secs / 1048576, (double)d.q[0].ring->kicks / (double)count,
@@ -235,7 +235,7 @@ static void verify_run(struct verify *v, double end)
 	struct blkdrv_done done;
 	int r;
 
-	while (blkdrv_now() < end) {
+	while (drv_now() < end) {
 		blkdrv_kick(&v->d, 0);
 		r = blkdrv_wait(&v->d, 0, 10000);
 		while (!r && (r = blkdrv_poll(&v->d, 0, &done)) == 1) {
@@ -296,8 +296,8 @@ static int crash(int argc, char **arg)
 	for (int k = 0; k < kills; k++) {
 		double killed;
 
-		verify_run(&v, blkdrv_now() + 0.02 + (double)(random_number() % 100) / 1000);
-		killed = blkdrv_now();
+		verify_run(&v, drv_now() + 0.02 + (double)(random_number() % 100) / 1000);
+		killed = drv_now();
 		blkdrv_kill(&be);
 		be.quiet = true;
 		fd = drv_spawn(&be, argv);
@@ -306,12 +306,12 @@ static int crash(int argc, char **arg)
 		r = blkdrv_reconnect(&v.d, fd);
 		if (r)
 			fail("going on with the new back end", r);
-		gap = (blkdrv_now() - killed) * 1000;
+		gap = (drv_now() - killed) * 1000;
 		sum += gap;
 		if (gap > worst)
 			worst = gap;
 	}
-	verify_run(&v, blkdrv_now() + 0.1);
+	verify_run(&v, drv_now() + 0.1);
 	verify_drain(&v, depth);
 	printf("%d kills, %lu reads, %lu writes: no error, none lost, none repeated; gap mean %.0f ms, worst %.0f ms\n",
 	       kills, v.reads, v.writes, sum / kills, worst);
@@ -328,7 +328,7 @@ static int verify(char **arg)
 	verify_zero(&v, depth);
 	for (uint64_t i = 0; i < depth; i++)
 		verify_submit(&v, i);
-	verify_run(&v, blkdrv_now() + atof(arg[1]));
+	verify_run(&v, drv_now() + atof(arg[1]));
 	verify_drain(&v, depth);
 	printf("%lu reads, %lu writes verified\n", v.reads, v.writes);
 	return 0;

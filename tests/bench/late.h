@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define LATE_ROOM (1u << 22)
 
@@ -16,14 +15,6 @@ struct late {
 	size_t n;
 	uint32_t ns[LATE_ROOM];
 };
-
-static inline double late_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static inline void late_note(struct late *l, double seconds)
 {

@@ -42,6 +42,8 @@
 
 #define HDR 12u
 #define RING 256u
+#define RX_SIZE 1536u
+#define CASE_S 120u	/* a case that takes longer has lost a frame that it waits for */
 #define ETHERTYPE 0x88b5 /* for local experiments: nobody listens */
 #define MAX_ROUNDS 32
 #define MAX_OPTIONS 4
@@ -57,23 +59,10 @@ struct load {
 	struct late *late;
 };
 
-static double now(void)
-{
-	return late_now();
-}
-
 static void __attribute__((noreturn)) fail(const char *what)
 {
 	fprintf(stderr, "bench-net: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static double cpu_of(int who)
-{
-	struct rusage u;
-
-	getrusage(who, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static int make_tap(void)
@@ -143,7 +132,7 @@ static struct result raw_tx(const struct load *l, double seconds)
 {
 	static uint8_t buf[HDR + 65536];
 	int fd = make_tap();
-	double cpu = cpu_of(RUSAGE_SELF), start = now(), before = start, after, t;
+	double cpu = drv_cpu(RUSAGE_SELF), start = drv_now(), before = start, after, t;
 	uint64_t n = 0;
 
 	fill(buf + HDR, l->len);
@@ -152,15 +141,15 @@ static struct result raw_tx(const struct load *l, double seconds)
 			if (write(fd, buf, HDR + l->len) < 0)
 				fail("write");
 			if (l->late) {
-				after = now();
+				after = drv_now();
 				note(l, after - before, 1);
 				before = after;
 			}
 		}
-		t = now() - start;
+		t = drv_now() - start;
 	} while (t < seconds);
 	close(fd);
-	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = (drv_cpu(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
 }
 
 static struct result ring_tx(const struct load *l, double seconds)
@@ -169,7 +158,7 @@ static struct result ring_tx(const struct load *l, double seconds)
 	int fd = make_tap();
 	struct io_uring ring;
 	struct io_uring_cqe *cqe;
-	double cpu = cpu_of(RUSAGE_SELF), start = now(), before = start, after, t;
+	double cpu = drv_cpu(RUSAGE_SELF), start = drv_now(), before = start, after, t;
 	unsigned int head, done;
 	uint64_t n = 0;
 
@@ -186,14 +175,14 @@ static struct result ring_tx(const struct load *l, double seconds)
 			done++;
 		io_uring_cq_advance(&ring, done);
 		n += done;
-		after = now();
+		after = drv_now();
 		note(l, after - before, done);
 		before = after;
 		t = after - start;
 	} while (t < seconds);
 	io_uring_queue_exit(&ring);
 	close(fd);
-	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = (drv_cpu(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
 }
 
 /* Sends frames one after the other or many at once, for loads that say how many are under way. */
@@ -230,7 +219,7 @@ static struct result raw_rx_depth(const struct load *l, double seconds)
 	static uint8_t buf[HDR + 65536];
 	static struct sender s;
 	int fd = make_tap();
-	double cpu = cpu_of(RUSAGE_SELF), begin = now(), at = begin, after, t;
+	double cpu = drv_cpu(RUSAGE_SELF), begin = drv_now(), at = begin, after, t;
 	uint64_t n = 0;
 	ssize_t got;
 
@@ -243,17 +232,17 @@ static struct result raw_rx_depth(const struct load *l, double seconds)
 				fail("read");
 			if (got != (ssize_t)(HDR + l->len))
 				continue;
-			after = now();
+			after = drv_now();
 			note(l, after - at, 1);
 			done++;
 		}
 		n += l->depth;
-		at = now();
+		at = drv_now();
 		t = at - begin;
 	} while (t < seconds);
 	close(s.fd);
 	close(fd);
-	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = (drv_cpu(RUSAGE_SELF) - cpu) / (double)n * 1e6 };
 }
 
 static struct result raw_rx(const struct load *l, double seconds)
@@ -266,15 +255,15 @@ static struct result raw_rx(const struct load *l, double seconds)
 
 	if (read(fd, buf, sizeof(buf)) < 0)
 		fail("read");
-	cpu = cpu_of(RUSAGE_SELF);
-	start = now();
+	cpu = drv_cpu(RUSAGE_SELF);
+	start = drv_now();
 	do {
 		for (int i = 0; i < 64; i++, n++)
 			if (read(fd, buf, sizeof(buf)) < 0)
 				fail("read");
-		t = now() - start;
+		t = drv_now() - start;
 	} while (t < seconds);
-	cpu = cpu_of(RUSAGE_SELF) - cpu;
+	cpu = drv_cpu(RUSAGE_SELF) - cpu;
 	kill(gen, SIGKILL);
 	waitpid(gen, NULL, 0);
 	close(fd);
@@ -302,7 +291,7 @@ static void start(struct drv *d, char *program, int tap)
 static struct result finish(struct drv *d, uint64_t n, double t, double cpu)
 {
 	drv_stop(d);
-	return (struct result){ .rate = (double)n / t, .cpu_us = (cpu_of(RUSAGE_CHILDREN) - cpu) / (double)n * 1e6 };
+	return (struct result){ .rate = (double)n / t, .cpu_us = (drv_cpu(RUSAGE_CHILDREN) - cpu) / (double)n * 1e6 };
 }
 
 static struct result our_tx(char *program, const struct load *l, double seconds)
@@ -311,7 +300,7 @@ static struct result our_tx(char *program, const struct load *l, double seconds)
 	static struct drv d;
 	struct drv_queue *q;
 	struct iovec seg;
-	double cpu = cpu_of(RUSAGE_CHILDREN), begin, at, t;
+	double cpu = drv_cpu(RUSAGE_CHILDREN), begin, at, t;
 	unsigned int busy = 0;
 	uint64_t n = 0;
 	uint8_t *buf;
@@ -324,12 +313,12 @@ static struct result our_tx(char *program, const struct load *l, double seconds)
 	fill(buf + HDR, l->len);
 	memset(buf, 0, HDR);
 	seg = (struct iovec){ buf, HDR + l->len };
-	begin = at = now();
+	begin = at = drv_now();
 	do {
 		for (; busy < l->depth && (head = drv_add(q, &seg, 1, 0)) >= 0; busy++)
 			begun[head] = at;
 		drv_kick(q);
-		at = now();
+		at = drv_now();
 		for (; (head = drv_used(q, NULL)) >= 0; n++, busy--)
 			note(l, at - begun[head], 1);
 		if (busy == l->depth && !drv_wait(q, 2000))
@@ -339,89 +328,94 @@ static struct result our_tx(char *program, const struct load *l, double seconds)
 	return finish(&d, n, t, cpu);
 }
 
+/* The driver's side of a queue that receives, with a buffer in each of its places. */
+struct receiver {
+	struct drv d;
+	struct drv_queue *q;
+	uint8_t *buf;
+};
+
+static void receiver_fill(struct receiver *r, size_t place)
+{
+	drv_add(r->q, &(struct iovec){ r->buf + place * RX_SIZE, RX_SIZE }, 0, 1);
+}
+
+static void receiver_start(struct receiver *r, char *program)
+{
+	start(&r->d, program, make_tap());
+	r->q = drv_queue(&r->d, 0, RING);
+	drv_queue(&r->d, 1, RING);
+	r->buf = drv_alloc(&r->d, RING * RX_SIZE, 64);
+	for (size_t i = 0; i < RING; i++)
+		receiver_fill(r, i);
+	drv_kick(r->q);
+}
+
 static struct result our_rx(char *program, const struct load *l, double seconds)
 {
-	static struct drv d;
-	struct drv_queue *q;
-	double cpu = cpu_of(RUSAGE_CHILDREN), begin, t;
+	static struct receiver r;
+	double cpu = drv_cpu(RUSAGE_CHILDREN), begin, t;
 	uint64_t n = 0;
-	size_t size = 1536;
-	uint8_t *buf;
 	uint32_t got;
 	pid_t gen;
 	int head;
 
-	start(&d, program, make_tap());
-	q = drv_queue(&d, 0, RING);
-	drv_queue(&d, 1, RING);
-	buf = drv_alloc(&d, RING * size, 64);
-	for (unsigned int i = 0; i < RING; i++)
-		drv_add(q, &(struct iovec){ buf + i * size, size }, 0, 1);
-	drv_kick(q);
+	receiver_start(&r, program);
 	gen = generator(l->len);
-	if (!drv_wait(q, 2000))
+	if (!drv_wait(r.q, 2000))
 		fail("no frame");
-	begin = now();
+	begin = drv_now();
 	do {
-		while ((head = drv_used(q, &got)) >= 0) {
+		while ((head = drv_used(r.q, &got)) >= 0) {
 			n += got == HDR + l->len; /* others are the host's own, IPv6 and the like */
-			drv_add(q, &(struct iovec){ buf + (size_t)head * size, size }, 0, 1);
+			receiver_fill(&r, (size_t)head);
 		}
-		drv_kick(q);
-		if (!drv_wait(q, 2000))
+		drv_kick(r.q);
+		if (!drv_wait(r.q, 2000))
 			fail("no frame");
-		t = now() - begin;
+		t = drv_now() - begin;
 	} while (t < seconds);
 	/* the back end first: the generator's processor time must not be in the sum */
-	struct result r = finish(&d, n, t, cpu);
+	struct result result = finish(&r.d, n, t, cpu);
 
 	kill(gen, SIGKILL);
 	waitpid(gen, NULL, 0);
-	return r;
+	return result;
 }
 
 static struct result our_rx_depth(char *program, const struct load *l, double seconds)
 {
 	static struct sender s;
-	static struct drv d;
-	struct drv_queue *q;
-	double cpu = cpu_of(RUSAGE_CHILDREN), begin, at, t;
-	size_t size = 1536;
+	static struct receiver r;
+	double cpu = drv_cpu(RUSAGE_CHILDREN), begin, at, t;
 	uint64_t n = 0;
-	uint8_t *buf;
 	uint32_t got;
 	int head;
 
-	start(&d, program, make_tap());
-	q = drv_queue(&d, 0, RING);
-	drv_queue(&d, 1, RING);
-	buf = drv_alloc(&d, RING * size, 64);
-	for (unsigned int i = 0; i < RING; i++)
-		drv_add(q, &(struct iovec){ buf + i * size, size }, 0, 1);
-	drv_kick(q);
+	receiver_start(&r, program);
 	sender_open(&s, l->len);
-	begin = at = now();
+	begin = at = drv_now();
 	do {
 		sender_send(&s, l->depth);
 		for (unsigned int done = 0; done < l->depth;) {
-			t = now();
-			while ((head = drv_used(q, &got)) >= 0) {
+			t = drv_now();
+			while ((head = drv_used(r.q, &got)) >= 0) {
 				if (got == HDR + l->len) {
 					note(l, t - at, 1);
 					done++;
 				}
-				drv_add(q, &(struct iovec){ buf + (size_t)head * size, size }, 0, 1);
+				receiver_fill(&r, (size_t)head);
 			}
-			drv_kick(q);
-			if (done < l->depth && !drv_wait(q, 2000))
+			drv_kick(r.q);
+			if (done < l->depth && !drv_wait(r.q, 2000))
 				fail("no frame");
 		}
 		n += l->depth;
-		at = now();
+		at = drv_now();
 		t = at - begin;
 	} while (t < seconds);
 	close(s.fd);
-	return finish(&d, n, t, cpu);
+	return finish(&r.d, n, t, cpu);
 }
 
 static int compare(const void *a, const void *b)
@@ -486,6 +480,7 @@ static void case_of(char *program, bool tx, size_t len, unsigned int depth, int 
 	const struct load l = { len, depth ? depth : RING, depth ? &late : NULL };
 	const char *name = tx ? "tx" : "rx";
 
+	alarm(CASE_S);
 	for (int i = 0; i < rounds; i++) {
 		keep(&raw, i, (tx ? raw_tx : depth ? raw_rx_depth : raw_rx)(&l, seconds), &late);
 		if (tx)

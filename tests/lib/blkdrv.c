@@ -13,18 +13,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define QUEUE_AREA 32768u	/* more than a queue of BLKDRV_NUM entries takes, with what its requests have beside */
-
-double blkdrv_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 uint64_t blkdrv_gpa(const struct blkdrv *d, const void *p)
 {
@@ -194,12 +185,12 @@ int blkdrv_connect(const char *path)
 double blkdrv_kill(struct drv_child *c)
 {
 	struct pollfd pfd = { .fd = c->drain };
-	double start = blkdrv_now();
+	double start = drv_now();
 
 	kill(c->pid, SIGKILL);
 	waitpid(c->pid, NULL, 0);
 	while (poll(&pfd, 1, 10000) == 1 && !(pfd.revents & POLLHUP))
 		;
 	close(c->drain);
-	return (blkdrv_now() - start) * 1000;
+	return (drv_now() - start) * 1000;
 }

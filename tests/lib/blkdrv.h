@@ -90,6 +90,5 @@ uint64_t blkdrv_gpa(const struct blkdrv *d, const void *p);
 double blkdrv_kill(struct drv_child *c);
 
 int blkdrv_connect(const char *path);
-double blkdrv_now(void);
 
 #endif

@@ -147,6 +147,12 @@ int drv_poll(struct drv_queue *q, uint32_t *len);
 /** drv_wait() - sleep until the device calls or @timeout_ms is over. Return: false on timeout. */
 bool drv_wait(struct drv_queue *q, int timeout_ms);
 
+/** drv_now() - seconds of a clock that goes on. */
+double drv_now(void);
+
+/** drv_cpu() - seconds of processor time of RUSAGE_SELF, or of RUSAGE_CHILDREN that were waited for. */
+double drv_cpu(int who);
+
 /** drv_take() - drv_used(), waiting for it if need be. Return: head, or -1 on timeout. */
 int drv_take(struct drv_queue *q, uint32_t *len, int timeout_ms);
 

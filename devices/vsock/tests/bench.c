@@ -41,14 +41,6 @@ static void __attribute__((noreturn)) fail(const char *what)
 	exit(1);
 }
 
-static double cpu_of_children(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_CHILDREN, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 static bool move_all(int fd, size_t n, bool out)
 {
 	for (ssize_t r; n; n -= (size_t)r) {
@@ -100,11 +92,11 @@ static void raw(const char *what, size_t size, double seconds)
 		fail("socketpair");
 	pid = program(s[1], what, size);
 	close(s[1]);
-	begin = at = late_now();
+	begin = at = drv_now();
 	do {
 		if ((strcmp(what, "in") && !move_all(s[0], size, true)) || (strcmp(what, "out") && !move_all(s[0], size, false)))
 			fail("the other program is gone");
-		t = late_now();
+		t = drv_now();
 		late_note(&late, t - at);
 		at = t;
 		n++;
@@ -227,13 +219,13 @@ static uint64_t stream(struct guest *g, const char *what, size_t size, double en
 	uint32_t first = g->forwarded;
 
 	if (!strcmp(what, "in")) {
-		for (bytes = 0; late_now() < end; first = g->forwarded) {
+		for (bytes = 0; drv_now() < end; first = g->forwarded) {
 			receive_more(g);
 			bytes += g->forwarded - first;
 		}
 		return bytes / size;
 	}
-	for (; late_now() < end; n++) {
+	for (; drv_now() < end; n++) {
 		receive(g);
 		while (g->peer_alloc - (g->sent - g->peer_forwarded) < size)
 			receive_more(g);
@@ -245,7 +237,7 @@ static uint64_t stream(struct guest *g, const char *what, size_t size, double en
 
 static uint64_t echo(struct guest *g, int fd, size_t size, double end)
 {
-	double at = late_now(), t;
+	double at = drv_now(), t;
 	uint64_t n = 0;
 
 	for (; at < end; n++) {
@@ -259,7 +251,7 @@ static uint64_t echo(struct guest *g, int fd, size_t size, double end)
 		send_packet(g, VIRTIO_VSOCK_OP_RW, (uint32_t)size);
 		if (!move_all(fd, size, false))
 			fail("read");
-		t = late_now();
+		t = drv_now();
 		late_note(&late, t - at);
 		at = t;
 	}
@@ -270,7 +262,7 @@ static void through_role(char *path, const char *what, size_t size, double secon
 {
 	char folder[] = "/tmp/bench-vsock-XXXXXX", option[64];
 	static struct guest g;
-	double cpu = cpu_of_children(), begin, t;
+	double cpu = drv_cpu(RUSAGE_CHILDREN), begin, t;
 	uint64_t n;
 	pid_t pid = 0;
 	int fd;
@@ -280,14 +272,14 @@ static void through_role(char *path, const char *what, size_t size, double secon
 	snprintf(option, sizeof(option), "--unix=%s/s", folder);
 	open_guest(&g, path, option);
 	fd = connect_host(&g, option + strlen("--unix="));
-	begin = late_now();
+	begin = drv_now();
 	if (strcmp(what, "echo"))
 		pid = program(fd, what, size);
 	n = pid ? stream(&g, what, size, begin + seconds) : echo(&g, fd, size, begin + seconds);
-	t = late_now() - begin;
+	t = drv_now() - begin;
 	close(fd);
 	drv_stop(&g.d);		/* before the program is waited for: its processor time is not in the sum */
-	cpu = cpu_of_children() - cpu;
+	cpu = drv_cpu(RUSAGE_CHILDREN) - cpu;
 	if (pid) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
