@@ -47,7 +47,7 @@ $(B)/%.o: %.c | $(VERSION_H)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
--include $(shell [ -d $(B) ] && find $(B) -name '*.d')
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d' -type f)
 
 .PHONY: all programs dist journey lint hooks help clean
 all: programs ## build every program and the module
