@@ -306,26 +306,36 @@ static void forget_region(unsigned int i)
 	region[i] = region[--regions];
 }
 
-int mirror_message(struct vu_msg *m)
+static int set_table(struct vu_msg *m)
 {
 	int err = 0;
 
+	if (m->u.table.n > VU_MEM_TABLE_MAX || m->nfds != m->u.table.n)
+		return 0;
+	while (regions)
+		forget_region(0);
+	for (unsigned int i = 0; i < m->nfds && !err; i++)
+		err = add_region(&m->u.table.r[i], &m->fd[i]);
+	return err;
+}
+
+static int remove_region(const struct vu_msg *m)
+{
+	for (unsigned int i = 0; i < regions; i++)
+		if (region[i].gpa == m->u.reg.r.gpa && region[i].size == m->u.reg.r.size)
+			forget_region(i--);
+	return 0;
+}
+
+int mirror_message(struct vu_msg *m)
+{
 	switch (m->request) {
 	case VU_SET_MEM_TABLE:
-		if (m->u.table.n > VU_MEM_TABLE_MAX || m->nfds != m->u.table.n)
-			return 0;
-		while (regions)
-			forget_region(0);
-		for (unsigned int i = 0; i < m->nfds && !err; i++)
-			err = add_region(&m->u.table.r[i], &m->fd[i]);
-		return err;
+		return set_table(m);
 	case VU_ADD_MEM_REG:
 		return m->nfds == 1 ? add_region(&m->u.reg.r, &m->fd[0]) : 0;
 	case VU_REM_MEM_REG:
-		for (unsigned int i = 0; i < regions; i++)
-			if (region[i].gpa == m->u.reg.r.gpa && region[i].size == m->u.reg.r.size)
-				forget_region(i--);
-		return 0;
+		return remove_region(m);
 	default:
 		return 0;
 	}
