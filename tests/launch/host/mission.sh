@@ -64,6 +64,33 @@ disk_check() {
 	check $? "$who: e2fsck finds nothing"
 }
 
+# What a file system's superblock says of its end: its state, and its journal's, which alone knows whether a mounted one was left
+superblock='dumpe2fs -h /dev/vdb 2>/dev/null | grep -oE "state: .*|needs_recovery" | tr -s " "'
+
+# power_check: an operator's power-down of a guest that has just written; what it leaves is for left_check
+power_check() {
+	local s
+	guest 120 'mount /dev/vdb /mnt && head -c 8388608 /dev/urandom >/mnt/late && sha256sum /mnt/late'
+	late=${said%% *}
+	guest 60 "$superblock"
+	echo "$said" | grep -q needs_recovery
+	check $? "powerdown: a file system is mounted, and its journal in use"
+	lguestctl "$PWD/ctl" powerdown --wait --timeout 120
+	check $? "powerdown: lguestctl powerdown --wait: status 0"
+	wait $run; s=$?
+	check $s "powerdown: and lguest-run's is $s"
+}
+
+left_check() {
+	guest 60 "$superblock"
+	echo "$said" | quoted
+	[ "$said" = 'state: clean' ]
+	check $? "powerdown: dumpe2fs says clean, and that no journal is left to replay"
+	guest 120 'mount -o ro /dev/vdb /mnt && sha256sum /mnt/late; umount /mnt'
+	[ -n "$late" ] && [ "${said%% *}" = "$late" ]
+	check $? "powerdown: what was written and not synced before it is there"
+}
+
 # Memory of all processes, the guest's own (RAM and windows) left out; what the kernel's module holds is nobody's.
 pss_check() {
 	local p n
@@ -102,8 +129,8 @@ check $? "poweroff: status 0"
 truncate -s 512M data.img
 boot lguest-run --kernel vmlinux $cpus --net tap0 --block ro:img --block data.img
 check $? "a second, writable disk: boots"
-disk_check root lguest-run --kernel vmlinux $cpus --net tap0 --block ro:img --block data.img
-stop
+disk_check root lguest-run --kernel vmlinux $cpus --control "$PWD/ctl" --net tap0 --block ro:img --block data.img
+power_check
 
 ### a user of the group
 tools/ip link del tap0
@@ -127,6 +154,7 @@ for p in $(tree); do
 done
 [ $n -ge 11 ] && [ $bad = 0 ]
 check $? "none of its $n processes has uid 0: all are the user's"
+left_check
 ping_check user
 http_check user
 write_check user
