@@ -149,6 +149,9 @@ def run_smp(vmlinux, cpus):
     there = run(["timeout", "600", run(["tests/host/mkqemu.sh"]).strip(), "-M", "microvm,acpi=off", "-accel", "tcg", "-icount", "shift=0", "-smp", str(cpus),
                  "-cpu", "max,-smap", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-kernel", vmlinux,
                  "-initrd", f"{OUT}/smp.cpio", "-append", "console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check"], stdin=subprocess.DEVNULL)
+    for name, text in (("guest", here), ("bare", there)):
+        with open(f"{OUT}/smp-{name}.out", "w", encoding="utf-8") as f:
+            f.write(text)
     return [[Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4] for text in (here, there)]
 
 

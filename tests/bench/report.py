@@ -66,6 +66,9 @@ def measure_smp(_):
     vmlinux, rows, drawn = guest.prepare(), [], {}
     for cpus in (2, 4):
         here, there = ({f.name: f for f in figures} for figures in guest.run_smp(vmlinux, cpus))
+        lacks = [f"{name} ({who})" for who, figures in (("guest", here), ("bare", there)) for name in SMP_NAMES if name not in figures]
+        if lacks:
+            sys.exit(f"bench: a machine for {cpus} CPUs has not said {', '.join(lacks)}: what it said is in {guest.OUT}/smp-*.out")
         for name, label in SMP_NAMES.items():
             if here[name].number != cpus or there[name].number != cpus:
                 sys.exit(f"bench: a machine for {cpus} CPUs had {here[name].number} and {there[name].number}")
