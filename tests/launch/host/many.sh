@@ -68,7 +68,7 @@ starts() {
 	one
 	before
 	began=$(now_ms) i=0 s=7
-	while [ $i -lt "$1" ] && [ $s = 7 ]; do one; s=$?; i=$((i + 1)); done
+	while [ $i -lt "$1" ] && [ $s = 7 ]; do one; s=$?; i=$((i + 1)); at_work $i starts; done
 	[ $s = 7 ] || echo "# start $i of $1 ended with status $s"
 	[ $s = 7 ]
 	check $? "$1 starts in a row with console, disk and network card, $((($(now_ms) - began) / $1)) ms each"

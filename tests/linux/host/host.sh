@@ -280,6 +280,7 @@ boots() {
 		s=$?
 		[ $s = 7 ] || { check 1 "boot $i of $1 ended with status $s"; quoted out log.seven.cpio; return; }
 		i=$((i + 1))
+		at_work $i boots
 	done
 	check 0 "$1 boots"
 	within 20 memory_back
@@ -294,6 +295,7 @@ kills() {
 		usleep $(($(random 4000) * 1000 * slow))
 		kill_core $! 10 || { check 1 "lguest-run is still there 10 s after kill $i"; kill -9 $!; return; }
 		i=$((i + 1))
+		at_work $i kills
 	done
 	check 0 "lguest-core killed $1 times"
 	ps -o pid,ppid,stat,args >left

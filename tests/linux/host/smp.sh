@@ -59,6 +59,7 @@ boots() {
 		s=$?
 		[ $s = $((10 + $2)) ] || { check 1 "boot $i of $1 with $2 CPUs ended with status $s"; cat log.boot. err.boot. out | tail -n 60 | quoted; return; }
 		i=$((i + 1))
+		at_work $i boots
 	done
 	check 0 "$1 boots with $2 CPUs"
 }
@@ -118,7 +119,7 @@ kills() {
 		usleep $(($(random 6000) * 1000))
 		kill_core $! 20 || { check 1 "lguest-run is still there 20 s after kill $i"; kill -9 $!; return; }
 		i=$((i + 1))
-		[ $((i % 10)) != 0 ] || echo "# $i kills"	# a host that says nothing for long is taken for one that hangs
+		at_work $i kills
 	done
 	check 0 "lguest-core of $2 CPUs killed $1 times"
 	within 10 nothing_runs; check $? "no process is left"
