@@ -52,7 +52,7 @@ recovery: $(B)/recover launch-programs module ## device roles killed 100 times a
 	CPUS=$(or $(CPUS),1) $(if $(RESETS),FIO_SIZE=8M TIMEOUT=2400 RESETS=1 tests/launch/recovery $(or $(KILLS),100) $(or $(REBINDS),20),tests/launch/recovery $(or $(KILLS),100) $(or $(STOP),10))
 restarts: $(B)/recover launch-programs module ## every device replaced by its installed program 20 times (N=) under verified I/O
 	FIO_SIZE=32M tests/launch/recovery restart $(or $(N),20)
-rates-linux: launch-programs module ## a disk's bw= and iops= as fio in a Linux guest sees them, alone and beside another guest: within 5 %
+rates-linux: launch-programs module ## a disk's bw= and iops= as fio in a Linux guest sees them, alone and beside another guest: within 5 %; a ping beside them: within 20 ms
 	tests/launch/rates
 $(R)/recovery.tap: $(B)/recover launch-programs module
 	@mkdir -p $(@D)
