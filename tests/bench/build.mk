@@ -19,10 +19,12 @@ $(B)/tests/bench/nullblk: $(addprefix $(B)/,tests/bench/nullblk.o $(BACKEND_OBJS
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
 
-.PHONY: bench-block bench-null bench-roles
+.PHONY: bench-block bench-rates bench-null bench-roles
 bench-block: $(B)/lguest-block $(BLKFE) ## lguest-block against raw fio and qemu-storage-daemon, medians of 5 rounds
 	scripts/deps.sh bench
 	tests/bench/block.py $(B)
+bench-rates: $(BLKFE) launch-programs module ## instructions a request of a disk with bounds that never bite, against none: within 1 %
+	B=$(B) tests/bench/rates.sh
 bench-roles: $(addprefix $(B)/lguest-,$(DEVICES)) ## processor time from the start of each device role to sealed and its end
 	unshare -n tests/bench/roles.py $(B) $(foreach d,$(DEVICES),"$(d) $(BENCH_$(d))")
 bench-null: $(B)/tests/bench/nullblk $(BLKFE) ## requests a second through a device that does nothing: at least a million
