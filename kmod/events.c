@@ -109,7 +109,8 @@ void lg_slow_syscall(struct lg_vcpu *vcpu)
  * lg_return_to_user - the return that the switcher left to C: an interrupt waits, or the frame is unusual
  * @vcpu: left by SYSCALL at return_to_user
  *
- * The same checks as the switcher's. A frame that no processor could return to is #GP at the return.
+ * The same checks as the switcher's, but that the high half is returned to: IRETQ can, SYSRETQ must not be asked to, and only the kernel's own answer to
+ * the page fault there makes a vsyscall of it. A frame that no processor could return to is #GP at the return.
  */
 void lg_return_to_user(struct lg_vcpu *vcpu)
 {
@@ -126,7 +127,7 @@ void lg_return_to_user(struct lg_vcpu *vcpu)
 	memcpy(&f, &data->frame, sizeof(f));
 	barrier();	/* what is checked below is the copy */
 	lg_count(vcpu, SLOW_RETURNS);
-	if (f.rip >> 47 || !lg_canonical48(gs)) {
+	if (!lg_canonical48(f.rip) || !lg_canonical48(gs)) {
 		sw->rip = sw->return_to_user;
 		lg_deliver_event(vcpu, X86_TRAP_GP, 0);
 		return;

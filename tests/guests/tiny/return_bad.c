@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Returns to user mode that cannot be: a #GP in kernel mode at return_to_user, with the frame as it was. And odd values that the
- * ABI allows: selectors that mean 0x33, flags that are ignored, any stack pointer.
+ * ABI allows: addresses of the high half, selectors that mean 0x33, flags that are ignored, any stack pointer.
  */
 #include "guest.h"
 
@@ -46,8 +46,11 @@ static void refused(struct regs *r)
 void guest_main(u64 arg, u64 seed)
 {
 	static const u64 bad[] = {
-		1UL << 47, 1UL << 48, 1UL << 56, 1UL << 63, 0x7fffffffffffffff, 0xffff7fffffffffff, 0xffff800000000000,
-		KERNEL_BASE + LOAD_PA, 0xffffffff81000000, 0xfffffe0000000000, ~0UL, 0xfff0000000000000, 0x8000000000000000,
+		1UL << 47, 1UL << 48, 1UL << 56, 1UL << 63, 0x7fffffffffffffff, 0xffff7fffffffffff, 0xfff0000000000000,
+	};
+	/* As IRETQ goes: there, and not one instruction further. Linux has its vsyscalls up there */
+	static const u64 high[] = {
+		0xffff800000000000, KERNEL_BASE + LOAD_PA, 0xffffffff81000000, 0xffffffffff600000, 0xfffffe0000000000, ~0UL,
 	};
 	static const u64 bad_gs[] = { 1UL << 47, 1UL << 56, 1UL << 63, 0x7fffffffffffffff, 0xffff7fffffffffff };
 	struct regs r;
@@ -60,6 +63,16 @@ void guest_main(u64 arg, u64 seed)
 			r.full = full ? LG_FRAME_FULL : 0;
 			r.rip = bad[i];
 			refused(&r);
+		}
+		for (u64 i = 0; i < sizeof(high) / sizeof(high[0]); i++) {
+			user_regs(&r, one, 3);
+			r.full = full ? LG_FRAME_FULL : 0;
+			r.rip = high[i];
+			CHECK_EQ(user_go(&r), USER_FAULTED);
+			CHECK_EQ(fault.vector, 14);
+			CHECK_EQ(fault.rip, high[i]);
+			CHECK_EQ(fault.cr2, high[i]);
+			CHECK_EQ(fault.error & ~1UL, 0x14);	/* by user mode, an instruction */
 		}
 		for (u64 i = 0; i < sizeof(bad_gs) / sizeof(bad_gs[0]); i++) {
 			user_regs(&r, one, 3);

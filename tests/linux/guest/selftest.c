@@ -35,6 +35,7 @@
 #include "tests/linux/guest/checks.h"
 
 #define PAGE 4096ul
+#define VSYSCALL_TIME 0xffffffffff600400ul	/* on x86, for ever */
 
 static char *map_pages(size_t pages)
 {
@@ -575,11 +576,39 @@ static bool check_nested_task(void)
 	return flags & 0x4000 ? true : failed("the flags are %#llx after a system call", (unsigned long long)flags);
 }
 
+static volatile sig_atomic_t vsyscall_steps;
+
+static void on_step(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *u = context;
+
+	(void)sig;
+	(void)info;
+	if ((uint64_t)u->uc_mcontext.gregs[REG_RIP] == VSYSCALL_TIME)
+		vsyscall_steps++;
+}
+
+/* Back from a signal handler to an address of the high half, where the kernel then sees a call of a vsyscall */
+static bool check_vsyscall(void)
+{
+	struct sigaction step = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+	time_t (*volatile vsyscall)(time_t *) = (time_t (*)(time_t *))VSYSCALL_TIME;
+	time_t before = time(NULL), got = 0;
+
+	sigaction(SIGTRAP, &step, NULL);
+	__asm__ volatile("sub $128, %%rsp; pushfq; orq $0x100, (%%rsp); popfq; call *%2; pushfq; andq $~0x100, (%%rsp); popfq; add $128, %%rsp"
+			 : "=a"(got) : "D"(NULL), "r"(vsyscall) : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
+	if (vsyscall_steps != 1)
+		return failed("%d steps at the vsyscall", (int)vsyscall_steps);
+	return got >= before ? true : failed("the vsyscall says %lld at %lld", (long long)got, (long long)before);
+}
+
 static const struct check checks[] = {
 	{ "faults", check_faults }, { "mprotect", check_mprotect }, { "mremap", check_mremap }, { "cow", check_cow },
 	{ "forks", check_forks }, { "threads", check_threads }, { "registers", check_registers }, { "avx", check_avx },
 	{ "ptrace", check_ptrace }, { "clock", check_clock }, { "sleep", check_sleep }, { "churn", check_churn },
 	{ "oom", check_oom }, { "getcpu", check_getcpu }, { "nested-task", check_nested_task },
+	{ "vsyscall", check_vsyscall },
 	{ NULL, NULL }
 };
 
