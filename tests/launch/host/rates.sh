@@ -32,7 +32,8 @@ within 120 ready a && within 120 ready b || cat log.* out.* | quoted
 grep -q '^ready' out.a out.b
 check $? "two guests with fio"
 soon "guest a does nothing" "$(pings)"
-echo randread 65536 20 >&3; within 60 bounded 1
+echo randread 65536 20 >&3
+within 60 bounded 1; check $? "its disk has read more than was saved up"
 soon "its disk has reached bw=10M" "$(pings)"
 answers a 1; check $((! $?)) "the disk was bounded to the last ping"
 within 90 answers a 1
