@@ -534,7 +534,9 @@ static void debug_trap(struct lg_vcpu *vcpu)
 		if (!(vcpu->dr6 & DR_STEP))
 			return;
 	}
-	/* What is left is a single step (or ICEBP), as no breakpoint is armed */
+	/* What is left is a single step, or INT1, for which DR6 has no bit: no breakpoint is armed */
+	if (vcpu->data)
+		WRITE_ONCE(vcpu->data->dr6, vcpu->dr6 & DR_STEP);
 	lg_deliver_event(vcpu, X86_TRAP_DB, 0);
 }
 

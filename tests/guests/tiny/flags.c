@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Every combination of flags that POPF takes, in the kernel: then a hypercall, an exception, an interrupt, a return to
- * user mode. TF gives single steps, AC faults on what is not aligned; IOPL, IF, VM, VIF and VIP do not change.
+ * user mode. TF gives single steps, which DR6 says, AC faults on what is not aligned; IOPL, IF, VM, VIF and VIP do not change.
  */
 #include "guest.h"
 
@@ -10,6 +10,8 @@ USER static void back(u64 arg)
 	user_syscall(0, arg);
 }
 
+#define DR6_BS	0x4000UL
+
 static u64 steps;
 
 static bool count_steps(struct regs *r)
@@ -17,6 +19,8 @@ static bool count_steps(struct regs *r)
 	if (r->vector != 1)
 		return false;
 	CHECK_EQ(r->user, 0);
+	CHECK_EQ(lgd.dr6, DR6_BS);
+	lgd.dr6 = ~0UL;
 	steps++;
 	return true;
 }

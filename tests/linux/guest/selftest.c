@@ -576,14 +576,15 @@ static bool check_nested_task(void)
 	return flags & 0x4000 ? true : failed("the flags are %#llx after a system call", (unsigned long long)flags);
 }
 
-static volatile sig_atomic_t vsyscall_steps;
+static volatile sig_atomic_t vsyscall_steps, other_codes;
 
 static void on_step(int sig, siginfo_t *info, void *context)
 {
 	const ucontext_t *u = context;
 
 	(void)sig;
-	(void)info;
+	if (info->si_code != TRAP_TRACE)
+		other_codes++;
 	if ((uint64_t)u->uc_mcontext.gregs[REG_RIP] == VSYSCALL_TIME)
 		vsyscall_steps++;
 }
@@ -600,6 +601,8 @@ static bool check_vsyscall(void)
 			 : "=a"(got) : "D"(NULL), "r"(vsyscall) : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
 	if (vsyscall_steps != 1)
 		return failed("%d steps at the vsyscall", (int)vsyscall_steps);
+	if (other_codes)
+		return failed("%d single steps did not say TRAP_TRACE", (int)other_codes);
 	return got >= before ? true : failed("the vsyscall says %lld at %lld", (long long)got, (long long)before);
 }
 

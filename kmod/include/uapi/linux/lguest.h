@@ -182,7 +182,8 @@ struct lguest_data {
 	__u64 sp0;		/* stack pointer for entries from user mode */
 	__u64 user_gsbase;	/* GS base of user mode, while in kernel mode */
 	__u64 blocked_interrupts;	/* bit n: do not deliver line n */
-	__u64 reserved0[2];
+	__u64 dr6;		/* why the last debug exception was delivered: bit 14 (BS) after a single step, as in DR6 */
+	__u64 reserved0;
 
 	struct lguest_frame frame;	/* offset 64 */
 
