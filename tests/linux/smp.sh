@@ -7,7 +7,8 @@
 #	smp.sh run 'HOST OPTIONS' 'WHAT N'...	commands of host/smp.sh, one after the other in one host
 #	smp.sh long			make linux-smp: RUNS boots spread over eight kinds of host, then storms, torture, stress-ng, kills, a host whose CPU
 #					goes off, threads that are stopped, guests side by side; PARTS: some of them, or debian: the boots with
-#					Debian in the guest (HOSTS='1 on 4' for one kind: CPUs, PTI, levels)
+#					Debian in the guest (HOSTS='1 on 4' for one kind: CPUs, PTI, levels), or storms-debug: storms on the
+#					host with every checker (HOSTS=on, off: PTI)
 #
 # MS: how long each of smp.c's checks runs (long: 1000 a second of LONG, and so for torture and stress-ng); ROUNDS: how often CPUs go and come; NAMES: which of
 # the checks; STRESSORS: which of stress-ng's; VMLINUX, MODULE: another guest kernel, another lg.ko (a seeded bug).
@@ -52,7 +53,8 @@ run() {
 	tests/host/run --lguest / --dmesg-clean --mem 1024 $options --file "$module:/lg.ko" --file "$kernel:/vmlinux" "${guests[@]}" \
 		--guest crash '=for i in 2 3 4; do while :; do :; done & done; sleep 1; echo c >/proc/sysrq-trigger' \
 		--guest boot '=n=$(nproc); echo 0 >/sys/devices/system/cpu/cpu1/online; [ $(nproc) = $((n - 1)) ] || exit 2; echo 1 >/sys/devices/system/cpu/cpu1/online; '"$LOG"'; exit $((10 + $(nproc)))' \
-		--file tests/linux/host/smp.sh -- "s=0; $(printf 'sh /smp.sh %s || s=1; ' "$@")exit \$s"
+		--file tests/linux/host/smp.sh --file tests/debug/leaks.sh \
+		-- "sh /leaks.sh clear; s=0; $(printf 'sh /smp.sh %s || s=1; ' "$@")sh /leaks.sh look || s=1; exit \$s"
 }
 
 # debian 'HOST OPTIONS' N CPUS: Debian in the guest, N boots in one host
@@ -88,6 +90,15 @@ part() {
 	[ $s = 0 ] || { echo "not ok smp: $name: status $s"; failed=1; }
 }
 
+# On the host whose kernel has every checker (tests/debug), each number of CPUs twice: what the second guest leaves behind is a leak
+debug_storms() {
+	local pti
+	for pti in on off; do
+		case "${HOSTS:-$pti}" in *"$pti"*) ;; *) continue ;; esac
+		part storms-debug "--kernel debug --smp 2 --pti $pti --mem 1536 --boot 400 --timeout 14400" 'checks 2' 'checks 4' 'checks 2' 'checks 4'
+	done
+}
+
 long() {
 	local each=$(((${RUNS:-100} + 7) / 8))
 	failed=0 MS=${MS:-$((${LONG:-20} * 1000))} ROUNDS=${ROUNDS:-10} LONG=${LONG:-20}
@@ -96,6 +107,7 @@ long() {
 	part storms '--smp 2 --timeout 7200' 'checks 2' 'checks 4' 'checks 16'
 	part storms-off '--smp 2 --pti off --levels 5 --timeout 7200' 'checks 4'
 	part storms-one '--smp 1 --timeout 7200' 'checks 4'
+	case " $PARTS " in *' storms-debug '*) debug_storms ;; esac
 	part beside '--smp 2 --timeout 7200' 'beside 2'
 	part unplug '--smp 2 --timeout 7200' 'unplug 4'
 	part stopped '--smp 2 --timeout 7200' 'stopped 2' 'stopped 4'

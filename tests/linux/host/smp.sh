@@ -28,9 +28,26 @@ results() {
 	[ "$3" = 0 ] || { cat log.* err.*; cat "$1"; } | tail -n 60 | quoted
 }
 
+# tells FILE: what the guest has said since the last call, if anything, in a word: who watches the host's console sees that it goes on
+tells() {
+	n=$(wc -l <"$1")
+	[ $n = $told ] || echo "# the guest has said $n lines"
+	told=$n
+}
+
+# Behind the first guest, whose host takes something for good: no later one may
+memory_kept() {
+	had_kib=$(cat had_kib 2>/dev/null)
+	within 20 nothing_runs
+	[ -n "$had_kib" ] || { free_kib >had_kib; return; }
+	within 20 memory_back; check $? "$1 CPUs: memory is as it was behind the first guest ($lost KiB less)"
+}
+
 checks() {
+	told=0
 	start checks.$1 $1 >out &
 	while kill -0 $! 2>/dev/null; do
+		tells out
 		cat /sys/kernel/debug/lguest/*/vcpus >vcpus.new 2>/dev/null && [ -s vcpus.new ] && mv vcpus.new vcpus
 		usleep 200000
 	done
@@ -39,6 +56,7 @@ checks() {
 	# The last that was read: all of them have worked, and have sent and taken interrupts
 	[ "$(grep -cE '^vcpu [0-9]+ state [0-9] .*exits [0-9]+ .*interrupts [0-9]+ .*ipis [0-9]+' vcpus)" = "$1" ]
 	check $? "$1 CPUs: the module's counters of each vCPU"
+	memory_kept $1
 }
 
 crash() {
