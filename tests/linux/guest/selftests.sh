@@ -14,7 +14,7 @@ hostname selftest
 export LD_LIBRARY_PATH=. GLIBC_TUNABLES=glibc.pthread.rseq=0	# restartable sequences are the tests' own
 while read -r program; do
 	echo "=== begin $program"
-	(cd "${program%/*}" && timeout -s KILL 150 "./${program##*/}" </dev/null 2>&1)
+	(cd "${program%/*}" && timeout -s KILL 400 "./${program##*/}" </dev/null 2>&1)
 	echo "=== end $program $?"
 done </selftests/list
 echo "=== all"
