@@ -55,12 +55,14 @@ $(R)/budget.tap: $(BENCH_GUEST)
 	tests/bench/guest.py budget > $@
 
 # The parts of `make bench`; a device adds its own in devices/NAME/tests/build.mk. Each writes its table into docs/performance.md, and docs/bench-PART.svg
-.PHONY: bench bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report
-bench: bench-guest-report bench-smp-report bench-tlb-report bench-disk-report bench-net-report ## the next five, and those that devices have in their folders: each writes its table into docs/performance.md, and a drawing
+.PHONY: bench bench-guest-report bench-smp-report bench-build-report bench-tlb-report bench-disk-report bench-net-report
+bench: bench-guest-report bench-smp-report bench-build-report bench-tlb-report bench-disk-report bench-net-report ## the next six, and those that devices have in their folders: each writes its table into docs/performance.md, and a drawing
 bench-guest-report: $(BENCH_GUEST) ## instructions in a guest, bare and under KVM on emulated SVM
 	tests/bench/report.py guest
 bench-smp-report: $(BENCH_GUEST) $(B)/linux-bench-smp ## instructions with 2 and 4 CPUs, in a guest and bare
 	tests/bench/report.py smp
+bench-build-report: $(BENCH_GUEST) ## `make -j4` of ipc/ and core/ in a guest with 4 CPUs and bare, instructions; and with one
+	tests/bench/report.py build
 bench-tlb-report: $(BENCH_GUEST) ## TLB flushes, writes of CR3 and CR4, PCIDs, INVLPG in 1,000 exits, counted by Bochs
 	tests/bench/report.py tlb
 bench-disk-report: $(B)/lguest-block $(BLKFE) ## lguest-block at depths 1 to 128 and sizes 512 to 1 MiB: rates, CPU a request, latencies

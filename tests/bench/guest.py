@@ -92,6 +92,10 @@ def lines_of(text, mark):
     return [line.split(mark, 1)[1].strip() for line in text.replace("\r", "").split("\n") if mark in line]
 
 
+def figures_of(text):
+    return [Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4]
+
+
 def run_guest(symbols):
     """A guest in the test host. Returns the figures, and the symbols of lg.ko and (@symbols) of the host's kernel."""
     more = "; grep -iE ' [tw] ' /proc/kallsyms | grep -v '\\]' | gzip -9 | base64 | sed 's/^/sym: /'" if symbols else ""
@@ -99,7 +103,7 @@ def run_guest(symbols):
                 "--qemu=-plugin", f"--qemu={plugin('guest')}", "--", "insmod /lg.ko && grep '.lg.$' /proc/kallsyms | sed 's/^/mod: /'; "
                 "/lguest-run --kernel /vmlinux --initrd /bench.cpio --memory 128 --cmdline quiet --log /log </dev/null" + more])
     host = gzip.decompress(base64.b64decode("".join(lines_of(text, "sym: ")))).decode().split("\n") if symbols else []
-    return [Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4], lines_of(text, "mod: "), host
+    return figures_of(text), lines_of(text, "mod: "), host
 
 
 def run_bare(vmlinux):
@@ -107,7 +111,7 @@ def run_bare(vmlinux):
                 "-cpu", "max,-smap", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-plugin", plugin("bare"),
                 "-kernel", vmlinux, "-initrd", f"{OUT}/bench.cpio", "-append", "console=ttyS0 reboot=t panic=-1 quiet tsc=reliable"],
                stdin=subprocess.DEVNULL)
-    return [Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4]
+    return figures_of(text)
 
 
 def kvm_modules():
@@ -136,23 +140,41 @@ def run_kvm(vmlinux):
                 *(w for f in files for w in ("--file", f)), "--",
                 "".join(f"insmod /{os.path.basename(m)} && " for m in modules) + "/qemu -L /fw -M microvm,acpi=off -accel kvm -cpu host -m 128 -nodefaults -no-reboot "
                 "-display none -serial stdio -kernel /vmlinux -initrd /bench.cpio -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null"])
-    return [Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4]
+    return figures_of(text)
+
+
+def run_pair(vmlinux, cpus, name, memory, seconds):
+    """What a guest with so many CPUs, whose host has as many, and the same kernel bare say with OUT/NAME.cpio and so many MiB. Kept in OUT/NAME-WHO.out."""
+    here = run(["tests/host/run", "--lguest", "/", "--linux", "--icount", "--smp", "2", "--qemu=-smp", f"--qemu={cpus}", "--mem", str(2 * memory + 512),
+                "--pti", "off", "--timeout", str(seconds), "--silence", str(seconds), "--file", f"{OUT}/{name}.cpio", "--",
+                f"insmod /lg.ko; /lguest-run --cpus {cpus} --kernel /vmlinux --initrd /{name}.cpio --memory {memory} --cmdline quiet --log /log </dev/null"])
+    there = run(["timeout", str(seconds), run(["tests/host/mkqemu.sh"]).strip(), "-M", "microvm,acpi=off", "-accel", "tcg", "-icount", "shift=0",
+                 "-smp", str(cpus), "-cpu", "max,-smap", "-m", str(memory), "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
+                 "-kernel", vmlinux, "-initrd", f"{OUT}/{name}.cpio", "-append", "console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check"],
+                stdin=subprocess.DEVNULL)
+    for who, text in (("guest", here), ("bare", there)):
+        with open(f"{OUT}/{name}-{who}.out", "w", encoding="utf-8") as f:
+            f.write(text)
+    return here, there
 
 
 def run_smp(vmlinux, cpus):
-    """tests/linux/guest/bench-smp.c with so many CPUs: figures of a guest, whose host has as many, and of the same kernel bare."""
+    """tests/linux/guest/bench-smp.c with so many CPUs: figures of a guest and of the same kernel bare."""
     run(["guest/mkinitramfs.sh", "-o", f"{OUT}/smp.cpio", "-f", "build/release/linux-bench-smp:/bin/linux-bench-smp", "-c",
          'echo; /bin/linux-bench-smp | sed "s/^/bench: /"'])
-    here = run(["tests/host/run", "--lguest", "/", "--linux", "--icount", "--smp", "2", "--qemu=-smp", f"--qemu={cpus}", "--mem", "768", "--pti", "off",
-                "--timeout", "900", "--file", f"{OUT}/smp.cpio", "--", f"insmod /lg.ko; /lguest-run --cpus {cpus} --kernel /vmlinux --initrd /smp.cpio "
-                "--memory 128 --cmdline quiet --log /log </dev/null"])
-    there = run(["timeout", "600", run(["tests/host/mkqemu.sh"]).strip(), "-M", "microvm,acpi=off", "-accel", "tcg", "-icount", "shift=0", "-smp", str(cpus),
-                 "-cpu", "max,-smap", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-kernel", vmlinux,
-                 "-initrd", f"{OUT}/smp.cpio", "-append", "console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check"], stdin=subprocess.DEVNULL)
-    for name, text in (("guest", here), ("bare", there)):
-        with open(f"{OUT}/smp-{name}.out", "w", encoding="utf-8") as f:
-            f.write(text)
-    return [[Figure(x) for x in lines_of(text, "bench: ") if len(x.split()) == 4] for text in (here, there)]
+    return [figures_of(text) for text in run_pair(vmlinux, cpus, "smp", 128, 900)]
+
+
+def run_build(vmlinux, cpus):
+    """tests/linux/guest/build.sh with so many CPUs, and how many files it compiles. Both machines must have made the same."""
+    files = run(["tests/bench/compiler.sh"]).split()
+    run(["guest/mkinitramfs.sh", "-o", f"{OUT}/build.cpio", *(w for f in files for w in ("-f", f)), "-f", "tests/linux/guest/build.sh:/build.sh",
+         "-c", "echo; sh /build.sh"])
+    texts = run_pair(vmlinux, cpus, "build", 512, 3000)
+    sums = [lines_of(text, "sum: ") for text in texts]
+    if len(sums[0]) != 1 or sums[0] != sums[1]:
+        sys.exit(f"bench: guest and bare machine have not compiled the same: {sums}; see {OUT}/build-*.out")
+    return [figures_of(text) for text in texts], sum(f.endswith(".c") for f in files)
 
 
 def counts(name, names):

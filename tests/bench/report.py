@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measures a part of `make bench`, writes its table into docs/performance.md between the part's marks, and draws it: docs/bench-PART.svg.
 
-    report.py guest|smp|tlb|disk|net|DEVICE [BUILD]      DEVICE: one that has a bench.py in its folder
+    report.py guest|smp|build|tlb|disk|net|DEVICE [BUILD]      DEVICE: one that has a bench.py in its folder
     report.py draw PART             table and drawing once more, from what was measured last (build/bench/PART.json)
 
 A part is a function that measures and returns rows; what is written and drawn are the same numbers. It writes in build/bench and these two.
@@ -84,6 +84,22 @@ def measure_smp(_):
             "bars": [["2 CPUs", BLUE, [v[0] for v in drawn.values()]], ["4 CPUs", GREEN, [v[1] for v in drawn.values()]]]}
 
 
+def measure_build(_):
+    vmlinux, rows, drawn = guest.prepare(), [], {"first": [], "again": []}
+    for cpus in (1, 4):
+        (here, there), files = guest.run_build(vmlinux, cpus)
+        for mine, bare in zip(here, there):
+            if mine.name != bare.name or mine.number != cpus or bare.number != cpus:
+                sys.exit(f"bench: a machine for {cpus} CPUs has said {mine.name} with {mine.number} and {bare.name} with {bare.number}")
+            ratio, which = mine.ticks / bare.ticks, mine.name.removeprefix("build-")
+            rows.append([f"{cpus} CPU{'s'[:cpus > 1]}: make -j{cpus} of {files} files, {which}", f"{bare.ticks // 10**6:,}", f"{mine.ticks // 10**6:,}", f"{ratio:.2f}"])
+            drawn[which].append(ratio)
+    return {"with": f"{said(guest.run(['tests/host/mkqemu.sh']).strip(), '--version')}, {said('gcc', '--version')}, guest kernel {os.path.basename(os.path.dirname(vmlinux))}",
+            "head": ["millions of instructions", "bare", "lguest", "of bare"], "rows": rows,
+            "title": "A parallel build: instructions, of the same kernel booted bare", "labels": ["make -j1", "make -j4"],
+            "bars": [["first", BLUE, drawn["first"]], ["again", GREEN, drawn["again"]]]}
+
+
 def measure_tlb(_):
     text = subprocess.run(["make", "-s", "linux-flushes"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
     names = ["flushes of the whole TLB", "writes of CR4", "writes of CR3", "PCIDs loaded with their entries kept", "INVLPG", "INVPCID"]
@@ -145,7 +161,7 @@ def measure_net(build):
             "bars": [["lguest-net", BLUE, ours], ["a bare ring (sending)", GREY, ring]]}
 
 
-PARTS = {"guest": measure_guest, "smp": measure_smp, "tlb": measure_tlb, "disk": measure_disk, "net": measure_net}
+PARTS = {"guest": measure_guest, "smp": measure_smp, "build": measure_build, "tlb": measure_tlb, "disk": measure_disk, "net": measure_net}
 for path in sorted(glob.glob(os.path.join(ROOT, "devices/*/tests/bench.py"))):
     device = importlib.util.module_from_spec(importlib.util.spec_from_file_location("bench", path))
     device.__spec__.loader.exec_module(device)
