@@ -162,7 +162,7 @@ def run_smp(vmlinux, cpus):
     """tests/linux/guest/bench-smp.c with so many CPUs: figures of a guest and of the same kernel bare."""
     run(["guest/mkinitramfs.sh", "-o", f"{OUT}/smp.cpio", "-f", "build/release/linux-bench-smp:/bin/linux-bench-smp", "-c",
          'echo; /bin/linux-bench-smp | sed "s/^/bench: /"'])
-    return [figures_of(text) for text in run_pair(vmlinux, cpus, "smp", 128, 900)]
+    return [figures_of(text) for text in run_pair(vmlinux, cpus, "smp", 128, 600)]
 
 
 def run_build(vmlinux, cpus):

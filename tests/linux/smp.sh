@@ -8,7 +8,7 @@
 #	smp.sh long			make linux-smp: RUNS boots spread over eight kinds of host, then storms, torture, stress-ng, kills, a host whose CPU
 #					goes off, threads that are stopped, guests side by side; PARTS: some of them, or debian: the boots with
 #					Debian in the guest (HOSTS='1 on 4' for one kind: CPUs, PTI, levels), or storms-debug: storms on the
-#					host with every checker (HOSTS=on, off: PTI)
+#					host with every checker, with two CPUs and PTI on and off
 #
 # MS: how long each of smp.c's checks runs (long: 1000 a second of LONG, and so for torture and stress-ng); ROUNDS: how often CPUs go and come; NAMES: which of
 # the checks; STRESSORS: which of stress-ng's; VMLINUX, MODULE: another guest kernel, another lg.ko (a seeded bug).
@@ -69,14 +69,14 @@ debian() {
 	tests/host/run --lguest /m --dmesg-clean --mem 1280 $1 "${files[@]}" -- "sh /m/debian.sh $2 $3"
 }
 
-# kinds HOW NAME WHAT...: HOW (a function) in each kind of host, or in those of HOSTS, as a part NAME of its own
+# kinds HOW NAME WHAT...: HOW (a function) in each kind of host, or in those of HOSTS, as a part NAME of its own. MORE: more of the host's options
 kinds() {
 	local kind how=$1 smp pti levels
 	shift
 	while read -r smp pti levels; do
 		kind="$smp $pti $levels"
 		case "${HOSTS:-$kind}" in *"$kind"*) ;; *) continue ;; esac
-		HOW=$how part "$1" "--smp $smp --pti $pti --levels $levels --timeout 3600" "${@:2}"
+		HOW=$how part "$1" "--smp $smp --pti $pti --levels $levels --timeout 3600${MORE:+ $MORE}" "${@:2}"
 	done < <(printf '%s\n' {1,2}' '{on,off}' '{4,5})
 }
 
@@ -90,15 +90,6 @@ part() {
 	[ $s = 0 ] || { echo "not ok smp: $name: status $s"; failed=1; }
 }
 
-# On the host whose kernel has every checker (tests/debug), each number of CPUs twice: what the second guest leaves behind is a leak
-debug_storms() {
-	local pti
-	for pti in on off; do
-		case "${HOSTS:-$pti}" in *"$pti"*) ;; *) continue ;; esac
-		part storms-debug "--kernel debug --smp 2 --pti $pti --mem 1536 --boot 400 --timeout 14400" 'checks 2' 'checks 4' 'checks 2' 'checks 4'
-	done
-}
-
 long() {
 	local each=$(((${RUNS:-100} + 7) / 8))
 	failed=0 MS=${MS:-$((${LONG:-20} * 1000))} ROUNDS=${ROUNDS:-10} LONG=${LONG:-20}
@@ -107,7 +98,11 @@ long() {
 	part storms '--smp 2 --timeout 7200' 'checks 2' 'checks 4' 'checks 16'
 	part storms-off '--smp 2 --pti off --levels 5 --timeout 7200' 'checks 4'
 	part storms-one '--smp 1 --timeout 7200' 'checks 4'
-	case " $PARTS " in *' storms-debug '*) debug_storms ;; esac
+	# Each number of CPUs twice: what the second guest leaves behind is a leak
+	case " $PARTS " in *' storms-debug '*)
+		MORE='--kernel debug --mem 1536 --boot 400 --timeout 14400' HOSTS=${HOSTS:-2 on 4, 2 off 4} \
+			kinds run storms-debug 'checks 2' 'checks 4' 'checks 2' 'checks 4' ;;
+	esac
 	part beside '--smp 2 --timeout 7200' 'beside 2'
 	part unplug '--smp 2 --timeout 7200' 'unplug 4'
 	part stopped '--smp 2 --timeout 7200' 'stopped 2' 'stopped 4'

@@ -38,7 +38,7 @@ tells() {
 # Behind the first guest, whose host takes something for good: no later one may
 memory_kept() {
 	had_kib=$(cat had_kib 2>/dev/null)
-	within 20 nothing_runs
+	within 20 nothing_runs; check $? "$1 CPUs: no process is left"
 	[ -n "$had_kib" ] || { free_kib >had_kib; return; }
 	within 20 memory_back; check $? "$1 CPUs: memory is as it was behind the first guest ($lost KiB less)"
 }
