@@ -26,6 +26,8 @@ MORE = 1.03
 SMALL = 0.005               # of a figure: smaller functions are not kept in the budget
 SWITCHER = range(0xffff800000000000, 0xffff808000000000)
 LABELS = ("lg_idt_stubs", "lg_nmi_stub", "lg_mce_stub", "lg_db_stub", "lg_df_stub", "lg_syscall", "lg_cstar", "lg_switcher_enter")
+# With four a guest of KVM's is given an interrupt that it has masked, by QEMU 10.0's SVM, and dies of a double fault
+KVM_CPUS = 2
 # Not in the budget: no path; no exit in it; what Linux's slabs make of it
 NOISY = ("boot-us", "clock_gettime", "thread")
 
@@ -130,39 +132,50 @@ def kvm_modules():
     return found
 
 
-def run_kvm(vmlinux):
-    """The same kernel under KVM on the SVM that QEMU emulates: a QEMU in the test host. What the world switch and the second page tables cost in time
-    is no instruction: entering a guest counts as one."""
+def host_of(cpus):
+    """Options for a test host that has as many CPUs as its guest, of the QEMU that several CPUs need."""
+    return ["--smp", "2", "--qemu=-smp", f"--qemu={cpus}"]
+
+
+def run_kvm(vmlinux, name="bench", cpus=1):
+    """What the same kernel with OUT/NAME.cpio says under KVM on the SVM that QEMU emulates: a QEMU in the test host. What the world switch and the
+    second page tables cost in time is no instruction: entering a guest counts as one."""
     modules = kvm_modules()
     firmware = ["/usr/share/qemu/qboot.rom", "/usr/share/seabios/bios-microvm.bin", "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/pvh.bin"]
-    files = [*modules, f"{vmlinux}:/vmlinux", f"{OUT}/bench.cpio:/bench.cpio", "/usr/bin/qemu-system-x86_64:/qemu", *(f"{f}:/fw/{os.path.basename(f)}" for f in firmware)]
-    text = run(["tests/host/run", "--icount", "--mem", "1024", "--pti", "off", "--timeout", "1800", "--boot", "600", "--silence", "1800",
+    files = [*modules, f"{vmlinux}:/vmlinux", f"{OUT}/{name}.cpio:/cpio", "/usr/bin/qemu-system-x86_64:/qemu", *(f"{f}:/fw/{os.path.basename(f)}" for f in firmware)]
+    return run(["tests/host/run", "--icount", *(host_of(cpus) if cpus > 1 else ()), "--mem", "1024", "--pti", "off", "--timeout", "1800", "--boot", "600", "--silence", "1800",
                 *(w for f in files for w in ("--file", f)), "--",
                 "".join(f"insmod /{os.path.basename(m)} && " for m in modules) + "/qemu -L /fw -M microvm,acpi=off -accel kvm -cpu host -m 128 -nodefaults -no-reboot "
-                "-display none -serial stdio -kernel /vmlinux -initrd /bench.cpio -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null"])
-    return figures_of(text)
+                f"-smp {cpus} -display none -serial stdio -kernel /vmlinux -initrd /cpio -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null"])
+
+
+def keep(name, **texts):
+    """What machines have said, in OUT/NAME-WHO.out"""
+    for who, text in texts.items():
+        with open(f"{OUT}/{name}-{who}.out", "w", encoding="utf-8") as f:
+            f.write(text)
 
 
 def run_pair(vmlinux, cpus, name, memory, seconds):
-    """What a guest with so many CPUs, whose host has as many, and the same kernel bare say with OUT/NAME.cpio and so many MiB. Kept in OUT/NAME-WHO.out."""
-    here = run(["tests/host/run", "--lguest", "/", "--linux", "--icount", "--smp", "2", "--qemu=-smp", f"--qemu={cpus}", "--mem", str(2 * memory + 512),
+    """What a guest with so many CPUs, whose host has as many, and the same kernel bare say with OUT/NAME.cpio and so many MiB."""
+    here = run(["tests/host/run", "--lguest", "/", "--linux", "--icount", *host_of(cpus), "--mem", str(2 * memory + 512),
                 "--pti", "off", "--timeout", str(seconds), "--silence", str(seconds), "--file", f"{OUT}/{name}.cpio", "--",
                 f"insmod /lg.ko; /lguest-run --cpus {cpus} --kernel /vmlinux --initrd /{name}.cpio --memory {memory} --cmdline quiet --log /log </dev/null"])
     there = run(["timeout", str(seconds), run(["tests/host/mkqemu.sh"]).strip(), "-M", "microvm,acpi=off", "-accel", "tcg", "-icount", "shift=0",
                  "-smp", str(cpus), "-cpu", "max,-smap", "-m", str(memory), "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
                  "-kernel", vmlinux, "-initrd", f"{OUT}/{name}.cpio", "-append", "console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check"],
                 stdin=subprocess.DEVNULL)
-    for who, text in (("guest", here), ("bare", there)):
-        with open(f"{OUT}/{name}-{who}.out", "w", encoding="utf-8") as f:
-            f.write(text)
+    keep(name, guest=here, bare=there)
     return here, there
 
 
 def run_smp(vmlinux, cpus):
-    """tests/linux/guest/bench-smp.c with so many CPUs: figures of a guest and of the same kernel bare."""
+    """tests/linux/guest/bench-smp.c with so many CPUs: figures of a guest, of the same kernel bare, and of it under KVM, where the emulated SVM does it."""
     run(["guest/mkinitramfs.sh", "-o", f"{OUT}/smp.cpio", "-f", "build/release/linux-bench-smp:/bin/linux-bench-smp", "-c",
          'echo; /bin/linux-bench-smp | sed "s/^/bench: /"'])
-    return [figures_of(text) for text in run_pair(vmlinux, cpus, "smp", 128, 600)]
+    kvm = [run_kvm(vmlinux, "smp", cpus)] if cpus <= KVM_CPUS else []
+    keep("smp", **{"kvm": text for text in kvm})
+    return [figures_of(text) for text in (*run_pair(vmlinux, cpus, "smp", 128, 600), *kvm)]
 
 
 def run_build(vmlinux, cpus):

@@ -55,7 +55,7 @@ def commit():
 
 def measure_guest(_):
     vmlinux = guest.prepare()
-    columns = {"bare": guest.run_bare(vmlinux), "lguest": guest.run_guest(False)[0], "KVM": guest.run_kvm(vmlinux)}
+    columns = {"bare": guest.run_bare(vmlinux), "lguest": guest.run_guest(False)[0], "KVM": guest.figures_of(guest.run_kvm(vmlinux))}
     ticks = {who: {f.name: f.ticks for f in figures} for who, figures in columns.items()}
     rows = [[NAMES[name]] + [ticks[who][name] for who in ticks] for name in ticks["bare"] if name in NAMES]
     return {"with": f"{said('qemu-system-x86_64', '--version')}, guest kernel {os.path.basename(os.path.dirname(vmlinux))}",
@@ -68,20 +68,21 @@ def measure_guest(_):
 def measure_smp(_):
     vmlinux, rows, drawn = guest.prepare(), [], {}
     for cpus in (2, 4):
-        here, there = ({f.name: f for f in figures} for figures in guest.run_smp(vmlinux, cpus))
-        lacks = [f"{name} ({who})" for who, figures in (("guest", here), ("bare", there)) for name in SMP_NAMES if name not in figures]
-        if lacks:
-            sys.exit(f"bench: a machine for {cpus} CPUs has not said {', '.join(lacks)}: what it said is in {guest.OUT}/smp-*.out")
+        who = dict(zip(("lguest", "bare", "KVM"), ({f.name: f for f in figures} for figures in guest.run_smp(vmlinux, cpus))))
+        wrong = [f"{name} ({w})" for w, figures in who.items() for name in SMP_NAMES if name not in figures or figures[name].number != cpus]
+        if wrong:
+            sys.exit(f"bench: a machine for {cpus} CPUs has not said, of so many, {', '.join(wrong)}: what it said is in {guest.OUT}/smp-*.out")
         for name, label in SMP_NAMES.items():
-            if here[name].number != cpus or there[name].number != cpus:
-                sys.exit(f"bench: a machine for {cpus} CPUs had {here[name].number} and {there[name].number}")
-            ratio = here[name].ticks / there[name].ticks
-            rows.append([f"{cpus} CPUs: {label}", f"{there[name].ticks:,}", f"{here[name].ticks:,}", f"{ratio:.2f}"])
-            drawn.setdefault(label, []).append(ratio)
+            ticks = [who[w][name].ticks for w in ("bare", "lguest", "KVM") if w in who]
+            ratios = [n / ticks[0] for n in ticks[1:]]
+            none = [""] * (3 - len(ticks))
+            rows.append([f"{cpus} CPUs: {label}", *(f"{n:,}" for n in ticks), *none, *(f"{r:.2f}" for r in ratios), *none])
+            drawn.setdefault(label, []).extend(ratios)
     return {"with": f"{said(guest.run(['tests/host/mkqemu.sh']).strip(), '--version')}, guest kernel {os.path.basename(os.path.dirname(vmlinux))}",
-            "head": ["instructions", "bare", "lguest", "of bare"], "rows": rows,
+            "head": ["instructions", "bare", "lguest", "KVM", "lguest, of bare", "KVM, of bare"], "rows": rows,
             "title": "Several CPUs: instructions, of the same kernel booted bare", "labels": list(drawn),
-            "bars": [["2 CPUs", BLUE, [v[0] for v in drawn.values()]], ["4 CPUs", GREEN, [v[1] for v in drawn.values()]]]}
+            "bars": [["lguest, 2 CPUs", BLUE, [v[0] for v in drawn.values()]], ["KVM on emulated SVM, 2 CPUs", GREY, [v[1] for v in drawn.values()]],
+                     ["lguest, 4 CPUs", GREEN, [v[2] for v in drawn.values()]]]}
 
 
 def measure_build(_):
