@@ -41,8 +41,8 @@ run() {
 	done
 	case " $* " in *" modules "*)
 		tests/linux/torture.sh "$work"
-		guests+=(--guest torture "$work/torture.ko:/torture.ko" "$work/locktorture.ko:/locktorture.ko" tests/lib/tap.sh:/tap.sh
-			tests/linux/guest/torture.sh:/torture.sh "=sh /torture.sh ${LONG:-10}") ;;
+		guests+=(--guest torture "$work/torture.ko:/torture.ko" "$work/locktorture.ko:/locktorture.ko" "$work/rcutorture.ko:/rcutorture.ko"
+			tests/lib/tap.sh:/tap.sh tests/linux/guest/torture.sh:/torture.sh "=sh /torture.sh ${LONG:-10}") ;;
 	esac
 	case " $* " in *" stress "*)
 		scripts/deps.sh stress >&2

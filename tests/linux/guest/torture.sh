@@ -21,4 +21,9 @@ tortured() {
 }
 seconds=$1
 for lock in spin_lock spin_lock_irq rw_lock mutex_lock rwsem_lock; do tortured "locktorture $lock" locktorture torture_type=$lock; done
+for rcu in rcu srcu srcud tasks-tracing; do tortured "rcutorture $rcu" rcutorture torture_type=$rcu; done
+# The module has an RCU of its own that waits for nobody: were that not found, the words above would be worth nothing
+dmesg -c >/dev/null
+insmod /rcutorture.ko torture_type=busted && sleep "$seconds" && rmmod rcutorture
+dmesg | grep -q 'End of test: FAILURE'; check $? "rcutorture busted for $seconds s: that it does not wait is found"
 exit $failed
