@@ -149,15 +149,15 @@ def run_kvm(vmlinux, name="bench", cpus=1):
                 f"-smp {cpus} -display none -serial stdio -kernel /vmlinux -initrd /cpio -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null"])
 
 
-def keep(name, **texts):
-    """What machines have said, in OUT/NAME-WHO.out"""
-    for who, text in texts.items():
-        with open(f"{OUT}/{name}-{who}.out", "w", encoding="utf-8") as f:
-            f.write(text)
+def keep(name, who, text):
+    """What a machine has said, for who looks why a figure is missing."""
+    with open(f"{OUT}/{name}-{who}.out", "w", encoding="utf-8") as f:
+        f.write(text)
+    return text
 
 
 def run_pair(vmlinux, cpus, name, memory, seconds):
-    """What a guest with so many CPUs, whose host has as many, and the same kernel bare say with OUT/NAME.cpio and so many MiB."""
+    """What a guest with so many CPUs, whose host has as many, and the same kernel bare say with OUT/NAME.cpio and so many MiB. Kept in OUT/NAME-WHO.out."""
     here = run(["tests/host/run", "--lguest", "/", "--linux", "--icount", *host_of(cpus), "--mem", str(2 * memory + 512),
                 "--pti", "off", "--timeout", str(seconds), "--silence", str(seconds), "--file", f"{OUT}/{name}.cpio", "--",
                 f"insmod /lg.ko; /lguest-run --cpus {cpus} --kernel /vmlinux --initrd /{name}.cpio --memory {memory} --cmdline quiet --log /log </dev/null"])
@@ -165,17 +165,17 @@ def run_pair(vmlinux, cpus, name, memory, seconds):
                  "-smp", str(cpus), "-cpu", "max,-smap", "-m", str(memory), "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
                  "-kernel", vmlinux, "-initrd", f"{OUT}/{name}.cpio", "-append", "console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check"],
                 stdin=subprocess.DEVNULL)
-    keep(name, guest=here, bare=there)
-    return here, there
+    return keep(name, "guest", here), keep(name, "bare", there)
 
 
 def run_smp(vmlinux, cpus):
     """tests/linux/guest/bench-smp.c with so many CPUs: figures of a guest, of the same kernel bare, and of it under KVM, where the emulated SVM does it."""
     run(["guest/mkinitramfs.sh", "-o", f"{OUT}/smp.cpio", "-f", "build/release/linux-bench-smp:/bin/linux-bench-smp", "-c",
          'echo; /bin/linux-bench-smp | sed "s/^/bench: /"'])
-    kvm = [run_kvm(vmlinux, "smp", cpus)] if cpus <= KVM_CPUS else []
-    keep("smp", **{"kvm": text for text in kvm})
-    return [figures_of(text) for text in (*run_pair(vmlinux, cpus, "smp", 128, 600), *kvm)]
+    texts = [*run_pair(vmlinux, cpus, "smp", 128, 600)]
+    if cpus <= KVM_CPUS:
+        texts.append(keep("smp", "kvm", run_kvm(vmlinux, "smp", cpus)))
+    return [figures_of(text) for text in texts]
 
 
 def run_build(vmlinux, cpus):
