@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # torture.sh DIR: the kernel's torture.c, locktorture.c and rcutorture.c, which the guest's configuration leaves out, built as modules of the guest
-# kernel that the tree has (headers and source in the cache, as guest/build.sh leaves them; VMLINUX: another that lies there), into DIR. Of what
-# rcutorture asks for, one function is only there in a kernel that is configured with it: a thread binds itself to a CPU, for which
-# modules have set_cpus_allowed_ptr().
+# kernel that the tree has (headers and source in the cache, as guest/build.sh leaves them; VMLINUX: another that lies there), into DIR. One
+# function that they want is only there in a kernel that is configured with them: torture.ko brings it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 to=$(realpath "$1")
@@ -17,7 +16,26 @@ tar -C "$work/headers" -xf "$kernel/headers.tar.xz"
 mkdir -p "$work/t/rcu"
 cp "$source/kernel/"{torture,locking/locktorture,rcu/rcutorture}.c "$source/kernel/rcu/rcu.h" "$work/t"
 cp "$source/kernel/rcu/rcu.h" "$work/t/rcu"
-printf '%s\n' '#include <linux/sched.h>' '#define rcutorture_sched_setaffinity(pid, mask) set_cpus_allowed_ptr(current, mask)' >"$work/t/affinity.h"
-printf '%s\n' 'obj-m := torture.o locktorture.o rcutorture.o' 'CFLAGS_rcutorture.o := -include $(src)/affinity.h' >"$work/t/Kbuild"
+cat >>"$work/t/torture.c" <<'EOF'
+long torture_sched_setaffinity(pid_t pid, const struct cpumask *mask)
+{
+	struct pid *p = find_get_pid(pid);
+	struct task_struct *task = get_pid_task(p, PIDTYPE_PID);
+	long err = task ? set_cpus_allowed_ptr(task, mask) : -ESRCH;
+
+	if (task)
+		put_task_struct(task);
+	put_pid(p);
+	return err;
+}
+EXPORT_SYMBOL_GPL(torture_sched_setaffinity);
+EOF
+cat >"$work/t/affinity.h" <<'EOF'
+#include <linux/pid.h>
+#include <linux/sched/task.h>
+#define rcutorture_sched_setaffinity torture_sched_setaffinity	/* 6.1 */
+long torture_sched_setaffinity(pid_t pid, const struct cpumask *mask);
+EOF
+printf '%s\n' 'obj-m := torture.o locktorture.o rcutorture.o' 'ccflags-y := -include $(src)/affinity.h' >"$work/t/Kbuild"
 make -s -C "$work/headers" M="$work/t" modules >&2
 cp "$work/t/"{torture,locktorture,rcutorture}.ko "$to"
