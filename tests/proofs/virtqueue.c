@@ -85,7 +85,6 @@ static uint16_t any_walk(void)
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
  * UNWIND: 6
  * BUG: ipc/virtqueue.c: "if (c->out + c->in == c->seg_max)" => "if (c->out == c->seg_max)"
- * SLOW: not seen yet with this bound and this bug
  */
 void proof_walk_segments(void)
 {
@@ -111,7 +110,6 @@ void proof_walk_segments(void)
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
  * UNWIND: 6
  * BUG: ipc/virtqueue.c: "if (seen++ == max)" => "if (0)"
- * SLOW: not seen yet with this bound and this bug
  */
 void proof_walk_ends(void)
 {
@@ -143,7 +141,6 @@ void proof_walk_once(void)
  * SCALE: ipc/virtqueue.h: "VQ_MAX_SIZE 1024" => "VQ_MAX_SIZE 64"
  * UNWIND: 6
  * BUG: ipc/virtqueue.c: "bool write = d->flags & VQ_DESC_WRITE;" => "bool write = d->flags & (VQ_DESC_WRITE | 8);"
- * SLOW: not seen yet with this bound and this bug
  */
 void proof_walk_writable(void)
 {
@@ -371,7 +368,6 @@ void proof_copy_in(void)
  * BOUND: 0 to 3 segments, any offset and length
  * ASSUME: a process's addresses are below 2^47
  * BUG: ipc/virtqueue.c: "part = seg[i].iov_len - off;\n\t\tif (part > len)\n" => "part = seg[i].iov_len;\n\t\tif (part > len)\n"
- * SLOW: not seen yet with this bound and this bug
  */
 void proof_slice(void)
 {
