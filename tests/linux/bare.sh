@@ -8,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
+. tests/linux/bare-machine.sh
 scripts/deps.sh guest host >&2
 vmlinux=$(guest/kernel.sh)
 mkdir -p build/linux
@@ -21,8 +22,7 @@ dmesg | grep -iE 'warning|bug:|oops|RIP: 0010|unable to handle|unchecked MSR|det
 echo "<1>status $s" >/dev/kmsg	# which the reset waits for
 END
 guest/mkinitramfs.sh -o "$work/initramfs" -f build/release/selftest:/bin/selftest -f "$work/checks":/checks -c 'sh /checks'
-timeout 900 qemu-system-x86_64 -M microvm,acpi=off -accel tcg -smp 2 -cpu max,-smap -m 256 -nodefaults -no-reboot -display none -serial stdio -kernel "$vmlinux" \
-	-initrd "$work/initramfs" -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check' </dev/null | tr -d '\r' >"$work/out" || true
+(bare_machine "$vmlinux" "$work/initramfs" 256 2 900 max,-smap) | tr -d '\r' >"$work/out" || true
 sed -nE 's/^ok /ok linux: bare: /p; s/^not ok /not ok linux: bare: /p' "$work/out"
 if grep -q '\] status 0$' "$work/out"; then echo 'ok linux: bare: status and log'
 else

@@ -11,7 +11,7 @@
 # It may write below build/linux only. The whole of both outputs stays there: selftests-SERIES.bare, selftests-SERIES.guest.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. tests/linux/bare-cpu.sh
+. tests/linux/bare-machine.sh
 # Those that take minutes by their nature, set the machine's clock, suspend it, or want a device that neither machine has
 left_out='timers/(clocksource-switch|leapcrash|leap-a-day|freq-step|skew_consistency|change_skew|alarmtimer-suspend|rtcpie|raw_skew|set-timer-lat|nsleep-lat|set-2038|set-tz|set-tai|adjtick|valid-adjtimex|mqueue-lat)|rseq/(param_test.*|basic_percpu_ops_test|librseq.so)|(vm|mm)/(hmm-tests|gup_test|transhuge-stress|virtual_address_range|userfaultfd|khugepaged|write_to_hugetlbfs|charge_reserved.*|ksm_tests|compaction_test|on-fault-limit|mremap_test|migration|thuge-gen|memfd_secret)|seccomp/seccomp_benchmark|timens/gettime_perf|x86/amx_64'
 scripts/deps.sh guest host selftests >&2
@@ -50,11 +50,12 @@ echo "$programs" >$work/list
 guest/mkinitramfs.sh -o $work/initramfs "${files[@]}" -f $work/list:/selftests/list -f tests/linux/guest/selftests.sh:/selftests.sh -c 'sh /selftests.sh; exit 0'
 memory=512 limit=3000 failed=0
 echo "# bare and guest, side by side" >&2
-timeout $limit qemu-system-x86_64 -M microvm,acpi=off -accel tcg -cpu "$bare_cpu" -m $memory -nodefaults -no-reboot -display none -serial stdio \
-	-kernel "$vmlinux" -initrd $work/initramfs -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable' </dev/null | stdbuf -oL tr -d '\r' >$work.bare &
+bare_machine "$vmlinux" $work/initramfs $memory 1 $limit >$work.bare & machine=$!
+trap '[ -z "$machine" ] || kill $machine' EXIT
 tests/host/run --lguest / --mem 1024 --timeout $limit --silence 900 --file "$vmlinux:/vmlinux" --file $work/initramfs \
-	-- "insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /initramfs --memory $memory --cmdline quiet --log /log </dev/null || cat /log" | stdbuf -oL tr -d '\r' >$work.guest || failed=1
-[ $failed = 0 ] || echo "not ok selftests: the test host's own end: see $work.guest"
-wait $! || true	# a bare machine's end says nothing; that it came to it is compared
+	-- "insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /initramfs --memory $memory --cmdline quiet --log /log </dev/null || cat /log" \
+	>$work.guest || { echo "not ok selftests: the test host's own end: see $work.guest"; failed=1; }
+wait $machine || true
+machine=
 tests/linux/selftests-compare $work.bare $work.guest tests/linux/selftests.known || failed=1
 exit $failed

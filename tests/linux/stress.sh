@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/libraries.sh
-. tests/linux/bare-cpu.sh
+. tests/linux/bare-machine.sh
 classes='vm memory scheduler interrupt os filesystem network security'
 [ $# = 0 ] || classes=$*
 # Those that end the machine, or fill it until it kills what runs the others
@@ -32,27 +32,20 @@ echo "# $count stressors, $seconds s each" >&2
 files=()
 while read -r f; do files+=(-f "$f"); done < <(with_libraries "$(command -v stress-ng)" /stress)
 guest/mkinitramfs.sh -o "$work/initramfs" "${files[@]}" -f "$work/list:/stress/list" -f tests/linux/guest/classes.sh:/classes.sh -c "sh /classes.sh $seconds; exit 0"
-limit=$((count * (seconds + 20) + 600))
-bare() {
-	echo "# bare" >&2
-	# The reset that ends a bare machine is what its last process asks for; the status is in what it said
-	timeout $limit qemu-system-x86_64 -M microvm,acpi=off -accel tcg -smp "$cpus" -cpu "$bare_cpu" -m $memory -nodefaults -no-reboot -display none -serial stdio \
-		-kernel "$vmlinux" -initrd "$work/initramfs" -append 'console=ttyS0 reboot=t panic=-1 quiet tsc=reliable no_timer_check' </dev/null | stdbuf -oL tr -d '\r' >"$work.bare" || true
-}
-guest() {
-	echo "# guest" >&2
-	tests/host/run --lguest / --smp "$cpus" --mem 1280 --timeout $limit --silence 900 --dmesg-clean --file "$vmlinux:/vmlinux" --file "$work/initramfs" \
-		-- "insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /initramfs --memory $memory --cpus $cpus --cmdline quiet --log /log </dev/null || cat /log" |
-		stdbuf -oL tr -d '\r' >"$work.guest"
-}
+limit=$((count * (seconds + 20) + 600)) failed=0
+echo "# bare" >&2
+bare_machine "$vmlinux" "$work/initramfs" $memory "$cpus" $limit >"$work.bare" & machine=$!
+trap '[ -z "$machine" ] || kill $machine' EXIT
 # One emulator's thread for each CPU: with one, both machines have a processor of their own here
-bare & other=$!
-[ "$cpus" = 1 ] || wait $other
-failed=0
-guest || { echo "not ok stress: the test host's own end or its log: see $work.guest"; failed=1; }
-wait $other
+[ "$cpus" = 1 ] || { wait $machine || true; machine=; }
+echo "# guest" >&2
+tests/host/run --lguest / --smp "$cpus" --mem 1280 --timeout $limit --silence 900 --dmesg-clean --file "$vmlinux:/vmlinux" --file "$work/initramfs" \
+	-- "insmod /lg.ko && /lguest-run --kernel /vmlinux --initrd /initramfs --memory $memory --cpus $cpus --cmdline quiet --log /log </dev/null || cat /log" \
+	>"$work.guest" || { echo "not ok stress: the test host's own end or its log: see $work.guest"; failed=1; }
+[ -z "$machine" ] || wait $machine || true
+machine=
 # Where hardly anything could run, nothing was compared
-ran=$(awk '/^SKIP/ { n-- } /^=== end .* 0$/ { n++ } END { print n + 0 }' "$work.guest") status=$failed
+ran=$(awk '/^SKIP/ { n-- } /^=== end .* 0\r?$/ { n++ } END { print n + 0 }' "$work.guest") status=$failed
 [ $((ran * 2)) -ge "$count" ] || { echo "not ok stress: only $ran of $count stressors ended well in the guest"; status=1; }
 tests/linux/selftests-compare "$work.bare" "$work.guest" tests/linux/stress.known || status=1
 exit $status
