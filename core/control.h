@@ -24,6 +24,7 @@ enum control_type {
 	CONTROL_ALIVE,		/* the answer to CONTROL_ASK, from the same loop that serves devices */
 	CONTROL_EVENT,		/* (code) an event for the guest, enum control_event: a line is raised that its kernel may listen to */
 	CONTROL_STATS,		/* asked by lguest-run; the answer has lg.ko's counters in place of text */
+	CONTROL_REFUSED,	/* (device) its back end refused what the driver set up: the driver is told by the device's status */
 	CONTROL_TYPES,
 };
 
@@ -70,7 +71,7 @@ struct control_rule {
 };
 
 /*P:150
- * Roles and lguest-core speak vhost-user, which chapter Drivers tells. lguest-run and lguest-core speak these ten
+ * Roles and lguest-core speak vhost-user, which chapter Drivers tells. lguest-run and lguest-core speak these eleven
  * messages, and each end takes the other one for hijacked: whatever is not in this table is dropped. lguest-run sends
  * no message to a role: it starts it, may signal it, and reads what it prints.
  */
@@ -84,6 +85,7 @@ static const struct control_rule control_rules[CONTROL_TYPES] = {
 	[CONTROL_RUNNING]	= { CONTROL_FROM_CORE,	CONTROL_BEFORE,			false,		false },
 	[CONTROL_LOST]		= { CONTROL_FROM_CORE,	CONTROL_RUNS,			true,		false },
 	[CONTROL_RECOVERED]	= { CONTROL_FROM_CORE,	CONTROL_RUNS,			true,		false },
+	[CONTROL_REFUSED]	= { CONTROL_FROM_CORE,	CONTROL_RUNS,			true,		false },
 	[CONTROL_ALIVE]		= { CONTROL_FROM_CORE,	CONTROL_RUNS,			false,		false },
 	[CONTROL_END]		= { CONTROL_FROM_CORE,	CONTROL_BEFORE | CONTROL_RUNS,	false,		false },
 };

@@ -142,6 +142,13 @@ static int give_record(struct device *d)
 
 /* --- struct virtio_ops --- */
 
+/* The driver sees it in the status register. For whoever runs the guest it is kept until device_refused(). */
+static void refused(struct device *d)
+{
+	if (!d->told_ms || now_ms() - d->told_ms >= MINUTE_MS)
+		d->refused = true;
+}
+
 static bool features_ok(void *dev, uint64_t features)
 {
 	struct device *d = dev;
@@ -151,7 +158,10 @@ static bool features_ok(void *dev, uint64_t features)
 	 * that is told of it would wait for an IOMMU's messages.
 	 */
 	features &= ~BIT(VIRTIO_F_ACCESS_PLATFORM);
-	return vu_fe_set_features(&d->fe, features) == 0 || d->fe.dead;
+	if (!vu_fe_set_features(&d->fe, features) || d->fe.dead)
+		return true;
+	refused(d);
+	return false;
 }
 
 static struct vu_fe_vring vring_of(const struct device *d, unsigned int index, const struct virtio_queue *q)
@@ -478,11 +488,13 @@ bool device_store(struct device *d, uint64_t off, unsigned int size, uint64_t va
 	pthread_mutex_lock(&d->lock);
 	vu_fe_budget(&d->fe, STORE_MS);
 	virtio_mmio_write(&d->mmio, off, size, value);
-	if (vu_fe_settle(&d->fe) == -EREMOTEIO)
+	if (vu_fe_settle(&d->fe) == -EREMOTEIO) {
 		virtio_mmio_needs_reset(&d->mmio);
+		refused(d);
+	}
 	vu_fe_budget(&d->fe, 0);
 	charge(d);
-	look = d->look || (d->fe.dead && !d->down);
+	look = d->look || d->refused || (d->fe.dead && !d->down);
 	d->look = false;
 	pthread_mutex_unlock(&d->lock);
 	return look;
@@ -601,6 +613,15 @@ int device_due(const struct device *d)
 	if (!d->own || d->fe.dead)
 		return -1;
 	return beat_due(d, now) ? 0 : (int)(BEAT_EVERY_MS - now % BEAT_EVERY_MS);
+}
+
+bool device_refused(struct device *d)
+{
+	if (!d->refused)
+		return false;
+	d->refused = false;
+	d->told_ms = now_ms();
+	return true;
 }
 
 void device_give_up(struct device *d)

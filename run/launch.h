@@ -38,6 +38,7 @@
  * @lost_ms: since when the guest is without it, 0 = it is served; @served_ms: since when it is, 0 = it is not
  * @restarts: what its deaths cost; @start_at_ms: not before
  * @died_ms: when its last process died, whose last I/O it waits for
+ * @refused_ms: when the user was last told that it refused what the driver set up, 0 = never
  * @log: what it says
  */
 struct role {
@@ -57,7 +58,7 @@ struct role {
 	int recorder;
 	pid_t pid;
 	int pidfd;
-	uint64_t end_at_ms, lost_ms, served_ms, start_at_ms, died_ms;
+	uint64_t end_at_ms, lost_ms, served_ms, start_at_ms, died_ms, refused_ms;
 	struct restarts restarts;
 	struct log_source log;
 	int group;		/* its control group, 0 = none yet, -1 = none */

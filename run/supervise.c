@@ -38,6 +38,7 @@
 #define REAP_MS		5000	/* for killed processes to be gone: the core gives back all of guest memory first */
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define RECORDER_MS	2000	/* for a recorder to end after its role */
+#define REFUSED_EVERY_MS 30000	/* a refusal of each device is told once in this time; an honest core says one in a minute */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 
 uint64_t now_ms(void)
@@ -141,6 +142,15 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 	}
 }
 
+/* Not said by a hijacked core in each message either. */
+static void device_refused(struct role *r)
+{
+	if (r->refused_ms && now_ms() - r->refused_ms < REFUSED_EVERY_MS)
+		return;
+	r->refused_ms = now_ms();
+	complain("%s refused what the guest's driver set up: the device waits until that driver resets it", r->name);
+}
+
 static void device_back(struct role *r, uint32_t process)
 {
 	if (process != r->process || !r->pid)
@@ -184,6 +194,9 @@ static bool core_message(struct watch *w)
 		break;
 	case CONTROL_RECOVERED:
 		device_back(&w->l->role[msg.device], msg.process);
+		break;
+	case CONTROL_REFUSED:
+		device_refused(&w->l->role[msg.device]);
 		break;
 	case CONTROL_STATS:
 		control_stats(w, &msg);

@@ -185,3 +185,26 @@ def storage_daemon():
     guests.append(g)
     g.wait(r"\[guest\] rebound: good", 30)
     g.wait(r"\[guest\] read 10", 15)
+
+
+def refusal(request, status, **place):
+    """A driver is started 51 times, and each time its back end refuses one request: who runs the guest hears of it, and not 51 times."""
+    told = "%s refused what the guest's driver set up: the device waits" % ("block0" if "foreign" in place else "console0")
+    g = guest("--block", "DISK", script="again", **{key: value.replace("N", request) for key, value in place.items()})
+    g.wait(told, 30)
+    found = g.wait(r"\[guest\] started again: status (0x[0-9a-f]+)", 60)
+    require(found.group(1) == status, "the driver saw status %s, not %s" % (found.group(1), status))
+    others_live(g, "block1" if "foreign" in place else "block0")
+    require(len(g.said(told)) == 1, "said %d times" % len(g.said(told)))
+
+
+@case
+def refuses_ring():
+    """a foreign back end that refuses a ring's addresses: NEEDS_RESET for the driver, one sentence for who runs the guest"""
+    refusal("9", "0x4f", foreign="refuse N")
+
+
+@case
+def refuses_features():
+    """a role that refuses features: FEATURES_OK stays clear, one sentence for who runs the guest"""
+    refusal("2", "0x3", peer="refuse N", place="lguest-console")

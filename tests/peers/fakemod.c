@@ -295,6 +295,19 @@ static void live(void)
 		pause_ms(1000);
 }
 
+/* Device 0's driver is started again and again; what its status says then. */
+static void again(void)
+{
+	uint32_t status = 0;
+
+	for (int i = 0; i < number("starts", 50); i++) {
+		start_driver(0);
+		status = load(0, VIRTIO_MMIO_STATUS);
+	}
+	print("[guest] started again: status 0x%x\n", status);
+	live();
+}
+
 /* Device 0 is a disk: its driver comes, works, leaves, and the next one works too. */
 static void rebind(void)
 {
@@ -412,7 +425,7 @@ static void bad_memory(void)
 }
 
 static const struct { const char *name; void (*run)(void); } scripts[] = {
-	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle },
+	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle }, { "again", again },
 	{ "listen", listen_to_host }, { "badmem", bad_memory },
 };
 

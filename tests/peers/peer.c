@@ -13,6 +13,7 @@
  *	drainleak	gives its drain pipe away wherever a descriptor may go, and is not served until it is closed there
  *	linger		gives away connections whose last close waits for a minute
  *	silent		answers nothing at all
+ *	refuse N	refuses request N (enum vu_request)
  *
  * then-MODE: harmless in its first life, MODE in all later ones.
  */
@@ -256,7 +257,7 @@ static void handle(struct vu_msg *m)
 		if (!asks)
 			return;
 		m->size = 8;
-		m->u.u64 = 0;
+		m->u.u64 = is("refuse") && m->request == number;
 	}
 	if (vu_send(&chan, m))
 		exit(0);

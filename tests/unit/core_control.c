@@ -18,7 +18,7 @@ static const struct { uint32_t type; unsigned int ways; unsigned int states; boo
 	{ CONTROL_CONNECT, 1, 2, true, true }, { CONTROL_GIVE_UP, 1, 2, true, false }, { CONTROL_ASK, 1, 2, false, false },
 	{ CONTROL_EVENT, 1, 2, false, false }, { CONTROL_STATS, 3, 2, false, false },
 	{ CONTROL_RUNNING, 2, 1, false, false }, { CONTROL_LOST, 2, 2, true, false }, { CONTROL_RECOVERED, 2, 2, true, false },
-	{ CONTROL_ALIVE, 2, 2, false, false }, { CONTROL_END, 2, 3, false, false },
+	{ CONTROL_ALIVE, 2, 2, false, false }, { CONTROL_END, 2, 3, false, false }, { CONTROL_REFUSED, 2, 2, true, false },
 };
 #define ROWS (sizeof(row) / sizeof(row[0]))
 
