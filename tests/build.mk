@@ -4,7 +4,8 @@
 # beside others, because they use one processor and no interface, port, mount or file that another group has; CHECKS_SLEEPING those of them that hardly
 # use one, which are no lane's burden; CHECKS_ALONE those that bear nothing
 # beside them, because they hold what they see against the clock or the machine's memory; CHECKS_WAITING those that do so but wait, mostly: two of
-# these bear each other; CHECKS_PAIRED those that keep one processor busy and bear one that does the same.
+# these bear each other; CHECKS_PAIRED those that keep one processor busy and bear one that does the same. CHECKS_LONG are those that `make check` has no
+# time for: `make check-long` runs them, in the same lanes.
 R := build/results
 CHECKS :=
 CHECKS_BESIDE :=
@@ -12,6 +13,7 @@ CHECKS_SLEEPING :=
 CHECKS_WAITING :=
 CHECKS_PAIRED :=
 CHECKS_ALONE :=
+CHECKS_LONG :=
 
 # NAME=SECONDS of groups that may take longer than 1,800 s: worked out when it is wanted
 CHECK_LIMITS =

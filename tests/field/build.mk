@@ -16,6 +16,7 @@ $(B)/loop4k: tests/field/host/loop4k.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
 
+CHECKS_LONG += windows
 define field_guest
 CHECKS += $(1)
 CHECKS_BESIDE += $(1)

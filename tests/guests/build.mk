@@ -48,30 +48,32 @@ $(TG)/%.o: tests/guests/%.c
 $(B)/lgtest: $(LGTEST_OBJS)
 	$(CC) $(LGTEST_CFLAGS) -static -o $@ $^
 
-# The groups of `make check`: everything in one test host, and the suite with its longest loops shortened in the seven others.
+# Everything in one test host, and in each of the seven others (CPUs-PTI-LEVELS) with the longest loops shortened: guests-2-on-5 and so on. With the three of
+# `make check` each pair of values of CPUs, PTI and levels is there; `make check-long` has the other four.
 GUEST_RUN = tests/guests/hosts.sh kmod/lg.ko $(B)/lgtest
-GUEST_HOSTS := 1-on-4 1-on-5 1-off-4 1-off-5 2-on-5 2-off-4 2-off-5
+GUEST_HOSTS := 1-on-5 1-off-4 2-off-5
+GUEST_HOSTS_LONG := 1-on-4 1-off-5 2-on-5 2-off-4
+GUEST_GROUPS := guests guests-unmitigated $(addprefix guests-,$(GUEST_HOSTS) $(GUEST_HOSTS_LONG))
 # A host with two CPUs uses little more than one processor, and bears another such beside it. NMIs do not: with half of its time the guest is hit by too few.
-CHECKS += guests guests-hosts guests-nmi
-CHECKS_PAIRED += guests
-CHECKS_ALONE += guests-hosts guests-nmi
-.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,guests guests-hosts guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf guests-ticks guests-avx512 guests-runs guests-newest))
+CHECKS += $(GUEST_GROUPS) guests-nmi
+CHECKS_PAIRED += $(GUEST_GROUPS)
+CHECKS_ALONE += guests-nmi
+CHECKS_LONG += $(addprefix guests-,$(GUEST_HOSTS_LONG))
+.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,$(GUEST_GROUPS) guests-nmi guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf guests-ticks guests-avx512 guests-runs guests-newest))
 .PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
 
+# guest_host HOST SUITE-OPTIONS
+guest_host = echo $(1) | tr - ' ' | { read smp pti levels; $(GUEST_RUN) "--smp $$smp --pti $$pti --levels $$levels --timeout 1800" $(2); }
 $(R)/guests.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	$(GUEST_RUN) '--smp 2 --pti on --levels 4 --timeout 900' > $@
-
-# guest_hosts HOSTS SUITE-OPTIONS
-guest_hosts = for h in $(1); do echo $$h | tr - ' ' | { read smp pti levels; \
-	$(GUEST_RUN) "--smp $$smp --pti $$pti --levels $$levels --timeout 1800" $(2); }; done
-# Two hosts at a time. The last has no mitigations: the switcher jumps over all that is for them
-$(R)/guests-hosts.tap: module $(B)/lgtest
+$(patsubst %,$(R)/guests-%.tap,$(GUEST_HOSTS) $(GUEST_HOSTS_LONG)): $(R)/guests-%.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
-	{ $(call guest_hosts,1-on-4 1-off-5 2-on-5 2-off-5,--short); } > $@.1 & \
-	{ $(call guest_hosts,1-on-5 1-off-4 2-off-4,--short); \
-	  $(GUEST_RUN) '--smp 2 --pti off --append mitigations=off --silence 120 --timeout 1800' --short; } > $@; \
-	wait $$!; cat $@.1 >> $@; rm -f $@.1
+	$(call guest_host,$*,--short) > $@
+# No mitigations: the switcher jumps over all that is for them
+$(R)/guests-unmitigated.tap: module $(B)/lgtest
+	@mkdir -p $(@D)
+	$(GUEST_RUN) '--smp 2 --pti off --append mitigations=off --silence 120 --timeout 1800' --short > $@
 
 $(R)/guests-nmi.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
@@ -81,7 +83,7 @@ $(R)/guests-nmi.tap: module $(B)/lgtest
 # The whole suite with its long loops in every kind of host
 $(R)/guests-full.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
-	$(call guest_hosts,2-on-4 $(GUEST_HOSTS),) > $@
+	for h in 2-on-4 $(GUEST_HOSTS) $(GUEST_HOSTS_LONG); do $(call guest_host,$$h,); done > $@
 
 # The suite under Bochs, and three bugs of the TLB put into lg.ko, which it must find
 $(R)/guests-bochs.tap: module $(B)/lgtest

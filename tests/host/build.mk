@@ -11,16 +11,24 @@ build/host/pairs: tests/host/hello/pairs.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g $(WARN) -static -o $@ $<
 
-CHECKS += host
-CHECKS_BESIDE += host
-.PHONY: $(R)/host.tap
+CHECKS += host host-more
+CHECKS_BESIDE += host host-more
+CHECKS_LONG += host-more
+.PHONY: $(R)/host.tap $(R)/host-more.tap
 $(R)/host.tap: $(HELLO) build/host/pairs
 	@mkdir -p $(@D)
 	tests/host/selftest $^ > $@
+$(R)/host-more.tap: $(HELLO) build/host/pairs
+	@mkdir -p $(@D)
+	tests/host/selftest $^ more > $@
 
-.PHONY: check check-deps host host-shell
-check: check-deps ## install what is needed, build everything, run every test in the test host
-	@exec tests/host/suite --beside "$(CHECKS_BESIDE)" --sleeping "$(CHECKS_SLEEPING)" --waiting "$(CHECKS_WAITING)" --paired "$(CHECKS_PAIRED)" --alone "$(CHECKS_ALONE)" --limits "$(CHECK_LIMITS)" $(CHECKS)
+.PHONY: check check-long check-deps host host-shell
+SUITE = tests/host/suite --beside "$(CHECKS_BESIDE)" --sleeping "$(CHECKS_SLEEPING)" --waiting "$(CHECKS_WAITING)" --paired "$(CHECKS_PAIRED)" --alone "$(CHECKS_ALONE)" --limits "$(CHECK_LIMITS)"
+check: check-deps ## install what is needed, build everything, run the tests; what takes longer: check-long, linux-*, ...
+	@exec $(SUITE) $(filter-out $(CHECKS_LONG),$(CHECKS))
+
+check-long: check-deps ## groups of tests that make check has no time for: a quarter of an hour
+	@exec $(SUITE) $(CHECKS_LONG)
 
 check-%: check-deps ## (check-NAME: one group only)
 	@exec tests/host/suite --limits "$(CHECK_LIMITS)" $*

@@ -1,4 +1,5 @@
-# Foreign front ends: QEMU and Debian's stock kernel over our back ends. Root, and minutes of software emulation each.
+# Foreign front ends: libblkio, and QEMU with Debian's stock kernel, over our back ends. Root, and for QEMU's minutes of software emulation each.
+CHECKS_LONG += interop-block interop-net
 define interop
 CHECKS += interop-$(1)
 CHECKS_BESIDE += interop-$(1)

@@ -28,14 +28,19 @@ MUTANT_NEEDS := $(B)/lguest-block $(B)/lguest-net $(B)/lguest-console $(BLKFE) $
 check-mutants: $(MUTANT_NEEDS) ## take each rule of a manifest away: a test must miss it
 	B=$(B) tests/sandbox/mutants.sh block block-sync net console
 
-CHECKS += sandbox mutants sandbox-host
+CHECKS += sandbox mutants sandbox-host sandbox-host-calls
+CHECKS_LONG += sandbox-host-calls
 CHECKS_BESIDE += policy-manifest
 CHECKS_SLEEPING += sandbox
 CHECKS_WAITING += policy-audit mutants
-.PHONY: $(R)/sandbox-host.tap
-$(R)/sandbox-host.tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)
-	@mkdir -p $(@D)
-	B=$(B) ROLES="$(HOSTILE_ROLES)" tests/sandbox/inhost.sh > $@ || grep -q "^not ok" $@
+define sandbox_host
+.PHONY: $(R)/$(1).tap
+$(R)/$(1).tap: $(HOSTILE) $(B)/lguest-block $(BLKFE)
+	@mkdir -p $$(@D)
+	B=$(B) ROLES="$(HOSTILE_ROLES)" tests/sandbox/inhost.sh $(2) > $$@ || grep -q "^not ok" $$@
+endef
+$(eval $(call sandbox_host,sandbox-host,acts))
+$(eval $(call sandbox_host,sandbox-host-calls,calls))
 # They wait for the kernel, mostly, which makes and unmakes namespaces for each try
 $(R)/sandbox.tap: $(HOSTILE)
 	@mkdir -p $(@D)
