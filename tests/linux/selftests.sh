@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/linux/bare-machine.sh
 # Those that take minutes by their nature, set the machine's clock, suspend it, or want a device that neither machine has
-left_out='timers/(clocksource-switch|leapcrash|leap-a-day|freq-step|skew_consistency|change_skew|alarmtimer-suspend|rtcpie|raw_skew|set-timer-lat|nsleep-lat|set-2038|set-tz|set-tai|adjtick|valid-adjtimex|mqueue-lat)|rseq/(param_test.*|basic_percpu_ops_test|librseq.so)|(vm|mm)/(hmm-tests|gup_test|transhuge-stress|virtual_address_range|userfaultfd|khugepaged|write_to_hugetlbfs|charge_reserved.*|ksm_tests|compaction_test|on-fault-limit|mremap_test|migration|thuge-gen|memfd_secret)|seccomp/seccomp_benchmark|timens/gettime_perf|x86/amx_64'
+left_out='timers/(clocksource-switch|leapcrash|leap-a-day|freq-step|skew_consistency|change_skew|alarmtimer-suspend|rtcpie|raw_skew|set-timer-lat|nsleep-lat|set-2038|set-tz|set-tai|adjtick|valid-adjtimex|mqueue-lat)|rseq/(param_test.*|basic_percpu_ops_(mm_cid_)?test|librseq.so)|(vm|mm)/(hmm-tests|gup_test|transhuge-stress|virtual_address_range|userfaultfd|khugepaged|write_to_hugetlbfs|charge_reserved.*|ksm_tests|compaction_test|on-fault-limit|mremap_test|migration|thuge-gen|memfd_secret)|seccomp/seccomp_benchmark|timens/gettime_perf|x86/amx_64'
 scripts/deps.sh guest host selftests >&2
 vmlinux=$(guest/kernel.sh)
 series=$(cat "${vmlinux%/*}/release")
