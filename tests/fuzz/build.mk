@@ -39,6 +39,8 @@ fuzz-line-$(1): $$(FUZZ_ALL_$(1))
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 
+# What needs both engines installs them; libFuzzer alone is enough for the others, and a user without sudo may have no other.
+FUZZ_DEPS := scripts/deps.sh build devices fuzz
 FUZZ := FUZZ_TARGETS="$(FUZZ_TARGETS)" FUZZ_BIN=$(B) tests/fuzz/fuzz
 .PHONY: fuzz fuzz-farm fuzz-hours fuzz-coverage fuzz-corpus fuzz-seeded fuzz-repro fuzz-minimize fuzz-install fuzz-programs fuzz-targets
 fuzz: ## fuzz one target: make fuzz T=NAME SECONDS=60 (ENGINE=afl)
@@ -48,14 +50,17 @@ fuzz-repro: ## run one input again: make fuzz-repro T=NAME INPUT=FILE
 fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=NAME INPUT=FILE
 	@$(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(FUZZ_SECONDS)
 fuzz-farm: ## every target in turn, JOBS at once, then merged and minimised (SECONDS=60 for each, ENGINE=both)
+	@$(FUZZ_DEPS)
 	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(FUZZ_SECONDS) --engine $(or $(ENGINE),both) $(T)
 fuzz-hours: ## an hour of each target with each engine, in slices: stop and go on at any time (SECONDS=300, ROUNDS=)
+	@$(FUZZ_DEPS)
 	@$(FUZZ) hours --seconds $(or $(SECONDS),300) --rounds $(or $(ROUNDS),0) $(T)
 fuzz-corpus: ## put what fuzzing found into the corpora of the tree, minimised (T=NAME for one)
 	@$(FUZZ) corpus $(T)
 fuzz-coverage: ## what the corpora of the tree reach: build/fuzz/coverage/index.html and a table
 	@$(FUZZ) coverage $(T)
 fuzz-seeded: ## every seeded bug must be found within 5 minutes, by both engines (T=NAME, ENGINE=)
+	@$(FUZZ_DEPS)
 	@$(FUZZ) seeded $(if $(ENGINE),--engine $(ENGINE)) $(T)
 fuzz-targets: ## the names of all targets
 	@echo $(FUZZ_TARGETS)
