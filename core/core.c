@@ -414,8 +414,8 @@ static void serve(struct device *d, const struct device_poll *p)
 	pthread_mutex_lock(&d->lock);
 	if (device_serve(d, p))
 		say(CONTROL_RECOVERED, d->index, 0, "");
-	if (device_refused(d))
-		say(CONTROL_REFUSED, d->index, 0, "");
+	if (d->refused)
+		d->refused = !say(CONTROL_REFUSED, d->index, 0, "");
 	report_lost(d);
 	pthread_mutex_unlock(&d->lock);
 }

@@ -142,11 +142,15 @@ static int give_record(struct device *d)
 
 /* --- struct virtio_ops --- */
 
-/* The driver sees it in the status register. For whoever runs the guest it is kept until device_refused(). */
+/* The driver sees it in the status register. For whoever runs the guest it is kept, once a minute: a guest can have it happen as often as it likes. */
 static void refused(struct device *d)
 {
-	if (!d->told_ms || now_ms() - d->told_ms >= MINUTE_MS)
-		d->refused = true;
+	uint64_t now = now_ms();
+
+	if (d->refused_ms && now - d->refused_ms < MINUTE_MS)
+		return;
+	d->refused_ms = now;
+	d->refused = true;
 }
 
 static bool features_ok(void *dev, uint64_t features)
@@ -613,15 +617,6 @@ int device_due(const struct device *d)
 	if (!d->own || d->fe.dead)
 		return -1;
 	return beat_due(d, now) ? 0 : (int)(BEAT_EVERY_MS - now % BEAT_EVERY_MS);
-}
-
-bool device_refused(struct device *d)
-{
-	if (!d->refused)
-		return false;
-	d->refused = false;
-	d->told_ms = now_ms();
-	return true;
 }
 
 void device_give_up(struct device *d)

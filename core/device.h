@@ -57,7 +57,7 @@ struct device_bucket {
  * @stale: config space must be read again, @asked_ms: when that was last done
  * @events: messages of the back end's own that are still taken, @flooded_ms: since when there are more
  * @waited_ms, @minute_ms: what the connection had been waited for when this minute began
- * @refused: the back end refused what the driver set up, which nobody was told yet, @told_ms: when somebody last was, 0: never
+ * @refused: the back end, which lives, refused what the driver set up, and lguest-run is to be told; @refused_ms: when it last was to be, 0: never
  * @broken: @err was seen; it is not looked at again before the driver's reset: then @look says that the main thread must know
  * @kicks: foreign back ends: the queues that a thread which may wait shall kick, a bit each (device_kicker())
  */
@@ -88,7 +88,7 @@ struct device {
 	uint64_t flooded_ms;
 	uint64_t waited_ms, minute_ms;
 	bool refused;
-	uint64_t told_ms;
+	uint64_t refused_ms;
 	bool broken;
 	bool look;
 	uint32_t kicks;
@@ -152,15 +152,6 @@ void device_poll(struct device *d, struct device_poll *p);
  * Return: true when a new process is in use.
  */
 bool device_serve(struct device *d, const struct device_poll *p);
-
-/**
- * device_refused() - did the back end, which lives, refuse what the driver set up since this was last asked?
- * @d: the device, locked
- *
- * The driver was told by the device's status; whoever runs the guest is to hear of it too. True once a minute at most, since a guest can have it happen
- * as often as it likes.
- */
-bool device_refused(struct device *d);
 
 /** device_give_up() - no back end will come: the driver is told NEEDS_RESET. */
 void device_give_up(struct device *d);

@@ -330,10 +330,10 @@ static void rebind(void)
 	live();
 }
 
-/* A hijacked core: it says again and again that device 0's connection is dead, of every process that may run. */
-static void lostloop(void)
+/* A hijacked core: it says the same of device 0 again and again, for every process that may run. */
+static void __attribute__((noreturn)) say_without_end(uint32_t type)
 {
-	struct control_msg m = { .type = CONTROL_LOST, .code = 1 };
+	struct control_msg m = { .type = type, .code = 1 };
 	struct iovec iov = { &m, sizeof(m) };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -343,6 +343,18 @@ static void lostloop(void)
 			m.process = (m.process + 1) % 32;
 		pause_ms(5);
 	}
+}
+
+/* That its connection is dead */
+static void lostloop(void)
+{
+	say_without_end(CONTROL_LOST);
+}
+
+/* That its back end refused something */
+static void refuseloop(void)
+{
+	say_without_end(CONTROL_REFUSED);
 }
 
 static void print_flood(void)
@@ -425,7 +437,7 @@ static void bad_memory(void)
 }
 
 static const struct { const char *name; void (*run)(void); } scripts[] = {
-	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle }, { "again", again },
+	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "refuseloop", refuseloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle }, { "again", again },
 	{ "listen", listen_to_host }, { "badmem", bad_memory },
 };
 

@@ -242,6 +242,17 @@ def lostloop():
 
 
 @case
+def refuseloop():
+    """a hijacked core that says again and again that a back end refused something: it is told once, and a killed role is still seen"""
+    g = guest("--block", "DISK", "--" + BARE, script="refuseloop")
+    g.wait("block0 refused what the guest's driver set up", 30)
+    time.sleep(3)
+    at = g.kill("block0")
+    g.wait("block0 was killed by signal 9", 10, at)
+    require(len(g.said("block0 refused")) == 1, "said %d times" % len(g.said("block0 refused")))
+
+
+@case
 def orphans():
     """lguest-run killed by SIGKILL as root, a hostile back end keeping the core busy: no process of the guest outlives it"""
     g = guest("--block", "DISK", "--" + BARE, foreign="flood")
