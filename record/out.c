@@ -39,7 +39,7 @@ int out_begin(int fd, uint64_t max)
 {
 	static char buffer[65536];
 
-	most = max;
+	most = max - sizeof(struct rec_file);
 	began = out_now();
 	out = fdopen(fd, "w");
 	return out && !setvbuf(out, buffer, _IOFBF, sizeof(buffer)) ? 0 : -errno;

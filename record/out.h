@@ -14,7 +14,7 @@ int out_head(int fd);
 /**
  * out_begin() - from here on records are put behind that head
  * @fd: the same file, at the number that it keeps
- * @max: bytes of records that it may have
+ * @max: bytes that it may have, its head among them: at least a head's
  *
  * Return: 0 or -errno.
  */

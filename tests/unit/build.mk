@@ -37,6 +37,7 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 
 $(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS),-pthread $(POLICY_LIBS)))
 $(eval $(call unit,run,run/restart.o run/log.o))
+$(eval $(call unit,record,record/out.o record/recording.o $(IPC_WIRE)))
 include tests/unit/devices.mk
 
 # Device registers under several threads, with ThreadSanitizer; it wants the addresses as they were meant (setarch -R).
