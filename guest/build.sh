@@ -3,8 +3,8 @@
 #
 # Builds the guest kernel: unpacks Debian's linux-source, applies patches/, configures it with config and leaves
 # the result at ${LGUEST_CACHE:-~/.cache/lguest}/guest-<hash>/vmlinux, whose path is all that it prints to stdout. What packages of it need
-# (deb.sh) lies beside it. The date in it is the source package's: built again in the same
-# folder it is the same bytes; in another folder the build id is another.
+# (deb.sh) lies beside it. The date in it is the source package's: built again, in whatever folder, all of it is the
+# same bytes (make check-guest-deb TWICE=1).
 # The hash covers everything that decides the result (source package, patches, config, ABI header, this script),
 # so a second run is instant and a stale kernel impossible. The unpacked tree and its objects stay beside it: after
 # a change to a patch only the files that really differ are replaced, and make rebuilds what depends on them.
@@ -88,6 +88,8 @@ compile() {
 		missing=$(grep '^CONFIG_' "$here/config" | grep -vxFf "$obj/.config" || true)
 		[ -z "$missing" ] || die "options of the config that did not take (what they depend on is off): $(echo $missing)"
 		cp "$here/config" "$obj/.lguest-config"
+	else	# conf is in the packages too: of these sources, though the configuration is the old one
+		make -s -C "$tree" O="$obj" ARCH=x86_64 listnewconfig >"$obj/config.log" 2>&1 || die "configuring failed: $(tail -1 "$obj/config.log")"
 	fi
 	nice -n 10 make -C "$tree" O="$obj" ARCH=x86_64 KBUILD_BUILD_USER=lguest KBUILD_BUILD_HOST=lguest KBUILD_BUILD_VERSION=1 \
 		KBUILD_BUILD_TIMESTAMP="@$(stat -c %Y $tarball)" LOCALVERSION= -j"$jobs" vmlinux modules \
@@ -106,6 +108,14 @@ compile() {
 	say "built in $((SECONDS - start)) s"
 }
 
+# bare_programs DIR...: take from programs what tells where they were built: lines for a debugger, and an id of these
+bare_programs() {
+	local f
+	find "$@" -type f -perm -u=x | while read -r f; do
+		if readelf -h "$f" >/dev/null 2>&1; then strip --strip-unneeded -R .note.gnu.build-id "$f"; fi
+	done
+}
+
 # headers TREE OBJ: what modules are built against, as a tar on stdout: the same files as Debian's linux-headers packages have
 headers() {
 	local stage=$2.headers
@@ -118,9 +128,10 @@ headers() {
 	} | cpio --quiet -pdm "$stage")
 	(cd "$2" && {
 		echo tools/objtool/objtool
-		find arch/x86/include Module.symvers include scripts -type f ! -name '*.cmd' ! -name '*.o'
+		find arch/x86/include Module.symvers include scripts -type f ! -name '*.cmd' ! -name '*.[os]'
 		echo .config
 	} | cpio --quiet -pdmu "$stage")
+	bare_programs "$stage/scripts" "$stage/tools"
 	tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mode=go=rX --mtime="@$(stat -c %Y $tarball)" -c . | xz -2
 	rm -rf "$stage"
 }
