@@ -52,9 +52,9 @@ fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=NAME I
 fuzz-farm: ## every target in turn, JOBS at once, then merged and minimised (SECONDS=60 for each, ENGINE=both)
 	@$(FUZZ_DEPS)
 	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(FUZZ_SECONDS) --engine $(or $(ENGINE),both) $(T)
-fuzz-hours: ## an hour of each target with each engine, in slices: stop and go on at any time (SECONDS=300, ROUNDS=)
+fuzz-hours: ## an hour of each target with each engine, in slices: stop and go on at any time (SECONDS=300, ROUNDS=, JOBS=1)
 	@$(FUZZ_DEPS)
-	@$(FUZZ) hours --seconds $(or $(SECONDS),300) --rounds $(or $(ROUNDS),0) $(T)
+	@$(FUZZ) hours --seconds $(or $(SECONDS),300) --rounds $(or $(ROUNDS),0) --jobs $(or $(JOBS),1) $(T)
 fuzz-corpus: ## put what fuzzing found into the corpora of the tree, minimised (T=NAME for one)
 	@$(FUZZ) corpus $(T)
 fuzz-coverage: ## what the corpora of the tree reach: build/fuzz/coverage/index.html and a table

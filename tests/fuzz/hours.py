@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-The ledger of `make fuzz-hours`: for how long each target was fuzzed with each engine, and whether that still says something of the code at head.
+The ledgers of `make fuzz-hours`: for how long each target was fuzzed with each engine, and whether that still says something of the code at head.
+A device's is in its own folder, as all that a device has; the other targets share one.
 
 A row is (target, engine, code): processor seconds, inputs, findings, and the day and commit of the last run that added to it. The code is a hash of
 all sources and headers of the tree that the target is compiled from, and of its compiler flags, without comments and space: so a sentence
 in a comment leaves the hours as they are, and any other change begins them anew. Rows of code that is no more are kept, as history.
 
-It may read the tree and run the compiler to learn of headers; it writes the ledger only.
+It may read the tree and run the compiler to learn of headers; it writes the ledgers only.
 """
-import ctypes, glob, hashlib, os, re, resource, subprocess, time
+import ctypes, fcntl, glob, hashlib, os, re, resource, subprocess, time
 
 ENGINES = ('libfuzzer', 'afl')
 NAMES = {'libfuzzer': 'libFuzzer', 'afl': 'AFL++'}
@@ -39,6 +40,20 @@ def code(root, line):
     return h.hexdigest()[:12]
 
 
+def ledger(root, target):
+    """Where a target's hours are written down."""
+    own = os.path.join(root, 'devices', target)
+    return os.path.join(own, 'tests/fuzz.hours') if os.path.isdir(own) else os.path.join(root, 'tests/fuzz/hours')
+
+
+def read_all(root, targets):
+    """read() of the ledgers of all @targets."""
+    rows = {}
+    for path in sorted({ledger(root, t) for t in targets}):
+        rows.update(read(path))
+    return rows
+
+
 def read(path):
     """{(target, engine, code): [seconds, inputs, findings, day, commit]}"""
     rows = {}
@@ -62,11 +77,16 @@ def write(path, rows):
 
 
 def add(path, key, seconds, inputs, found, commit):
-    """One run more. The ledger is read again: another run may have written meanwhile."""
-    rows = read(path)
-    old = rows.get(key, [0, 0, 0])
-    rows[key] = [old[0] + seconds, old[1] + inputs, old[2] + found, time.strftime('%Y-%m-%d', time.gmtime()), commit]
-    write(path, rows)
+    """One run more. The ledger is read again, and its folder is locked: another run may write meanwhile."""
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        rows = read(path)
+        old = rows.get(key, [0, 0, 0])
+        rows[key] = [old[0] + seconds, old[1] + inputs, old[2] + found, time.strftime('%Y-%m-%d', time.gmtime()), commit]
+        write(path, rows)
+    finally:
+        os.close(folder)
 
 
 def order(targets):
