@@ -65,8 +65,8 @@ journey: ## the story of the code in order (CHAPTER="Host Switcher" for parts, H
 lint: $(VERSION_H) ## clang-tidy, cppcheck, shellcheck, mandoc (sparse: make check-module)
 	@scripts/lint
 
-hooks: ## a commit-msg hook for this checkout: subject below 72 characters, and a body
-	@ln -sf "$(CURDIR)/scripts/hooks/commit-msg" "$$(git rev-parse --git-path hooks)/commit-msg"
+hooks: ## for this checkout: a commit has a short subject and a body; what breaks layers or lint is not pushed
+	@ln -sf "$(CURDIR)"/scripts/hooks/* "$$(git rev-parse --git-path hooks)/"
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' ' \
