@@ -39,29 +39,29 @@ fuzz-line-$(1): $$(FUZZ_ALL_$(1))
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
 
-# What needs both engines installs them; libFuzzer alone is enough for the others, and a user without sudo may have no other.
+# A recipe's shell is replaced, so that a signal to make reaches the program. What needs both engines installs them; libFuzzer alone is enough for the others, and a user without sudo may have no other.
 FUZZ_DEPS := scripts/deps.sh build devices fuzz
-FUZZ := FUZZ_TARGETS="$(FUZZ_TARGETS)" FUZZ_BIN=$(B) tests/fuzz/fuzz
+FUZZ := env FUZZ_TARGETS="$(FUZZ_TARGETS)" FUZZ_BIN=$(B) tests/fuzz/fuzz
 .PHONY: fuzz fuzz-farm fuzz-hours fuzz-coverage fuzz-corpus fuzz-seeded fuzz-repro fuzz-minimize fuzz-install fuzz-programs fuzz-targets
 fuzz: ## fuzz one target: make fuzz T=NAME SECONDS=60 (ENGINE=afl)
-	@$(FUZZ) run "$(T)" --seconds $(FUZZ_SECONDS) $(if $(ENGINE),--engine $(ENGINE))
+	@exec $(FUZZ) run "$(T)" --seconds $(FUZZ_SECONDS) $(if $(ENGINE),--engine $(ENGINE))
 fuzz-repro: ## run one input again: make fuzz-repro T=NAME INPUT=FILE
-	@$(FUZZ) repro "$(T)" "$(INPUT)"
+	@exec $(FUZZ) repro "$(T)" "$(INPUT)"
 fuzz-minimize: ## make the input of a crash smaller: make fuzz-minimize T=NAME INPUT=FILE
-	@$(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(FUZZ_SECONDS)
+	@exec $(FUZZ) minimize "$(T)" "$(INPUT)" --seconds $(FUZZ_SECONDS)
 fuzz-farm: ## every target in turn, JOBS at once, then merged and minimised (SECONDS=60 for each, ENGINE=both)
 	@$(FUZZ_DEPS)
-	@$(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(FUZZ_SECONDS) --engine $(or $(ENGINE),both) $(T)
+	@exec $(FUZZ) farm --jobs $(or $(JOBS),2) --seconds $(FUZZ_SECONDS) --engine $(or $(ENGINE),both) $(T)
 fuzz-hours: ## an hour of each target with each engine, in slices: stop and go on at any time (SECONDS=300, ROUNDS=, JOBS=1)
 	@$(FUZZ_DEPS)
-	@$(FUZZ) hours --seconds $(or $(SECONDS),300) --rounds $(or $(ROUNDS),0) --jobs $(or $(JOBS),1) $(T)
+	@exec $(FUZZ) hours --seconds $(or $(SECONDS),300) --rounds $(or $(ROUNDS),0) --jobs $(or $(JOBS),1) $(T)
 fuzz-corpus: ## put what fuzzing found into the corpora of the tree, minimised (T=NAME for one)
-	@$(FUZZ) corpus $(T)
+	@exec $(FUZZ) corpus $(T)
 fuzz-coverage: ## what the corpora of the tree reach: build/fuzz/coverage/index.html and a table
-	@$(FUZZ) coverage $(T)
+	@exec $(FUZZ) coverage $(T)
 fuzz-seeded: ## every seeded bug must be found within 5 minutes, by both engines (T=NAME, ENGINE=)
 	@$(FUZZ_DEPS)
-	@$(FUZZ) seeded $(if $(ENGINE),--engine $(ENGINE)) $(T)
+	@exec $(FUZZ) seeded $(if $(ENGINE),--engine $(ENGINE)) $(T)
 fuzz-targets: ## the names of all targets
 	@echo $(FUZZ_TARGETS)
 fuzz-programs: $(FUZZ_TARGETS:%=$(B)/fuzz/%)
@@ -69,10 +69,10 @@ fuzz-install: fuzz-programs ## the targets as programs lguest-fuzz-NAME (prefix=
 	install -d $(DESTDIR)$(prefix)/bin
 	for t in $(FUZZ_TARGETS); do install -m 755 $(B)/fuzz/$$t $(DESTDIR)$(prefix)/bin/lguest-fuzz-$$t || exit 1; done
 
-# The corpora of the tree, run once through every target: a crash that was mended stays mended. And the ledger of hours.
+# The corpora of the tree, run once through every target: a crash that was mended stays mended. And the ledger of hours, and what a signal ends.
 CHECKS += fuzz-corpora
 CHECKS_BESIDE += fuzz-corpora
 .PHONY: $(R)/fuzz-corpora.tap
 $(R)/fuzz-corpora.tap:
 	@mkdir -p $(@D)
-	{ tests/fuzz/hours_test; $(FUZZ) replay; } > $@ || grep -q '^not ok' $@
+	{ tests/fuzz/hours_test; tests/fuzz/stop_test; $(FUZZ) replay; } > $@ || grep -q '^not ok' $@
