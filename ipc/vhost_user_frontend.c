@@ -72,7 +72,6 @@ static int send_msg(struct vu_fe *fe, struct vu_msg *m)
 static void config_came(struct vu_fe *fe, const struct vu_msg *m)
 {
 	fe->config_owed = false;
-	fe->config_size = 0;
 	if (m->size < 12 || !m->u.config.size)
 		return;
 	if (m->u.config.size != fe->config_want || m->size != 12 + fe->config_want) {
@@ -324,6 +323,7 @@ int vu_fe_ask_config(struct vu_fe *fe, uint32_t len)
 	if (fe->config_owed || fe->owed_n == VU_FE_OWED_MAX)
 		return -EBUSY;
 	fe->config_want = len;
+	fe->config_size = 0;
 	err = fe_say(fe, &m, (struct vu_fe_owed){ .what = VU_FE_CONFIG, .size_max = (uint16_t)(12 + len) });
 	fe->config_owed = !err;
 	return err;

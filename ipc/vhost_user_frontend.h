@@ -166,7 +166,7 @@ unsigned int vu_fe_beat_age(const struct vu_fe *fe);
 
 /**
  * vu_fe_ask_config() - ask for the first @len bytes of config space, without waiting
- * @fe: the connection; @config_owed is true until they are in @config. @config_size is 0 when the back end refused.
+ * @fe: the connection; @config_owed is true until they are in @config. @config_size is 0 meanwhile, and when the back end refused or died.
  *
  * Return: 0, -EBUSY (asked for already, or too much is owed), or -errno.
  */

@@ -424,6 +424,23 @@ Test(frontend, config_space_is_not_waited_for)
 	close_far(&fe);
 }
 
+/* A peer that dies with a question unanswered leaves no answer to an earlier one behind as the answer to this. */
+Test(frontend, no_config_space_outlives_the_next_question)
+{
+	struct vu_fe fe;
+
+	open_far(&fe, VU_P_CONFIG, VU_FDS_REFUSE);
+	cr_assert_eq(vu_fe_ask_config(&fe, 8), 0);
+	queue_answer(VU_GET_CONFIG, VU_REPLY, 20, -1);
+	cr_assert_eq(vu_fe_answers(&fe), 0);
+	cr_assert_eq(fe.config_size, 8);
+	cr_assert_eq(vu_fe_ask_config(&fe, 4), 0);
+	vu_fe_give_up(&fe, "its process ended");
+	cr_assert(!fe.config_owed);
+	cr_assert_eq(fe.config_size, 0);
+	close_far(&fe);
+}
+
 Test(frontend, a_budget_is_for_all_calls_together)
 {
 	struct vu_fe_vring v = vring();
