@@ -3,8 +3,8 @@
  * elf.c: the loader of lguest-core with a hostile kernel file and a hostile initrd, which somebody writes while they are read.
  *
  * The input is a small program: which fields of a good file become something else, and what changes after the k-th read. Besides ASan
- * (guest RAM is malloc'ed) and UBSan: what is answered lies in guest memory, behind the first MiB, kernel and initrd do not overlap, and
- * a refusal has a sentence.
+ * (guest RAM is malloc'ed) and UBSan: what is answered lies in guest memory, behind the first MiB, kernel and initrd do not overlap, the
+ * kernel's file is read to where the kernel is said to lie, and a refusal has a sentence.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -39,6 +39,8 @@ static struct kernel {
 static uint8_t raw[FILE_MAX];	/* the file as it is now */
 static size_t size;
 static mode_t kind;
+static uint8_t *ram;
+static size_t highest;		/* in RAM, of what came from the kernel's file */
 static struct { unsigned int countdown; uint16_t off; uint8_t bytes[2]; } plan;
 ssize_t fuzz_pread(int fd, void *buf, size_t len, off_t off)
 {
@@ -52,6 +54,8 @@ ssize_t fuzz_pread(int fd, void *buf, size_t len, off_t off)
 		n = 7;	/* a short read */
 	if (n)
 		memcpy(buf, raw + at, n);
+	if (fd == 3 && n && (uintptr_t)buf - (uintptr_t)ram < RAM && (uintptr_t)buf - (uintptr_t)ram + n > highest)
+		highest = (uintptr_t)buf - (uintptr_t)ram + n;
 	if (plan.countdown && !--plan.countdown && plan.off + 1u < sizeof(raw))
 		memcpy(raw + plan.off, plan.bytes, 2);
 	return (ssize_t)n;
@@ -149,7 +153,6 @@ static void change(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static uint8_t *ram;
 	struct guest_memory m = { .ram = RAM, .low_end = RAM, .regions = 1 };
 	struct loader l = { 0 };
 
@@ -159,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	in = data;
 	left = len;
 	kind = 0;
+	highest = 0;
 	memset(&plan, 0, sizeof(plan));
 	good_file();
 	for (int i = 0; i < 32 && left; i++)
@@ -168,6 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	}
 	REQUIRE(l.kernel_end <= m.low_end && l.kernel_end > GUEST_KERNEL_MIN, "the kernel ends at %#llx", (unsigned long long)l.kernel_end);
+	REQUIRE(highest <= l.kernel_end, "the file reaches to %#zx, the kernel to %#llx", highest, (unsigned long long)l.kernel_end);
 	REQUIRE(guest_ptr(&m, l.cr3, GUEST_PAGE) && l.cr3 % GUEST_PAGE == 0, "the page table is at %#llx", (unsigned long long)l.cr3);
 	if (load_initrd(&l, &m, 4)) {
 		REQUIRE(strlen(l.error) > 5, "a refusal without a sentence");

@@ -3,7 +3,8 @@
  * fuzz/ipc.c: the back end's session under a hostile front end. The input is a row of messages: mostly well-formed ones
  * with bad values, sometimes raw bytes; descriptors come along from a small set (memory, an eventfd, a pipe, a socket).
  *
- * Besides ASan and UBSan: no descriptor leaks, memory regions stay within their files, a running ring lies in memory.
+ * Besides ASan and UBSan: no descriptor leaks, memory regions stay within their files, a running ring lies in memory, a record
+ * in flight is for no more than there is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -262,6 +263,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		message();
 		/* a refused message ends a real connection; here the session must stand it and go on */
 		vu_session_input(&s);
+		REQUIRE(!s.log || (s.log_queues && s.log_queues <= s.queues && s.log_queue_size && s.log_queue_size <= s.queue_size),
+			"records in flight of %u queues with %u entries", s.log_queues, s.log_queue_size);
 		s.chan.got = 0;
 		vu_close_fds(&s.chan, &s.chan.in);
 		for (unsigned int k = 0; k < s.mem.n; k++)
