@@ -21,7 +21,7 @@ truncate -s 64M data
 truncate -s 64M was
 boot lguest-run --kernel vmlinux --block ro:img,window=3M --block data,window=3M --block ro:fio.tar,window=3M --record block0=root --record block1=data.rec
 check $? "Debian boots from a disk that is recorded, root logs in"
-guest 120 'tar -xf /dev/vdc -C /dev/shm && cd /dev/shm/fio && ./ld.so --library-path . ./fio --name=a --filename=/dev/vdb --direct=1 --rw=randwrite --bs=4k --size=16M --io_size='"${IO:-4M}"' --iodepth=8 --ioengine=psync --verify=crc32c --do_verify=1 --verify_fatal=1 --randseed=7 --output-format=terse; echo'
+guest 900 'tar -xf /dev/vdc -C /dev/shm && cd /dev/shm/fio && ./ld.so --library-path . ./fio --name=a --filename=/dev/vdb --direct=1 --rw=randwrite --bs=4k --size=16M --io_size='"${IO:-4M}"' --iodepth=8 --ioengine=psync --verify=crc32c --do_verify=1 --verify_fatal=1 --randseed=7 --output-format=terse; echo'
 check $? "fio writes and verifies the recorded disk"
 stop; check $? "poweroff: status 0"
 ! grep -q 'recorded any more\|is back\|the recording ends' $err; check $? "nobody died, and both are whole"
