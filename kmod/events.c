@@ -165,6 +165,15 @@ bool lg_interrupt_ready(struct lg_vcpu *vcpu)
 	return can_take_interrupt(vcpu) || !READ_ONCE(vcpu->data->irq_pending);
 }
 
+/*
+ * False when route_irq() or lg_hand_over() has taken the line away since it was seen: it is raised elsewhere, and not to be delivered here.
+ * What else is pending then lg_interrupt_ready() sees.
+ */
+static bool take_line(struct lg_vcpu *vcpu, unsigned int line)
+{
+	return atomic64_fetch_andnot(1ULL << line, &vcpu->pending) & 1ULL << line;
+}
+
 /**
  * lg_deliver_interrupt - deliver the lowest line that is pending and not blocked, or tell the guest that one waits
  * @vcpu: not in the guest
@@ -185,7 +194,8 @@ void lg_deliver_interrupt(struct lg_vcpu *vcpu)
 		WRITE_ONCE(vcpu->data->irq_pending, LGUEST_FLAG_IF);
 		return;
 	}
-	atomic64_andnot(1ULL << __ffs64(lines), &vcpu->pending);
+	if (!take_line(vcpu, __ffs64(lines)))
+		return;
 	lg_count(vcpu, INTERRUPTS);
 	lg_deliver_event(vcpu, LGUEST_FIRST_VECTOR + __ffs64(lines), 0);
 	WRITE_ONCE(vcpu->data->irq_pending, lines & (lines - 1) ? LGUEST_FLAG_IF : 0);
