@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """
 The ledgers of `make fuzz-hours`: for how long each target was fuzzed with each engine, and whether that still says something of the code at head.
-A device's is in its own folder, as all that a device has; the other targets share one.
 
 A row is (target, engine, code): processor seconds, inputs, findings, and the day and commit of the last run that added to it. The code is a hash of
 all sources and headers of the tree that the target is compiled from, and of its compiler flags, without comments and space: so a sentence
@@ -40,20 +39,6 @@ def code(root, line):
     return h.hexdigest()[:12]
 
 
-def ledger(root, target):
-    """Where a target's hours are written down."""
-    own = os.path.join(root, 'devices', target)
-    return os.path.join(own, 'tests/fuzz.hours') if os.path.isdir(own) else os.path.join(root, 'tests/fuzz/hours')
-
-
-def read_all(root, targets):
-    """read() of the ledgers of all @targets."""
-    rows = {}
-    for path in sorted({ledger(root, t) for t in targets}):
-        rows.update(read(path))
-    return rows
-
-
 def read(path):
     """{(target, engine, code): [seconds, inputs, findings, day, commit]}"""
     rows = {}
@@ -65,6 +50,11 @@ def read(path):
             raise ValueError('%s:%d: not a row of the ledger: %s' % (path, n, text.strip()))
         rows[tuple(w[:3])] = [int(w[3]), int(w[4]), int(w[5]), w[6], w[7]]
     return rows
+
+
+def read_all(paths):
+    """read() of several ledgers"""
+    return {key: row for path in paths for key, row in read(path).items()}
 
 
 def write(path, rows):
