@@ -20,7 +20,7 @@ FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/%.mk,%,$(filter-out tests/fuzz/buil
 define fuzz_target
 FUZZ_ALL_$(1) := $$(FUZZ_$(1)) | $$(VERSION_H)
 FUZZ_LINE_$(1) = $(FUZZ_FLAGS) $(if $(filter $(1),$(FUZZ_OF_DEVICES)),-Dmain=lguest_$(1)_main) $$(FUZZ_$(1)_FLAGS) -o $$@ $$(FUZZ_$(1)) $$(FUZZ_$(1)_LIBS)
-$(B)/fuzz/$(1) $(B)/fuzz-afl/$(1) $(B)/fuzz-cmplog/$(1) $(B)/fuzz-cov/$(1): $$(wildcard tests/fuzz/*.h tests/lib/*.h devices/*.h devices/*/*.h ipc/*.h policy/*.h core/*.h run/*.h)
+$(B)/fuzz/$(1) $(B)/fuzz-afl/$(1) $(B)/fuzz-cmplog/$(1) $(B)/fuzz-cov/$(1): $$(wildcard */*.h devices/*/*.h tests/fuzz/*.h tests/lib/*.h kmod/include/uapi/linux/*.h)
 $(B)/fuzz/$(1): $$(FUZZ_ALL_$(1))
 	@mkdir -p $$(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer $(FUZZ_SAN) $$(FUZZ_LINE_$(1))
