@@ -16,7 +16,12 @@
 
 /* --- the arena --- */
 
-static _Alignas(16) unsigned char arena[LINE_ARENA];
+#ifdef LGUEST_FUZZ
+#define ARENA (LINE_ARENA / 2)	/* must do as well */
+#else
+#define ARENA LINE_ARENA
+#endif
+static _Alignas(16) unsigned char arena[ARENA];
 static size_t arena_used;
 
 static void *arena_take(size_t n)
@@ -180,8 +185,9 @@ static void take_command(struct line_request *q, const char *name, json_t *argum
 
 /*
  * Can the arena hold what jansson makes of the line? It must, for jansson's lexer does not look whether there was memory for a byte that it
- * keeps, and asserts afterwards that it was kept. What takes more of the arena than the text does of the line is an array (112 bytes), an object
- * (some 300) or a string in one, and each of them has one of these marks. Those in strings count as well: whether one is in a string is not for us to know.
+ * keeps, and asserts afterwards that it was kept. The word that it reads lies in a buffer that doubles (16 KiB in all) and in two copies at most
+ * (8 KiB). For all else there is one of these marks for each 112 bytes (an array; an object with its first pair is 224, and has two), so that 128 of
+ * them are 14 KiB. Those in strings count as well: whether one is in a string is not for us to know.
  */
 static bool fits(const char *text, size_t n)
 {

@@ -10,7 +10,7 @@
 
 #define LINE_MAX_IN	4096u	/* a request, with its end */
 #define LINE_MARKS	128u	/* of its structure, [ { , and :, those of a client's id included */
-#define LINE_ARENA	65536u	/* more than twice what such a line was seen to take while it is read */
+#define LINE_ARENA	65536u	/* what such a line can take while it is read, and more (line.c) */
 #define LINE_ID		400u	/* 64 bytes, each escaped as \uXXXX, quotes */
 
 /**
