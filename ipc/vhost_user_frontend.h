@@ -180,7 +180,7 @@ void vu_fe_close(struct vu_fe *fe);
  * @fe: the connection
  * @features: virtio feature bits, a subset of @fe->features without bit 30 (added here when offered)
  *
- * Return: 0 or -errno (-EINVAL: not offered).
+ * Return: 0 or -errno (-EINVAL: not offered); after a refusal (-EREMOTEIO) nothing is chosen.
  */
 int vu_fe_set_features(struct vu_fe *fe, uint64_t features);
 

@@ -26,8 +26,10 @@ int vu_fe_set_features(struct vu_fe *fe, uint64_t features)
 	fe->features_set = true;
 	fe_begin(fe, 1);
 	err = fe_done(fe, fe_tell_u64(fe, VU_SET_FEATURES, fe->acked));
-	if (err == -EREMOTEIO)
+	if (err == -EREMOTEIO) {
 		fe->features_set = false;
+		fe->acked = 0;
+	}
 	return err;
 }
 

@@ -478,6 +478,23 @@ static void *acknowledge_late(void *arg)
 	return NULL;
 }
 
+/* A driver whose choice is refused has chosen nothing: what it asked for binds no back end, this one or the next. */
+Test(frontend, what_was_refused_is_not_acked)
+{
+	struct vu_msg no = { .request = VU_SET_FEATURES, .flags = VU_REPLY, .size = 8, .u.u64 = 1 };
+	struct vu_fe fe;
+
+	open_far(&fe, VU_P_REPLY_ACK, VU_FDS_REFUSE);
+	queue_answer(VU_SET_FEATURES, VU_REPLY, 8, -1);
+	cr_assert_eq(vu_fe_set_features(&fe, 1ull << 32), 0, "%s", fe.error);
+	cr_assert(fe.features_set && fe.acked == (1ull << 32 | VU_F_PROTOCOL_FEATURES));
+	cr_assert_eq(vu_send(&far, &no), 0);
+	cr_assert_eq(vu_fe_set_features(&fe, 1ull << 32 | 1ull << 28), -EREMOTEIO);
+	cr_assert(!fe.dead && !fe.features_set);
+	cr_assert_eq(fe.acked, 0, "%#llx", (unsigned long long)fe.acked);
+	close_far(&fe);
+}
+
 Test(frontend, a_queue_is_said_in_one_go)
 {
 	struct vu_fe_vring v = vring();
