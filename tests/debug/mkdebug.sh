@@ -21,7 +21,7 @@ deps build guest
 base=$("$here/../host/mkhost.sh" 6.1)
 key=$({ echo "$RECIPE"; dpkg-query -W -f '${Version}\n' linux-source-6.1; gcc --version | head -n 1; cat "$here/config"; } | sha256sum | cut -c1-12)
 tree=$CACHE/debug-kernel-$key
-host=$CACHE/host/debug-$(echo "$key $base" | sha256sum | cut -c1-12)
+host=$CACHE/host/debug-$(echo "$key ${base##*/}" | sha256sum | cut -c1-12)
 
 unpack() {
 	say "unpacking $tarball"
@@ -64,8 +64,9 @@ if [ ! -d "$host" ]; then
 	scratch
 	release=$(cat "$tree/include/config/kernel.release")
 	mkdir -p "$SCRATCH/new/root/usr/src"
-	ln -s "$tree" "$SCRATCH/new/root/usr/src/linux-headers-$release"
-	ln -s "$tree/vmlinux" "$tree/System.map" "$base/base.cpio" "$base/boot.bin" "$base/boot.rom" "$SCRATCH/new/"
+	# From one place to another of the same depth in the cache: $SCRATCH/new becomes $host
+	ln -sr "$tree" "$SCRATCH/new/root/usr/src/linux-headers-$release"
+	ln -sr "$tree/vmlinux" "$tree/System.map" "$base/base.cpio" "$base/boot.bin" "$base/boot.rom" "$SCRATCH/new/"
 	echo "$release" > "$SCRATCH/new/release"
 	[ -d "$host" ] || mv "$SCRATCH/new" "$host"
 fi

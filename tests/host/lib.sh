@@ -3,6 +3,9 @@
 # Shared by the scripts that build something once and keep it: mkhost.sh, headers.sh, mkbochs.sh. It knows the cache folder, one
 # lock per product, and how to fetch a Debian package without installing it, from this machine's own mirror. It
 # writes under the cache folder only.
+#
+# What is kept may find itself at another place one day, where nothing is left at the old one: no file or link in the cache
+# names the cache (moved.bats).
 
 CACHE=${LGUEST_CACHE:-$HOME/.cache/lguest}
 HOSTDIR=$(cd "$(dirname "$0")" && pwd)
@@ -53,6 +56,19 @@ private_apt() {
 refresh_apt() {
 	say "bringing the package lists up to date"
 	if [ "$(id -u)" = 0 ]; then apt-get $APT -qq update >&2; else sudo -n apt-get -qq update >&2; fi
+}
+
+# start_by LIB PROGRAM FILE: make FILE a script that starts PROGRAM by the C library in the folder LIB. The three may move together.
+start_by() {
+	at=$(dirname "$3")
+	cat >"$3.part" <<-END
+		#!/bin/sh
+		at=\$(dirname "\$(readlink -f "\$0")")
+		lib=\$at/$(realpath -m --relative-to="$at" "$1")
+		exec "\$lib/ld-linux-x86-64.so.2" --library-path "\$lib:\${lib%/*}" "\$at/$(realpath -m --relative-to="$at" "$2")" "\$@"
+	END
+	chmod 755 "$3.part"
+	mv "$3.part" "$3"
 }
 
 # fetch FOLDER PACKAGE...: unpack the packages into FOLDER, installing nothing.

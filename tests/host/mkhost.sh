@@ -51,12 +51,12 @@ find_by_name() {
 }
 
 # foreign_tools TOOLS KBUILD COMPILER: the compiler of trixie and the tools of KBUILD, run by trixie's own C library, which
-# is put into TOOLS. $dir/tools is where they will be found later.
+# is put into TOOLS.
 foreign_tools() {
 	fetch "$1" "$3-x86-64-linux-gnu" "cpp-${3#gcc-}-x86-64-linux-gnu" "libgcc-${3#gcc-}-dev" binutils-x86-64-linux-gnu libbinutils libctf0 libctf-nobfd0 \
 		libsframe1 libisl23 libmpc3 libmpfr6 libgmp10 libjansson4 libstdc++6/trixie libgcc-s1/trixie zlib1g/trixie libzstd1/trixie libc6/trixie \
 		libelf1t64 || die "cannot download trixie's compiler: check this machine's package mirror"
-	lib=$dir/tools/usr/lib/x86_64-linux-gnu
+	lib=$1/usr/lib/x86_64-linux-gnu
 	find "$1/usr/bin" "$1/usr/libexec" "$2" -type f -perm /111 ! -name '*.so*' | while read -r f; do
 		[ "$(head -c 4 "$f" | tail -c 3)" = ELF ] || continue
 		# Debian's programs that choose one of several by the architecture go by their own name
@@ -66,8 +66,7 @@ foreign_tools() {
 			continue 2
 		done
 		mv "$f" "$f.bin"
-		printf '#!/bin/sh\nexec "%s/ld-linux-x86-64.so.2" --library-path "%s" "$(readlink -f "$0").bin" "$@"\n' "$lib" "$lib" >"$f"
-		chmod 755 "$f"
+		start_by "$lib" "$f.bin" "$f"
 	done
 }
 
@@ -114,8 +113,8 @@ if [ ! -d "$dir" ]; then
 	find "$new/root/lib/modules" -name '*.ko.xz' -exec xz -d {} +
 	/sbin/depmod -b "$new/root" "$release"
 
-	# Headers outside /usr/src: the only absolute path in them is that of the common part.
-	sed -i "s,/usr/src/,$dir/root/usr/src/,g" "$new/root/usr/src/$headers/Makefile"
+	# Headers outside /usr/src: the only absolute paths in them are those of the two parts, which lie side by side.
+	sed -i 's,/usr/src/,$(usr_src)/,g; 1i usr_src := $(realpath $(dir $(lastword $(MAKEFILE_LIST)))..)' "$new/root/usr/src/$headers/Makefile"
 	# 6.12's carry type data in a file "vmlinux", for which a module's build would need pahole; modules load without.
 	rm -f "$new/root/usr/src/$headers/vmlinux"
 
@@ -123,7 +122,8 @@ if [ ! -d "$dir" ]; then
 	if ! command -v "$compiler" >/dev/null; then
 		say "$compiler is not here: taking that of the kernel's own Debian"
 		foreign_tools "$new/tools" "$new/root/usr/lib/$kbuild" "$compiler"
-		sed -i "s,^override CROSS_COMPILE.*,override CROSS_COMPILE = $dir/tools/usr/bin/x86_64-linux-gnu-," "$new/root/usr/src/$headers/.kernelvariables"
+		sed -i 's,^override CROSS_COMPILE.*,override CROSS_COMPILE := $(realpath $(dir $(lastword $(MAKEFILE_LIST)))../../../..)/tools/usr/bin/x86_64-linux-gnu-,' \
+			"$new/root/usr/src/$headers/.kernelvariables"
 	fi
 
 	r=$new/initramfs
@@ -143,7 +143,7 @@ if [ ! -d "$dir" ]; then
 	mv "$new" "$dir"
 	say "the $release test host is in $dir"
 fi
-ln -sfn "$dir" "$here/$kernel"
+ln -sfn "${dir##*/}" "$here/$kernel"
 # Hosts of earlier packages or scripts go, but not under somebody who is still using one.
 find "$here" -mindepth 1 -maxdepth 1 -type d -name "$kernel-*" -mmin +240 ! -path "$dir" -exec rm -rf {} +
 echo "$dir"

@@ -21,9 +21,10 @@ mkdir -p "$here"
 scratch
 private_apt "$(. /etc/os-release && echo "$VERSION_CODENAME")-backports" deb
 fetch "$SCRATCH/new/root" qemu-system-x86 qemu-system-common qemu-system-data || die "cannot download QEMU from Debian's backports: check this machine's package mirror"
-cat > "$SCRATCH/new/qemu" <<END
+cat > "$SCRATCH/new/qemu" <<'END'
 #!/bin/sh
-exec $dir/root/usr/bin/qemu-system-x86_64 -L $dir/root/usr/share/qemu -L /usr/share/seabios -L /usr/share/qemu "\$@"
+usr=$(dirname "$(readlink -f "$0")")/root/usr
+exec "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L /usr/share/seabios -L /usr/share/qemu "$@"
 END
 chmod 755 "$SCRATCH/new/qemu"
 lacks=$(ldd "$SCRATCH/new/root/usr/bin/qemu-system-x86_64" | grep 'not found' || true)

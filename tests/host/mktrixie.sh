@@ -23,12 +23,9 @@ private_apt trixie deb
 new=$SCRATCH/new
 # The release by name: what is installed here may be of another
 fetch "$new/root" $(printf '%s/trixie ' "$@") || die "cannot download $name from Debian trixie: check this machine's package mirror"
-lib=$dir/root/usr/lib/x86_64-linux-gnu
 for program in $programs; do
 	[ -x "$new/root/usr/$program" ] || die "the packages $* have no /usr/$program"
-	printf '#!/bin/sh\nexec "%s/ld-linux-x86-64.so.2" --library-path "%s:%s" "%s" "$@"\n' "$lib" "$lib" "${lib%/*}" \
-		"$dir/root/usr/$program" > "$new/${program##*/}"
-	chmod 755 "$new/${program##*/}"
+	start_by "$new/root/usr/lib/x86_64-linux-gnu" "$new/root/usr/$program" "$new/${program##*/}"
 done
 rm -rf "$dir"
 mv "$new" "$dir"
