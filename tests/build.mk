@@ -18,6 +18,12 @@ CHECKS_LONG :=
 # NAME=SECONDS of groups that may take longer than 1,800 s: worked out when it is wanted
 CHECK_LIMITS =
 
+# The recipe of a group that is one file of bats: its first prerequisite
+define bats_group
+@mkdir -p $(@D)
+bats -F tap $< > $@ || grep -q "^not ok" $@
+endef
+
 # What several groups play with: the module that is played, and those around it (tests/peers)
 PEERS := $(B)/tests/peers
 
