@@ -1,13 +1,13 @@
 # The sandbox from inside and from outside: `make check-sandbox`, and the groups sandbox, policy-*, mutants of `make check`.
 # Manifests against expectations, and what the kernel says of running roles (role_tests: tests/frontend/build.mk)
-$(B)/tests/sandbox/policy_%: $(B)/tests/sandbox/policy_%.o $(addprefix $(B)/,tests/lib/blkdrv.o tests/lib/driver.o $(IPC_FRONTEND) $(POLICY_OBJS) $(POLICY_ALL_OBJS))
+$(B)/tests/sandbox/policy_%: $(B)/tests/sandbox/policy_%.o $(addprefix $(B)/,tests/sandbox/abstract.o tests/lib/blkdrv.o tests/lib/driver.o $(IPC_FRONTEND) $(POLICY_OBJS) $(POLICY_ALL_OBJS))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcriterion -lmd -luring $(POLICY_LIBS)
 $(eval $(call role_tests,policy-manifest,sandbox/policy_manifest))
 $(eval $(call role_tests,policy-audit,sandbox/policy_audit))
 
 HOSTILE := $(B)/tests/sandbox/hostile
 HOSTILE_ROLES := $(DEVICE_ROLES) core control
-HOSTILE_OBJS := tests/sandbox/hostile.o tests/sandbox/acts.o tests/sandbox/place.o $(POLICY_OBJS) $(POLICY_ALL_OBJS)
+HOSTILE_OBJS := tests/sandbox/hostile.o tests/sandbox/acts.o tests/sandbox/abstract.o tests/sandbox/place.o $(POLICY_OBJS) $(POLICY_ALL_OBJS)
 
 $(HOSTILE): $(addprefix $(B)/,$(HOSTILE_OBJS))
 	@mkdir -p $(@D)
