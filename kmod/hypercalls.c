@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <asm/desc.h>
@@ -85,23 +86,23 @@ static struct page *hold_page(struct lguest *lg, gfn_t gfn)
 }
 
 /*
- * The switcher's area shows it from now on. The one before is let go when nobody, guest or host, can have it in a TLB any more: it may have
- * been released. One that is held already is held once
+ * The switcher's area shows it from now on. The one before is let go, and may be released, when nobody, guest or host, can have it in a TLB
+ * any more, nor another vCPU's thread be looking at the queue in it. One that is held already is held once
  */
 static void keep_page(struct lg_vcpu *vcpu, struct page *page)
 {
 	struct page *old = vcpu->data_page;
 
-	WRITE_ONCE(vcpu->data_page, page);
 	lg_map_data(vcpu, page);
-	if (!old)
-		return;
-	if (old != page) {
+	if (old && old != page) {
 		lg_flush_all(vcpu);
 		lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
 		lg_flush_host(vcpu->lg->mm);
+		synchronize_rcu();	/* those who hold mmu_lock, too */
 	}
-	put_page(old);
+	WRITE_ONCE(vcpu->data_page, page);
+	if (old)
+		put_page(old);
 }
 
 /**

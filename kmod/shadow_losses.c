@@ -3,6 +3,7 @@
  * Losing entries: what the guest says that it has taken away, one entry or all of a range, and what has to go because there is no
  * room. An entry that is dropped here is only noted as stale: pcid.c flushes before the next load.
  */
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "lg.h"
 #include "shadow.h"
@@ -207,10 +208,11 @@ static bool take_some(struct lg_vcpu *vcpu, struct lg_vcpu *from, u32 head, unsi
 /* Everything is dropped instead of what the queue says up to @head */
 static void give_up_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, u32 head)
 {
-	struct lguest_data *data = from->data;
+	struct lguest_data *data;
 
 	lg_flush_all(vcpu);
 	spin_lock(&vcpu->lg->mmu_lock);
+	data = from->data;
 	/* Never back behind what another vCPU has taken meanwhile, unless the count is none */
 	if ((s32)(head - from->taken) > 0 || READ_ONCE(data->lost_in.head) - from->taken > LGUEST_LOST_SIZE)
 		WRITE_ONCE(from->taken, head);
@@ -218,17 +220,26 @@ static void give_up_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, u32 head)
 	spin_unlock(&vcpu->lg->mmu_lock);
 }
 
+/* The queue of another vCPU is in a page that INIT may change for another: who looks without mmu_lock does so as a reader of RCU's */
+static bool anything_in(const struct lg_vcpu *from, u32 *head)
+{
+	const struct lguest_data *data;
+
+	rcu_read_lock();
+	data = smp_load_acquire(&from->data);
+	if (data)
+		*head = READ_ONCE(data->lost_in.head);
+	rcu_read_unlock();
+	return data && *head != READ_ONCE(from->taken);
+}
+
 static void drain_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, unsigned int *left)
 {
-	struct lguest_data *data = smp_load_acquire(&from->data);
 	struct lguest *lg = vcpu->lg;
 	bool ok;
 	u32 head;
 
-	if (!data)
-		return;
-	head = READ_ONCE(data->lost_in.head);
-	if (head == READ_ONCE(from->taken))
+	if (!anything_in(from, &head))
 		return;
 	do {
 		spin_lock(&lg->mmu_lock);
