@@ -4,6 +4,7 @@
  * meet it. Rows that need a session are in ipc_rows.c, those of a device in its folder, unit_NAME.c.
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "tests/unit/vq_rig.h"
 
@@ -166,23 +167,25 @@ static void *refill(void *arg)
 	return NULL;
 }
 
-Test(vq_rows, R6_guest_refills_while_we_pop)
+/* Until the guest was fast enough for a whole pass, whoever else wants the processor: before that the bound was not met */
+Test(vq_rows, R6_guest_refills_while_we_pop, .timeout = 120)
 {
 	struct rig *r = rig_new(0, QSIZE);
-	unsigned int passes = 0, popped;
+	unsigned int passes, popped, whole = 0;
 	pthread_t t;
 
 	put_desc(r->desc, 0, DATA, 8, 0, 0); /* every entry of the avail ring names head 0 */
 	pthread_create(&t, NULL, refill, r);
-	for (; passes < 2000; passes++) {
+	for (passes = 0; passes < 2000 || !whole; passes++) {
 		vq_pass(&r->q);
 		for (popped = 0; vq_pop(&r->q, &r->c) > 0; popped++) {
 			vq_push(&r->q, r->c.head, 0);
 			vq_publish(&r->q);
 			/* let the other side put the next one in before we look */
 			for (int spin = 0; spin < 200 && r->avail[1] == r->q.last_avail; spin++)
-				__asm__ volatile("pause" ::: "memory");
+				sched_yield();
 		}
+		whole += popped == QSIZE;
 		cr_assert_leq(popped, QSIZE, "a pass popped %u", popped);
 		cr_assert_null(r->q.broken);
 	}
@@ -392,21 +395,24 @@ static void *flip(void *arg)
 	return NULL;
 }
 
-Test(vq_rows, R10_descriptor_changes_under_us)
+/* Until both kinds of descriptor were met, whoever else wants the processor */
+Test(vq_rows, R10_descriptor_changes_under_us, .timeout = 120)
 {
 	struct rig *r = rig_new(INDIRECT, QSIZE);
-	unsigned int good = 0;
+	unsigned int good = 0, bad = 0;
 	pthread_t t;
 
 	pthread_create(&t, NULL, flip, r);
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 200000 || !good || !bad; i++) {
 		vq_start(&r->q, &r->setup);
 		r->avail_idx = 0;
 		r->avail[1] = 0;
 		r->used[1] = 0;
 		offer(r, 0);
-		if (pop(r) != 1)
+		if (pop(r) != 1) {
+			bad++;
 			continue;
+		}
 		good++;
 		/* what we got is inside memory, whatever the descriptor says now */
 		for (unsigned int k = 0; k < r->c.out + r->c.in; k++)
@@ -415,7 +421,6 @@ Test(vq_rows, R10_descriptor_changes_under_us)
 	}
 	stop_flipping = true;
 	pthread_join(t, NULL);
-	cr_assert_gt(good, 0);
 	rig_free(r);
 }
 
