@@ -98,7 +98,8 @@ static void keep_page(struct lg_vcpu *vcpu, struct page *page)
 		lg_flush_all(vcpu);
 		lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
 		lg_flush_host(vcpu->lg->mm);
-		synchronize_rcu();	/* those who hold mmu_lock, too */
+		if (vcpu->lg->nr_vcpus > 1)
+			synchronize_rcu();	/* those who hold mmu_lock, too */
 	}
 	WRITE_ONCE(vcpu->data_page, page);
 	if (old)
