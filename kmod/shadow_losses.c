@@ -220,17 +220,26 @@ static void give_up_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, u32 head)
 	spin_unlock(&vcpu->lg->mmu_lock);
 }
 
-/* The queue of another vCPU is in a page that INIT may change for another: who looks without mmu_lock does so as a reader of RCU's */
 static bool anything_in(const struct lg_vcpu *from, u32 *head)
 {
-	const struct lguest_data *data;
+	const struct lguest_data *data = smp_load_acquire(&from->data);
 
-	rcu_read_lock();
-	data = smp_load_acquire(&from->data);
 	if (data)
 		*head = READ_ONCE(data->lost_in.head);
-	rcu_read_unlock();
 	return data && *head != READ_ONCE(from->taken);
+}
+
+/* The queue of another vCPU is in a page that INIT may change for another: who looks without mmu_lock does so as a reader of RCU's */
+static bool look_into(const struct lg_vcpu *vcpu, const struct lg_vcpu *from, u32 *head)
+{
+	bool any;
+
+	if (from == vcpu)
+		return anything_in(from, head);
+	rcu_read_lock();
+	any = anything_in(from, head);
+	rcu_read_unlock();
+	return any;
 }
 
 static void drain_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, unsigned int *left)
@@ -239,7 +248,7 @@ static void drain_queue(struct lg_vcpu *vcpu, struct lg_vcpu *from, unsigned int
 	bool ok;
 	u32 head;
 
-	if (!anything_in(from, &head))
+	if (!look_into(vcpu, from, &head))
 		return;
 	do {
 		spin_lock(&lg->mmu_lock);
