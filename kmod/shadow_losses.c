@@ -148,7 +148,8 @@ void lg_shadow_evict(struct lg_vcpu *vcpu)
  */
 /*
  * One record of a lost queue: an entry of a table that is shadowed once (or more often, by odd guests). Nothing leaves the
- * chain while it is walked: what is cut off is only doomed. Return: false when there are no steps left, and it is not done.
+ * chain while it is walked: what is cut off is only doomed. It costs a step, and another for each table that is looked at. Return: false when
+ * there are no steps left, and it is not done.
  */
 static bool lose_entry(struct lguest *lg, u64 record, unsigned int *steps)
 {
@@ -156,6 +157,8 @@ static bool lose_entry(struct lguest *lg, u64 record, unsigned int *steps)
 	unsigned int i = offset_in_page(record) / sizeof(u64);
 	struct lg_sp *sp, *in;
 
+	if (!--*steps)
+		return false;
 	hlist_for_each_entry(sp, bucket(lg, gfn), hash) {
 		if (!--*steps)
 			return false;
@@ -174,7 +177,10 @@ static bool lose_entry(struct lguest *lg, u64 record, unsigned int *steps)
 	return true;
 }
 
-/* What one hold of the lock does at most, and steps of one hypercall; a record of an ordinary guest takes a few */
+/*
+ * What one hold of the lock does at most, and steps of one hypercall; a record of an ordinary guest takes a few. The steps alone bound how many
+ * records there can be: the count that says so is the guest's, and may run away from who goes after it
+ */
 #define HOLD_RECORDS	64
 #define HOLD_STEPS	1024
 #define DRAIN_STEPS	16384

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A queue whose count runs away: when vCPU 0 has looked how far to go, which is far, the other one keeps the count just ahead of what was
+ * taken. Each look at it then finds a count that may be, and every record is of a table that nobody has. One call takes a bounded number of
+ * records all the same. arg: as many times the count was far when it was looked at, and the other vCPU was fast enough.
+ */
+#include "guest.h"
+
+#define MOST	16384u		/* records of one call: DRAIN_STEPS */
+#define FAR	0x40000000u
+#define NEAR	(LGUEST_LOST_SIZE * 3 / 4)
+
+static volatile u64 calls, stop;
+static u64 want;
+
+/* Return: how many records the call that is under way has taken, when it is over or the chase is lost */
+static u32 chase(void)
+{
+	volatile struct lguest_data *d = &lgd;
+	u64 call = calls;
+	u32 from = d->host_out.taken, taken = from;
+
+	/* Far, then near: the change is to come between its two looks */
+	do {
+		d->lost_in.head = from + FAR;
+		pause();
+		d->lost_in.head = from + NEAR;
+	} while (d->host_out.taken == from && calls == call);
+	for (;;) {
+		d->lost_in.head = taken + NEAR;
+		u32 now = d->host_out.taken;
+
+		/* Given up, the count is what it was said to be */
+		if (calls != call || now - from >= FAR / 2)
+			return taken - from;
+		taken = now;
+		if (taken - from > MOST)
+			fail("one call has taken %u records", taken - from);
+	}
+}
+
+static void runaway(unsigned int cpu)
+{
+	u64 met = 0;
+
+	(void)cpu;
+	while (met < want)
+		met += chase() > MOST / 16;
+	stop = 1;
+}
+
+void guest_main(u64 arg, u64 seed)
+{
+	(void)seed;
+	want = arg;
+	cpu_up(1, runaway);
+	while (!stop) {
+		calls++;
+		hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
+	}
+	pass("%ld calls", (long)calls);
+}
