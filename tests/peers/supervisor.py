@@ -2,6 +2,7 @@
 """Cases of the group hostile-peers about lguest-run itself (read by peers): what is said and where, restarts, orphans, inherited state, the
 descriptors of every process. What they use is peers' own.
 """
+import contextlib
 import fcntl
 import pty
 import resource
@@ -28,6 +29,14 @@ def descriptors(pid):
 def status(pid, name):
     with open("/proc/%d/status" % pid) as f:
         return re.search(r"^%s:\s*(.*)$" % name, f.read(), re.M)[1]
+
+
+def over(pid):
+    """Has this process ended? One whose parent has yet to hear of it has, too: for an orphan that is the machine's first process, which takes its time."""
+    try:
+        return status(pid, "State")[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def started(g, pattern=r"\[guest\] alive", seconds=30):
@@ -261,10 +270,13 @@ def orphans():
     ours = [pid for name in ("core", "block1", "block0", BARE0) for pid, _ in g.processes(name)]
     require(len(ours) >= 6, "only %d processes" % len(ours))
     os.kill(lguest_run(g), signal.SIGKILL)
-    time.sleep(2)
-    left = [pid for pid in ours if os.path.exists("/proc/%d" % pid)]
+    until = time.monotonic() + 2
+    while time.monotonic() < until and not all(map(over, ours)):
+        time.sleep(0.05)
+    left = [pid for pid in ours if not over(pid)]
     for pid in left:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):	# gone with one before it
+            os.kill(pid, signal.SIGKILL)
     require(not left, "%d processes of the guest live on" % len(left))
 
 

@@ -22,6 +22,9 @@ END
 # script NAME COMMANDS: what the group NAME runs
 script() { printf '#!/bin/sh\n%s\n' "$2" >"$1"; chmod +x "$1"; }
 
+# ended PID: there is no such process, or its parent has only to hear of its end (whose parent is gone has the machine's first process, which may take seconds)
+ended() { ! grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+
 # ends_with LINE: the last line that suite printed
 ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 
@@ -147,7 +150,21 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	status=0; wait $! || status=$?
 	[ "$status" = 130 ]
 	grep -q interrupted out
-	! kill -0 "$(cat one.pid)" && ! kill -0 "$(cat two.pid)"
+	ended "$(cat one.pid)" && ended "$(cat two.pid)"
+}
+
+@test "suite: a signal ends what runs when something else has just ended" {
+	python3 - "$suite" "$BATS_TEST_DIRNAME/../lib" <<-'END'
+		import subprocess, sys
+		sys.path.insert(0, sys.argv[2])
+		import tap
+		suite = tap.load(sys.argv[1]).Suite(0, {})
+		gone, runs = (subprocess.Popen(command, start_new_session=True) for command in (["true"], ["sleep", "100"]))
+		gone.wait()
+		suite.children = [gone, runs]
+		suite.interrupt()
+		assert runs.poll() is not None
+	END
 }
 
 @test "suite: text without a line end, told of a failure, swallows no result" {
