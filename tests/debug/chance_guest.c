@@ -16,6 +16,10 @@
 #define OTHERS	(GUEST_ENTRY + 0xc0)	/* where they start, with their shared page's address in rdi */
 #define STARTS	0xe000ULL	/* what VCPU_UP needs, for each */
 #define RANGES	0xe800ULL	/* what RELEASE is given */
+#define MOVED	0x11000ULL	/* where vCPU 0 also shares a page, in a guest that moves it */
+#define MOVES	2
+#define PATTERN	0x13000ULL	/* its page as it was at first: what is moved to may have been released, and be zeros */
+#define SILENT	0x14000ULL	/* where the others start in such a guest */
 
 uint64_t word(struct chance *c)
 {
@@ -59,15 +63,19 @@ static uint64_t entry(struct chance *c)
 struct code {
 	uint8_t *at, *end;
 	unsigned int cpu, vcpus;	/* whose it is, of how many: it uses that one's shared page */
+	uint64_t lgd;			/* that page */
+	bool moves;
 };
 
 /*
- * The byte after @before, spared from being a load of segment register 6 or 7 from memory: a processor raises #UD, QEMU 10 loads the LDT's or
- * the task's register as if it were a segment (tests/host/README.md), and dies at the next interrupt.
+ * The byte after @before, spared from being a load of segment register 1, 6 or 7 from memory: a processor raises #UD, QEMU 10 loads CS, the
+ * LDT's or the task's register as if it were another (tests/host/README.md), and is no processor from then on.
  */
 static uint8_t spared(uint8_t before, uint8_t byte)
 {
-	return before == 0x8e && byte < 0xc0 && (byte & 0x30) == 0x30 ? (uint8_t)(byte ^ 0x10) : byte;
+	unsigned int reg = byte >> 3 & 7;
+
+	return before == 0x8e && byte < 0xc0 && (reg == 1 || reg >= 6) ? (uint8_t)(byte ^ 0x10) : byte;
 }
 
 static void put(struct code *k, const void *bytes, unsigned int n)
@@ -105,13 +113,37 @@ static void store(struct code *k, uint64_t address, uint64_t value, unsigned int
 
 static uint64_t lgd_va(const struct code *k, uint64_t offset)
 {
-	return GUEST_BASE + GUEST_LGD + (k->cpu << 12) + offset;
+	return GUEST_BASE + k->lgd + offset;
 }
 #define LGD(k, field) lgd_va(k, __builtin_offsetof(struct lguest_data, field))
 
 static uint64_t stack_va(const struct code *k)
 {
 	return GUEST_BASE + STACK - (k->cpu << 14);
+}
+
+/* Of how many pages a vCPU shares one, and which they are */
+static unsigned int pages_of(const struct code *k)
+{
+	return k->moves && !k->cpu ? 1 + MOVES : 1;
+}
+
+static uint64_t page_of(const struct code *k, uint64_t i)
+{
+	return i ? MOVED + ((i - 1) << 12) : GUEST_LGD + (k->cpu << 12);
+}
+
+static void choose_page(struct chance *c, struct code *k)
+{
+	k->lgd = page_of(k, below(c, pages_of(k)));
+}
+
+static struct code code_of(struct chance *c, const struct guest *g, unsigned int cpu, uint8_t *at, uint8_t *end)
+{
+	struct code k = { .at = at, .end = end, .cpu = cpu, .vcpus = g->vcpus, .moves = g->moves };
+
+	choose_page(c, &k);
+	return k;
 }
 
 /* Block i is vCPU i % vcpus's */
@@ -392,6 +424,34 @@ static void emit_interrupts(struct chance *c, struct code *k)
 	BYTES(k, 0x0f, 0x05);
 }
 
+static void copy_page(struct code *k, uint64_t to, uint64_t from)
+{
+	load(k, RSI, GUEST_BASE + from);
+	load(k, RDI, GUEST_BASE + to);
+	load(k, RCX, 0x1000);
+	BYTES(k, 0xf3, 0xa4);
+}
+
+/* vCPU 0 shares another page, and mostly gives the one of before back */
+static void emit_move(struct chance *c, struct code *k)
+{
+	uint64_t from = k->lgd;
+
+	choose_page(c, k);
+	copy_page(k, k->lgd, PATTERN);
+	load(k, RAX, LHCALL_LGUEST_INIT);
+	load(k, RDI, k->lgd);
+	BYTES(k, 0x0f, 0x05);
+	if (from == k->lgd || one_in(c, 4))
+		return;
+	store(k, GUEST_BASE + RANGES, from, 8);
+	store(k, GUEST_BASE + RANGES + 8, 0x1000, 8);
+	load(k, RAX, LHCALL_RELEASE);
+	load(k, RDI, RANGES);
+	load(k, RSI, 1);
+	BYTES(k, 0x0f, 0x05);
+}
+
 typedef void emit_fn(struct chance *c, struct code *k);
 static emit_fn *const emitters[] = {
 	emit_hypercall, emit_hypercall, emit_hypercall, emit_ring, emit_ring, emit_lost, emit_lost, emit_noise, emit_table, emit_table,
@@ -403,13 +463,18 @@ static emit_fn *const emitters[] = {
 static void make_block(struct chance *c, struct guest *g, unsigned int i)
 {
 	uint8_t *at = g->memory + GUEST_BLOCKS + i * BLOCK_SIZE;
-	struct code block = { at, at + BLOCK_SIZE - 16, i % g->vcpus, g->vcpus }, *k = &block;
+	struct code block = code_of(c, g, i % g->vcpus, at, at + BLOCK_SIZE - 16), *k = &block;
 
-	store(k, LGD(k, event_busy), 0, 4);
+	for (unsigned int n = 0; n < pages_of(k); n++)
+		store(k, GUEST_BASE + page_of(k, n) + __builtin_offsetof(struct lguest_data, event_busy), 0, 4);
 	if (one_in(c, 2))
 		load(k, RSP, stack_va(k));
-	while (k->end - k->at > 100)
-		emitters[below(c, sizeof(emitters) / sizeof(*emitters))](c, k);
+	while (k->end - k->at > 100) {
+		if (pages_of(k) > 1 && one_in(c, 3))
+			emit_move(c, k);
+		else
+			emitters[below(c, sizeof(emitters) / sizeof(*emitters))](c, k);
+	}
 	k->end = at + BLOCK_SIZE;
 	jump(c, k, one_in(c, 20));
 }
@@ -456,7 +521,7 @@ static struct lguest_data *lgd_of(const struct guest *g, uint64_t cpu)
 
 static void make_shared_page(struct chance *c, const struct guest *g, unsigned int cpu)
 {
-	struct code whose = { .cpu = cpu, .vcpus = g->vcpus }, *k = &whose;
+	struct code whose = code_of(c, g, cpu, NULL, NULL), *k = &whose;
 	struct lguest_data *d = lgd_of(g, cpu);
 
 	d->abi_version = LGUEST_ABI_VERSION;
@@ -477,9 +542,9 @@ static void make_shared_page(struct chance *c, const struct guest *g, unsigned i
 /* How vCPU @cpu starts, in the STARTS page */
 static void make_start(struct chance *c, const struct guest *g, unsigned int cpu)
 {
-	const struct code k = { .cpu = cpu, .vcpus = g->vcpus };
+	const struct code k = code_of(c, g, cpu, NULL, NULL);
 	struct lguest_vcpu_start start = {
-		.rip = GUEST_BASE + OTHERS, .rsp = stack_va(&k), .cr3 = PML4, .rdi = GUEST_LGD + (cpu << 12),
+		.rip = GUEST_BASE + (g->moves ? SILENT : OTHERS), .rsp = stack_va(&k), .cr3 = PML4, .rdi = GUEST_LGD + (cpu << 12),
 	};
 
 	if (one_in(c, 16))
@@ -501,7 +566,7 @@ static void call_init(struct chance *c, struct code *k, uint64_t page)
 static void make_entries(struct chance *c, struct guest *g)
 {
 	uint8_t *at = g->memory + GUEST_ENTRY;
-	struct code k = { at, g->memory + OTHERS, 0, g->vcpus };
+	struct code k = code_of(c, g, 0, at, g->memory + OTHERS);
 
 	load(&k, RSP, stack_va(&k));
 	call_init(c, &k, GUEST_LGD);
@@ -512,10 +577,31 @@ static void make_entries(struct chance *c, struct guest *g)
 		BYTES(&k, 0x0f, 0x05);
 	}
 	jump(c, &k, false);
-	k = (struct code){ g->memory + OTHERS, at + 0x100, g->vcpus > 1, g->vcpus };
+	k = code_of(c, g, g->vcpus > 1, g->memory + OTHERS, at + 0x100);
 	call_init(c, &k, 0);
 	jump(c, &k, false);
 	memcpy(g->memory + GUEST_RETURN - 2, "\x0f\x05", 2);
+}
+
+/* A loop of vCPUs that never say INIT, and so may make no mistake: they change how much vCPU 0 says it has lost, and have it taken */
+static void make_silent(struct chance *c, const struct guest *g)
+{
+	uint8_t *at = g->memory + SILENT;
+	struct code k = code_of(c, g, 0, at, at + 0x1000);
+	int back;
+
+	memcpy(g->memory + PATTERN, g->memory + GUEST_LGD, 0x1000);
+	memset(g->memory + PATTERN + __builtin_offsetof(struct lguest_data, hcall_status), LHCALL_RING_FREE, LHCALL_RING_SIZE);
+	for (unsigned int i = 0; i < 8; i++) {
+		choose_page(c, &k);
+		store(&k, LGD(&k, lost_in.head), word(c), 4);
+		load(&k, RAX, LHCALL_NEW_PGTABLE);
+		load(&k, RDI, PML4);
+		BYTES(&k, 0x0f, 0x05);
+	}
+	back = (int)(at - k.at) - 5;
+	BYTES(&k, 0xe9);
+	put(&k, &back, 4);
 }
 
 unsigned int guest_vcpus(struct chance *c)
@@ -525,14 +611,21 @@ unsigned int guest_vcpus(struct chance *c)
 
 void guest_fill(struct chance *c, struct guest *g)
 {
+	g->moves = g->vcpus > 1 && one_in(c, 3);
 	make_tables(g->memory);
 	for (unsigned int cpu = 0; cpu < g->vcpus; cpu++) {
 		make_shared_page(c, g, cpu);
 		make_start(c, g, cpu);
 	}
 	make_entries(c, g);
+	make_silent(c, g);
 	for (unsigned int i = 0; i < BLOCKS; i++)
 		make_block(c, g, i);
+}
+
+uint64_t guest_place(struct chance *c, const struct guest *g, unsigned int cpu)
+{
+	return GUEST_BASE + (g->moves && cpu ? SILENT : GUEST_BLOCKS + below(c, BLOCKS) * BLOCK_SIZE);
 }
 
 void guest_change(struct chance *c, struct guest *g)

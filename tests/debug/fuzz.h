@@ -53,6 +53,7 @@ int fuzz_main(int argc, char **argv, const char *name, round_fn *round);
 struct guest {
 	int fd;
 	unsigned int vcpus;	/* 1 to GUEST_VCPUS */
+	bool moves;		/* vCPU 0 shares now this page, now that one; the others never say INIT, or it might not */
 	uint8_t *memory;	/* GUEST_SIZE bytes */
 };
 
@@ -62,6 +63,8 @@ uint8_t *guest_memory(void);
 unsigned int guest_vcpus(struct chance *c);
 /* Page tables, shared pages, entries, and blocks of code for each of @g->vcpus */
 void guest_fill(struct chance *c, struct guest *g);
+/* Where a vCPU can go on, whatever it did */
+uint64_t guest_place(struct chance *c, const struct guest *g, unsigned int cpu);
 /* One random change of it, as another processor's store would be */
 void guest_change(struct chance *c, struct guest *g);
 /* A word that is interesting as an address, a number, or a page-table entry */

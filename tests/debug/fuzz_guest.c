@@ -72,7 +72,7 @@ static void go_on(struct chance *c, struct guest *g, unsigned int vcpu)
 
 	if (ioctl(g->fd, LGUEST_GET_REGS, &regs))
 		return;
-	regs.rip = GUEST_BASE + GUEST_BLOCKS + below(c, BLOCKS) * BLOCK_SIZE;
+	regs.rip = guest_place(c, g, vcpu);
 	if (one_in(c, 8))
 		((uint64_t *)&regs.rax)[below(c, 22)] = word(c);
 	memset(regs.reserved, 0, sizeof(regs.reserved));
