@@ -35,7 +35,8 @@
 #define UNDRAINED_MS	60000	/* for the last I/O of a dead process: then the user and the driver are told, and it is waited on */
 #define QUIET_MS	2000	/* without any event but the core's signs of life */
 #define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
-#define REAP_MS		5000	/* for killed processes to be gone: the core gives back all of guest memory first */
+#define REAP_MS		60000	/* for killed processes to be gone: the core gives back all of guest memory first */
+#define REAP_QUIET_MS	5000	/* of that without a word */
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define RECORDER_MS	2000	/* for a recorder to end after its role */
 #define REFUSED_EVERY_MS 30000	/* a refusal of each device is told once in this time; an honest core says one in a minute */
@@ -446,7 +447,7 @@ void power_down(struct watch *w, uint32_t event, unsigned int seconds)
 {
 	send_core(w, CONTROL_EVENT, 0, event, -1);
 	w->stop_at_ms = seconds ? now_ms() + seconds * 1000ull : UINT64_MAX;
-	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", (seconds + 10) * 1000000ull);
+	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", (seconds + 10) * 1000000ull + REAP_MS * 1000ull);
 	control_event(EVENT_POWERDOWN, "", 0);
 }
 
@@ -676,14 +677,21 @@ static void turn(struct watch *w)
 static void reap_orphans(void)
 {
 	const struct timespec pause = { .tv_nsec = 2000000 };
-	uint64_t until = now_ms() + REAP_MS;
+	uint64_t from = now_ms(), now = from;
+	bool told = false;
 	pid_t pid;
 
 	do {
 		pid = waitpid(-1, NULL, WNOHANG);
 		if (!pid)
 			nanosleep(&pause, NULL);
-	} while (pid >= 0 && now_ms() < until);
+		now = now_ms();
+		notify_alive(now);
+		if (!pid && !told && now - from > REAP_QUIET_MS) {
+			complain("a process of this guest was killed and is not gone yet: what it has of the host (memory, image, tap) is in use until it is");
+			told = true;
+		}
+	} while (pid >= 0 && now - from < REAP_MS);
 }
 
 static bool wait_child(pid_t pid, int pidfd, uint64_t until)
@@ -713,7 +721,7 @@ static void wait_drain(const struct role *r, uint64_t until)
 
 /*L:990
  * And all that is left is ended: the core, by a signal that it cannot refuse; the roles, whose connections closed with
- * it, after a short grace; and what the kernel still does for them is waited for, half a second at most, so that image
+ * it, after a short grace; those that are killed are waited for, a minute at most, and then what the kernel still does for them, half a second, so that image
  * and tap are free when we return, or a sentence says that they are not. That is the whole of user space. One call in
  * it stayed closed: LGUEST_RUN. Chapter Host opens it, from the other side of /dev/lguest.
  */

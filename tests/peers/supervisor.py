@@ -3,6 +3,7 @@
 descriptors of every process. What they use is peers' own.
 """
 import contextlib
+import ctypes
 import fcntl
 import pty
 import resource
@@ -278,6 +279,34 @@ def orphans():
         with contextlib.suppress(ProcessLookupError):	# gone with one before it
             os.kill(pid, signal.SIGKILL)
     require(not left, "%d processes of the guest live on" % len(left))
+
+
+PTRACE_SEIZE = 0x4206
+
+
+@case
+def lingers():
+    """a core that is killed and not gone, as one that gives back very much memory: that is said once, and lguest-run waits until it is, and lives"""
+    watchdog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    watchdog.bind("")
+    name = watchdog.getsockname().decode().replace("\0", "@")
+    g = guest("--block", "DISK", popen={"env": dict(os.environ, NOTIFY_SOCKET=name, WATCHDOG_USEC="500000")}).up()
+    core = g.role("core")
+    # Nobody hears of its end before we do
+    require(ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_SEIZE, core, None, None) == 0, "no ptrace: %s" % os.strerror(ctypes.get_errno()))
+    at = time.monotonic()
+    g.run.terminate()
+    g.wait("was killed and is not gone yet", 30, at)
+    require(g.run.poll() is None, "lguest-run did not wait")
+    watchdog.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while watchdog.recv(256):
+            pass
+    watchdog.settimeout(10)
+    require(b"WATCHDOG=1" in watchdog.recv(256), "the watchdog was not told meanwhile")
+    os.waitpid(core, 0)
+    require(g.run.wait(10) == 143, "status %s" % g.run.returncode)
+    require(len(g.said("is not gone yet")) == 1, "said %d times" % len(g.said("is not gone yet")))
 
 
 def lguest_run(g):
