@@ -237,6 +237,8 @@ static void *run_vcpu(void *arg)
 	struct vcpu_arg *a = arg;
 	struct lguest_run run = { .vcpu = a->id };
 
+	if (a->c->test->flags & T_APART)
+		pin(a->id);
 	for (;;) {
 		run.flags = run.reserved = 0;
 		if (ioctl(a->c->fd, LGUEST_RUN, &run)) {
@@ -370,6 +372,8 @@ static void one_guest(struct ctx *c)
 		c->test->start(c);
 	start_clock(c->test);
 	start_vcpus(c);
+	if (c->test->flags & T_APART)
+		pin(0);
 	run_guest(c);
 	join_vcpus(c);
 	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { 0, 0 } }, NULL);
