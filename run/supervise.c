@@ -676,15 +676,20 @@ static void turn(struct watch *w)
  */
 static void reap_orphans(void)
 {
-	const struct timespec pause = { .tv_nsec = 2000000 };
+	const struct timespec tick = { .tv_nsec = 100000000 };
 	uint64_t from = now_ms(), now = from;
 	bool told = false;
+	sigset_t news;
 	pid_t pid;
 
+	/* Blocked, so that no end is missed between the look and the wait */
+	sigemptyset(&news);
+	sigaddset(&news, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &news, NULL);
 	do {
 		pid = waitpid(-1, NULL, WNOHANG);
 		if (!pid)
-			nanosleep(&pause, NULL);
+			sigtimedwait(&news, NULL, &tick);
 		now = now_ms();
 		notify_alive(now);
 		if (!pid && !told && now - from > REAP_QUIET_MS) {
