@@ -32,14 +32,6 @@ def status(pid, name):
         return re.search(r"^%s:\s*(.*)$" % name, f.read(), re.M)[1]
 
 
-def over(pid):
-    """Has this process ended? One whose parent has yet to hear of it has, too: for an orphan that is the machine's first process, which takes its time."""
-    try:
-        return status(pid, "State")[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 def started(g, pattern=r"\[guest\] alive", seconds=30):
     """Until @pattern is in the file that the guest's output goes to."""
     until = time.monotonic() + seconds
@@ -272,9 +264,9 @@ def orphans():
     require(len(ours) >= 6, "only %d processes" % len(ours))
     os.kill(lguest_run(g), signal.SIGKILL)
     until = time.monotonic() + 2
-    while time.monotonic() < until and not all(map(over, ours)):
+    while time.monotonic() < until and not all(map(ended, ours)):
         time.sleep(0.05)
-    left = [pid for pid in ours if not over(pid)]
+    left = [pid for pid in ours if not ended(pid)]
     for pid in left:
         with contextlib.suppress(ProcessLookupError):	# gone with one before it
             os.kill(pid, signal.SIGKILL)
