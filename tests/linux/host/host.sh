@@ -289,16 +289,16 @@ boots() {
 
 kills() {
 	i=0
-	[ -e /sys/kernel/debug/kmemleak ] && slow=10 patience=60 || slow=1 patience=10	# the debug host
+	[ -e /sys/kernel/debug/kmemleak ] && slow=10 || slow=1	# the debug host
 	while [ $i -lt "$1" ]; do
 		start load.cpio >out 2>&1 &
 		usleep $(($(random 4000) * 1000 * slow))
-		kill_core $! $patience || { check 1 "lguest-run is still there $patience s after kill $i"; kill -9 $!; return; }
+		kill_core $! 10 || { check 1 "lguest-run is still there 10 s after kill $i"; kill -9 $!; return; }
 		i=$((i + 1))
 		at_work $i kills
 	done
 	check 0 "lguest-core killed $1 times"
-	within 1 nothing_runs
+	nothing_runs
 	gone=$?
 	[ $gone = 0 ] || quoted /tmp/left
 	check $gone "no process is left"
