@@ -420,7 +420,7 @@ int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 
 	if (!r)
 		return -EFAULT;
-	/* Each time somebody else has got on: pages stay pinned */
+	/* Each time another vCPU has got on. One that pins and releases for ever ends with the process, as this one does */
 	do {
 		err = try_pin(vcpu, r, gfn - r->gfn);
 	} while (err == -EAGAIN);
