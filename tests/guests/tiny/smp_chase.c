@@ -8,7 +8,7 @@
 #include "guest.h"
 
 #define MOST	16384u		/* records of one call: DRAIN_STEPS */
-#define ROUNDS	5000
+#define ROUNDS	1000
 #define FAR	0x40000000u
 #define NEAR	(LGUEST_LOST_SIZE * 3 / 4)
 
