@@ -31,32 +31,70 @@ def everybody(g):
     return [int(d) for d in os.listdir("/proc") if d.isdigit() and g.ours(int(d))]
 
 
-@case
-def memory():
-    """memory of all processes of an idle guest with console, net and disk, its own RAM and windows left out, is within what docs/performance.md promises"""
-    tap = "lgpss%d" % (os.getpid() % 100000)
-    require(not subprocess.run("ip tuntap add %s mode tap user 0 && ip link set %s up" % (tap, tap), shell=True).returncode, "no tap")
-    libraries = tempfile.mkdtemp(prefix="peers-lib-", dir=B)
-    m, s = pty.openpty()
-    try:
-        g = guest("--net", tap, "--block", "ro:DISK", script="idle", console="stdio", before=own_libraries(libraries),
-                  popen=dict(stdin=s, stdout=s, start_new_session=True))
-        g.wait(r"\[guest\] idle", 60)
-        time.sleep(5)    # lguest-run gives back what the start has needed after 2 s without events
-        found = {}
-        for pid in everybody(g):
+class Idle:
+    """A guest with console, net and disk, libraries of its own, and nothing to do."""
+
+    def __init__(self, number):
+        self.tap = "lgpss%d_%d" % (os.getpid() % 100000, number)
+        self.libraries = tempfile.mkdtemp(prefix="peers-lib-", dir=B)
+        self.terminal = pty.openpty()
+        require(not subprocess.run("ip tuntap add %s mode tap user 0 && ip link set %s up" % (self.tap, self.tap), shell=True).returncode, "no tap")
+        end = self.terminal[1]
+        self.guest = guest("--net", self.tap, "--block", "ro:DISK", script="idle", console="stdio", before=own_libraries(self.libraries),
+                           popen=dict(stdin=end, stdout=end, start_new_session=True))
+
+    def given_back(self):
+        """Until lguest-run has dropped the pages of the start, which it does after 2 s without events."""
+        self.guest.wait(r"\[guest\] idle", 60)
+        files = lambda: sum(sizes["Rss"] for what, sizes in mappings(self.guest.run.pid) if "/" in what)    # noqa: E731
+        before, until = files(), time.monotonic() + 30
+        while files() >= before * 3 // 4:
+            require(time.monotonic() < until, "lguest-run gave nothing back in 30 s: %d KiB of files" % files())
+            time.sleep(0.1)
+
+    def size(self):
+        """KiB of all processes, and a line for each."""
+        lines, total = [], 0
+        for pid in everybody(self.guest):
             with open("/proc/%d/cmdline" % pid, "rb") as f:
-                found[pid] = (f.read().split(b"\0")[0].decode(), mappings(pid))
-        total = 0
-        for name, maps in found.values():
+                name = os.path.basename(f.read().split(b"\0")[0].decode())
+            maps = mappings(pid)
             size = sum(sizes["Pss"] for _, sizes in maps)
             total += size
             largest = sorted(((sizes["Pss"], os.path.basename(what)) for what, sizes in maps), reverse=True)[:6]
-            print("# PSS %d KiB: %s: %s" % (size, os.path.basename(name), ", ".join("%d %s" % m for m in largest)))
-        require(len(found) == 10, "%d processes, not 10" % len(found))
+            lines.append("# PSS %d KiB: %s: %s" % (size, name, ", ".join("%d %s" % m for m in largest)))
+        require(len(lines) == 10, "%d processes, not 10" % len(lines))
+        return total, lines
+
+    def end(self):
+        for fd in self.terminal:
+            os.close(fd)
+        subprocess.run("ip link del " + self.tap, shell=True)
+        shutil.rmtree(self.libraries)
+
+
+# The kernel maps a file in steps of 64 KiB, and ASLR puts its steps elsewhere in each process: one guest has 2,850 to 3,070 KiB by chance alone.
+GUESTS = 9
+
+
+@case
+def memory():
+    """memory of all processes of an idle guest with console, net and disk, its own RAM and windows left out, the median of nine, is within what docs/performance.md promises"""
+    idle = []
+
+    def start(number):
+        i = Idle(number)
+        idle.append(i)
+        i.given_back()
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(GUESTS) as pool:
+            list(pool.map(start, range(GUESTS)))
+        sizes = sorted(i.size() for i in idle)
+        total, lines = sizes[GUESTS // 2]
+        print("# all: %s KiB; that in the middle:" % ", ".join(str(size) for size, _ in sizes))
+        print("\n".join(lines))
         require(1000 < total <= PSS_MAX, "%d KiB" % total)
     finally:
-        os.close(s)
-        os.close(m)
-        subprocess.run("ip link del " + tap, shell=True)
-        shutil.rmtree(libraries)
+        for i in idle:
+            i.end()
