@@ -27,7 +27,7 @@ static void any_losses(void)
 	guest.kernel = &kernel;
 	for (unsigned int i = 0; i < LG_VCPUS; i++) {
 		vcpus[i].lg = &guest;
-		vcpus[i].data = &shared[i];
+		vcpus[i].data = shared_page(i);
 	}
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * lg.h: in the place of the kernel's headers, of kmod/lg.h and of kmod/shadow.h for a file of kmod/ that is proved: as much of the
- * structures as it needs, by the same names; locks that CBMC, which sees one thread, has no use for; and the page that a guest shares, which
- * can be another one at each look: READ_ONCE() of it is any value, another one each time. It may not do anything that the file is proved to do.
+ * structures as it needs, by the same names; locks that CBMC, which sees one thread, has no use for; and the pages that a guest shares. As in
+ * guest.h nothing lies there: CBMC refuses every access but READ_ONCE(), which is another value each time, and WRITE_ONCE(). It may not do
+ * anything that the file is proved to do.
  */
 #ifndef LGUEST_PROOF_LG_H
 #define LGUEST_PROOF_LG_H
@@ -65,15 +66,16 @@ struct lguest {
 
 /* ---- What the guest can write to ---- */
 
-static struct lguest_data shared[LG_VCPUS];
+#define SHARED_AT	0x100000u
+#define shared_page(i)	((struct lguest_data *)(uintptr_t)(SHARED_AT + (i) * sizeof(struct lguest_data)))
 
-static inline bool guests(const void *p)
+static inline bool guests(const volatile void *p)
 {
-	return __CPROVER_same_object(p, shared);
+	return (uintptr_t)p - SHARED_AT < LG_VCPUS * sizeof(struct lguest_data);
 }
 
 #define READ_ONCE(x)		({ __typeof__(x) v_; if (!guests(&(x))) v_ = (x); v_; })	/* what is never set is any value */
-#define WRITE_ONCE(x, value)	((void)((x) = (value)))
+#define WRITE_ONCE(x, value)	((void)(guests(&(x)) ? 0 : ((x) = (value), 0)))
 #define smp_load_acquire(p)	(*(p))
 #define smp_rmb()		((void)0)
 
