@@ -572,7 +572,7 @@ int main(int argc, char **argv)
 		known += named(t, argv, names);
 		if (list)
 			puts(t->name);
-		else if (((all && !(t->flags & (T_BENCH | T_DEBUG | T_KVM))) || (hostile && (t->flags & T_HOSTILE)) || named(t, argv, names)) &&
+		else if (((all && !(t->flags & (T_BENCH | T_DEBUG | T_KVM | T_APART))) || (hostile && (t->flags & T_HOSTILE)) || named(t, argv, names)) &&
 			 chosen++ % parts == part - 1)
 			failed += !run_test(t, repeat, seed, ++number);
 	}

@@ -4,14 +4,15 @@
 # Runs inside the test host, where lg.ko and lgtest lie beside it: load the module, every test once, the hostile ones
 # again and again, unload, and what the kernel's log says. TAP on standard output. It judges nothing else.
 #
-#	suite.sh [--short] [--repeat N] [--part I/N]	N times for the hostile tests (default 0: only within --all); every N-th test only
+#	suite.sh [--short] [--repeat N] [--part I/N] [--test NAME]	N times for the hostile tests (default 0: only within --all); every N-th test only; that one alone
 cd "$(dirname "$0")" || exit 1
-short= repeat=0 part=1/1
+short= repeat=0 part=1/1 which=--all
 while [ $# -gt 0 ]; do
 	case $1 in
 	--short) short=--short ;;
 	--repeat) repeat=$2; shift ;;
 	--part) part=$2; shift ;;
+	--test) which=$2; shift ;;
 	*) echo "suite.sh: what is $1?" >&2; exit 2 ;;
 	esac
 	shift
@@ -35,7 +36,7 @@ known='Memory failure: 0x|Could not switch to high resolution mode|hrtimer: inte
 dmesg -c >/dev/null 2>&1
 
 loads; check $? "module: loads"
-tests --all --part "$part"
+tests "$which" --part "$part"
 if [ "$repeat" -gt 0 ]; then
 	tests --hostile --repeat "$repeat"
 fi
