@@ -15,8 +15,8 @@
 #define FAR	0x40000000u
 #define NEAR	(LGUEST_LOST_SIZE * 3 / 4)
 
-static volatile u64 calls, stop, alone;
-static u64 want, chased, longest;
+static volatile u64 calls, stop, alone, chased, longest;
+static u64 want;
 
 /* Return: how many records the call that is under way has taken, when it is over or the chase is lost */
 static u32 chase(void)
