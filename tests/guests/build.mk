@@ -55,10 +55,10 @@ GUEST_HOSTS := 1-on-5 1-off-4 2-off-5
 GUEST_HOSTS_LONG := 1-on-4 1-off-5 2-on-5 2-off-4
 GUEST_GROUPS := guests guests-unmitigated $(addprefix guests-,$(GUEST_HOSTS) $(GUEST_HOSTS_LONG))
 # A host with two CPUs uses little more than one processor, and bears another such beside it. NMIs do not: with half of its time the guest is hit by too few.
-# Nor do vCPUs that must run at once: the scheduler shares the processors out between hosts, and both threads of one may stay on the same.
+# guests-apart, whose vCPUs must run at once, has its threads' places fixed: with both on one processor two such hosts are in balance for the scheduler.
 CHECKS += $(GUEST_GROUPS) guests-nmi guests-apart
-CHECKS_PAIRED += $(GUEST_GROUPS)
-CHECKS_ALONE += guests-nmi guests-apart
+CHECKS_PAIRED += $(GUEST_GROUPS) guests-apart
+CHECKS_ALONE += guests-nmi
 CHECKS_LONG += $(addprefix guests-,$(GUEST_HOSTS_LONG))
 .PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,$(GUEST_GROUPS) guests-nmi guests-apart guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf guests-ticks guests-avx512 guests-runs guests-newest))
 .PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
@@ -81,7 +81,7 @@ $(R)/guests-nmi.tap: module $(B)/lgtest
 	tests/guests/nmi kmod/lg.ko $(B)/lgtest --smp 2 > $@
 $(R)/guests-apart.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
-	$(GUEST_RUN) '--smp 2 --pti off --levels 4 --timeout 300' --test smp-chase > $@
+	$(GUEST_RUN) '--smp 2 --apart --pti off --levels 4 --timeout 300' --test smp-chase > $@
 
 # Too slow for `make check`: `make check-guests-full` and so on, each for itself.
 # The whole suite with its long loops in every kind of host
@@ -152,7 +152,7 @@ $(R)/guests-kvm.tap: module $(B)/lgtest
 # Each hostile guest 1,000 times in a row, in one host
 $(R)/guests-hostile.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
-	$(GUEST_RUN) '--smp 2 --timeout 14400 --silence 7200' --short --repeat $(or $(N),1000) > $@
+	$(GUEST_RUN) '--smp 2 --apart --timeout 14400 --silence 7200' --short --repeat $(or $(N),1000) > $@
 
 bench-icount: module $(B)/lgtest ## instructions that hypercalls, system calls, page fills and interrupts cost
 	@tests/bench/icount.sh $(CURDIR)/kmod/lg.ko $(CURDIR)/$(B)/lgtest

@@ -78,7 +78,7 @@ struct test {
 #define T_RELEASE	512	/* the second region may be released by the guest */
 #define T_RELEASE_ALL	1024	/* and the first */
 #define T_REFUSED	128	/* it ends when RUN fails with EPERM */
-#define T_APART		2048	/* not in --all: each vCPU's thread stays on a CPU of its own, and takes a machine that has as many for them alone */
+#define T_APART		2048	/* not in --all: each vCPU's thread stays on a CPU of its own, in a host of tests/host/run --apart */
 
 extern const struct test tests[];
 extern const size_t ntests;

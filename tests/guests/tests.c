@@ -212,7 +212,7 @@ const struct test tests[] = {
 	{ .name = "smp-move-stopped", .image = "smp_move", .arg = 2, .ending = DIES, .text = "another page than the first time", .flags = H, .vcpus = 2 },
 	{ .name = "smp-move-other", .image = "smp_move", .arg = 3, .ending = DIES, .text = "another page than the first time", .flags = H, .vcpus = 2 },
 	PASS("smp-move-drained", "smp_move", 4, .flags = H, .vcpus = 2, .seconds = 60),
-	PASS("smp-chase", "smp_chase", 4, .flags = T_TWO_CPUS | T_APART, .vcpus = 2, .seconds = 60),
+	PASS("smp-chase", "smp_chase", 4, .flags = H | T_TWO_CPUS | T_APART, .vcpus = 2, .seconds = 60),
 	PASS("smp-route", "smp_route", 1000, .vcpus = 3, .flags = T_RANDOM, .start = bind_ping, .seconds = 60),
 	PASS("smp-reuse", "smp_reuse", 300, .vcpus = 2, .flags = T_TWO_CPUS, .seconds = 60),
 	PASS("smp-release", "smp_release", 40, .vcpus = 3, .flags = H | T_RELEASE, .finish = released, .seconds = 60),
