@@ -697,6 +697,8 @@ static void reap_orphans(void)
 			told = true;
 		}
 	} while (pid >= 0 && now - from < REAP_MS);
+	if (pid >= 0)
+		complain("a killed process of this guest is still not gone: lguest-run ends without it; see why with ps -eo pid,stat,wchan:32,args");
 }
 
 static bool wait_child(pid_t pid, int pidfd, uint64_t until)

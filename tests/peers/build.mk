@@ -11,9 +11,14 @@ $(PEERS)/hijacked: tests/peers/hijacked.c $(addprefix $(B)/,$(POLICY_OBJS) $(cal
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DBARE=$(BARE_DEVICE) -DREAL_PROGRAM='"$(abspath $(B))/lguest-$(BARE_DEVICE)"' -o $@ $^ -luring $(POLICY_LIBS)
 
-CHECKS += hostile-peers
+CHECKS += hostile-peers hostile-peers-minute
 CHECKS_WAITING += hostile-peers
-.PHONY: $(R)/hostile-peers.tap
-$(R)/hostile-peers.tap: $(PEERS)/fake/lguest-core $(PEERS)/peer $(PEERS)/hijacked $(B)/probe launch-programs
+CHECKS_SLEEPING += hostile-peers-minute
+.PHONY: $(R)/hostile-peers.tap $(R)/hostile-peers-minute.tap
+PEERS_NEED := $(PEERS)/fake/lguest-core $(PEERS)/peer $(PEERS)/hijacked $(B)/probe launch-programs
+$(R)/hostile-peers.tap: $(PEERS_NEED)
 	@mkdir -p $(@D)
 	B=$(B) tests/peers/peers > $@ || grep -q '^not ok' $@
+$(R)/hostile-peers-minute.tap: $(PEERS_NEED)
+	@mkdir -p $(@D)
+	B=$(B) tests/peers/peers stays > $@ || grep -q '^not ok' $@

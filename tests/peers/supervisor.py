@@ -276,20 +276,25 @@ def orphans():
 PTRACE_SEIZE = 0x4206
 
 
+def watched_end(**more):
+    """A guest that was told to end, and its core, of whose death nobody hears before this process does."""
+    g = guest("--block", "DISK", **more).up()
+    core = g.role("core")
+    require(ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_SEIZE, core, None, None) == 0, "no ptrace: %s" % os.strerror(ctypes.get_errno()))
+    at = time.monotonic()
+    g.run.terminate()
+    g.wait("was killed and is not gone yet", 30, at)
+    require(g.run.poll() is None, "lguest-run did not wait")
+    return g, core
+
+
 @case
 def lingers():
     """a core that is killed and not gone, as one that gives back very much memory: that is said once, and lguest-run waits until it is, and lives"""
     watchdog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     watchdog.bind("")
     name = watchdog.getsockname().decode().replace("\0", "@")
-    g = guest("--block", "DISK", popen={"env": dict(os.environ, NOTIFY_SOCKET=name, WATCHDOG_USEC="500000")}).up()
-    core = g.role("core")
-    # Nobody hears of its end before we do
-    require(ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_SEIZE, core, None, None) == 0, "no ptrace: %s" % os.strerror(ctypes.get_errno()))
-    at = time.monotonic()
-    g.run.terminate()
-    g.wait("was killed and is not gone yet", 30, at)
-    require(g.run.poll() is None, "lguest-run did not wait")
+    g, core = watched_end(popen={"env": dict(os.environ, NOTIFY_SOCKET=name, WATCHDOG_USEC="500000")})
     watchdog.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while watchdog.recv(256):
@@ -298,7 +303,20 @@ def lingers():
     require(b"WATCHDOG=1" in watchdog.recv(256), "the watchdog was not told meanwhile")
     os.waitpid(core, 0)
     require(g.run.wait(10) == 143, "status %s" % g.run.returncode)
-    require(len(g.said("is not gone yet")) == 1, "said %d times" % len(g.said("is not gone yet")))
+    require(len(g.said("not gone")) == 1, "said %d times" % len(g.said("not gone")))
+
+
+@case
+def stays():
+    """a core that is killed and never gone: lguest-run ends without it after a minute, and says so"""
+    g, core = watched_end()
+    try:
+        code = g.run.wait(120)
+    except subprocess.TimeoutExpired:
+        raise Failed("lguest-run waits for ever") from None
+    require(os.waitpid(core, os.WNOHANG)[0] == core, "the core was not killed")
+    require(code == 143, "status %s" % code)
+    g.wait("is still not gone: lguest-run ends without it", 10)
 
 
 def lguest_run(g):
