@@ -11,13 +11,7 @@ options='--kernel debug --smp 2 --pti off --mem 1536 --boot 400 --silence 600 --
 
 # What the host printed, with its status as a last line, as TAP
 verdict() { # verdict CONSOLE
-	sed -nE "
-		s/^ok ([0-9]+ )?(.*)/ok debug: \2/p
-		s/^not ok ([0-9]+ )?(.*)/not ok debug: \2/p
-		s/^host: (.*)/# \1/p
-		/^# /p
-		s/^status ([01])$/ok debug: no checker of the kernel complained/p
-		s/^status (.*)/not ok debug: no checker of the kernel complained (status \1; build\/debug\/$1)/p"
+	tests/lib/host-tap debug "no checker of the kernel complained (build/debug/$1)" "kernel: no memory leaked"
 }
 
 if [ "$what" != linux ]; then

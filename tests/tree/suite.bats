@@ -173,3 +173,19 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	ends_with 'ok second'
 	[ "${lines[1]}" = '# no end' ]
 }
+
+@test "suite: tests in a host that did not come to the last of them are a failure, whatever the status says" {
+	tap() { printf '%s\n' "$@" | "$BATS_TEST_DIRNAME/../lib/host-tap" a "it lives" "the end" "needs two CPUs"; }
+	# As they should be: all passed, one failed, one was skipped that may be
+	[ "$(tap 'ok 1 one' noise 'host: booted' '# says' 'ok the end' 'status 0')" = "$(printf '%s\n' 'ok a: one' '# booted' '# says' 'ok a: the end' 'ok a: it lives')" ]
+	[ "$(tap 'not ok 1 one' 'ok the end' 'status 1')" = "$(printf '%s\n' 'not ok a: one' 'ok a: the end' 'ok a: it lives')" ]
+	[ "$(tap 'ok 1 one # SKIP no KVM' 'ok the end' 'status 0' | grep -c '^ok a: ')" = 3 ]
+	# And not: one that may not be skipped, no test at all, an error before the end, a status that is not the tests', a host that died
+	[ "$(tap 'ok 1 one # SKIP needs two CPUs' 'ok the end' 'status 0')" = "$(printf '%s\n' 'not ok a: one (skipped: needs two CPUs)' 'ok a: the end' 'ok a: it lives')" ]
+	for status in 0 1 2; do [ "$(tap 'Traceback' "status $status")" = "not ok a: it lives (status $status, and \"the end\" was not reached)" ]; done
+	[ "$(tap 'not ok 1 one' 'status 1' | tail -n 1)" = 'not ok a: it lives (status 1, and "the end" was not reached)' ]
+	[ "$(tap 'ok the end' 'status 1' | tail -n 1)" = 'not ok a: it lives (status 1)' ]
+	[ "$(tap 'not ok the end' 'status 0' | tail -n 1)" = 'not ok a: it lives (status 0)' ]
+	[ "$(tap 'ok the end' 'status 99' | tail -n 1)" = 'not ok a: it lives (status 99)' ]
+	[ "$(tap </dev/null | tail -n 1)" = 'not ok a: it lives (status , and "the end" was not reached)' ]
+}
