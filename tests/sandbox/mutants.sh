@@ -58,7 +58,8 @@ survives() { # survives ROLE: true when nothing notices
 	BIN_DIR=$work/bin timeout 60 "$AUDIT" --filter "policy_audit/${1/-/_}" > "$work/log" 2>&1
 }
 
-verdict() { # verdict ROLE NAME
+verdict() { # verdict ROLE NAME: a program without the rule, or none, which says nothing of the rule
+	link_role "$1" || { not_ok "$1 without $2: does not link"; return; }
 	! survives "$1"
 	check $? "$1 without $2" "nobody misses it"
 }
@@ -68,8 +69,8 @@ turn() { rule=$((rule + 1)); [ $((rule % SLICES)) = "$slice" ]; }
 
 drop_call() { # drop_call ROLE STAGE ROW NAME
 	turn || return
-	"$B/policy/compile-$1" "--drop=$2:$3" > "$work/filter.c" && gcc $CFLAGS -c -o "$work/filter.o" "$work/filter.c" || return
-	link_role "$1"
+	"$B/policy/compile-$1" "--drop=$2:$3" > "$work/filter.c" && gcc $CFLAGS -c -o "$work/filter.o" "$work/filter.c" ||
+		{ not_ok "$1 without call $2 $4: does not compile"; return; }
 	verdict "$1" "call $2 $4"
 	rm -f "$work/filter.o"
 }
@@ -87,7 +88,6 @@ drop_text() { # drop_text ROLE NAME SED-EXPRESSION: on the manifest and on what 
 	[ $same = 0 ] || { not_ok "$1 without $2: not found in the manifest"; return; }
 	# Another rule takes the place of the one that goes: lists keep their shape.
 	gcc -I"$work" $CFLAGS -c -o "$work/role.o" "$work/role.c" || { not_ok "$1 without $2: does not compile"; return; }
-	link_role "$1"
 	verdict "$1" "$2"
 	rm -f "$work/role.o"
 }
