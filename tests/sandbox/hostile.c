@@ -176,14 +176,32 @@ static int first_unknown_opcode(void)
 	return probe.last_op + 1;
 }
 
+static long new_ring(struct place *p, long entries)
+{
+	struct io_uring_params params = { 0 };
+	long fd = syscall(SYS_io_uring_setup, entries, &params);
+
+	(void)p;
+	return fd < 0 ? -errno : fd;
+}
+
+/* A role that has none dies of making one, where any other process may. */
+static void check_no_ring(const struct policy_role *role)
+{
+	struct place_result r = place_run(role, PLACE_SEAL, O_RDWR, new_ring, 1);
+	struct place_result bare = place_run(role, PLACE_BARE, O_RDWR, new_ring, 1);
+
+	hostile_check(r.outcome == PLACE_DIED, "%s: a ring of its own: %s", role->policy->role, hostile_outcome(&r));
+	hostile_check(bare.outcome == PLACE_RET && bare.ret >= 0, "%s: control: a ring: %s", role->policy->role, hostile_outcome(&bare));
+}
+
 static void check_ring(const struct policy_role *role)
 {
 	const char *name = role->policy->role;
 	int unknown;
 
 	if (!role->policy->ring_ops) {
-		printf("note: role %s has no ring\n", name);
-		hostile_check(true, "no ring");
+		check_no_ring(role);
 		return;
 	}
 	unknown = first_unknown_opcode();
