@@ -83,9 +83,9 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 }
 
 @test "suite: a group that must be alone has nothing beside it" {
-	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
-	script two 'touch two.runs; sleep 2; rm two.runs; echo ok two'
-	script alone 'ls *.runs 2>/dev/null && echo not ok alone || echo ok alone'
+	script one 'touch one.runs; sleep 1; touch one.done; rm one.runs; echo ok one'
+	script two 'touch two.runs; sleep 2; touch two.done; rm two.runs; echo ok two'
+	script alone '[ -e one.done ] && [ -e two.done ] && ! ls *.runs && echo ok alone || echo not ok alone'
 	run "$suite" --beside two --alone alone alone one two
 	ends_with "3 passed, 0 failed"
 }
@@ -96,11 +96,11 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	saw='[ "$(ls *.runs | xargs)" = "a.runs b.runs" ] && echo ok both || echo not ok both'
 	script slow-a "touch a.runs; it=b.runs; $wait; $saw; touch a.saw; it=b.saw; $wait; rm a.runs"
 	script slow-b "touch b.runs; it=a.runs; $wait; $saw; touch b.saw; it=a.saw; $wait; rm b.runs"
-	script one 'touch one.runs; sleep 1; rm one.runs; echo ok one'
-	script alone 'ls *.runs 2>/dev/null && echo not ok alone || echo ok alone'
+	script one 'touch one.runs; sleep 1; touch one.done; rm one.runs; echo ok one'
+	script alone '[ -e one.done ] && [ -e b.saw ] && ! ls *.runs && echo ok alone || echo not ok alone'
 	run "$suite" --waiting "slow-a slow-b" --alone alone alone slow-a slow-b one
 	ends_with "4 passed, 0 failed"
-	rm -f ./*.saw
+	rm -f ./*.saw ./*.done
 	run "$suite" --paired "slow-a slow-b" --alone alone alone slow-a slow-b one
 	ends_with "4 passed, 0 failed"
 }
