@@ -6,5 +6,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
-tests/host/run --lguest /s --linux --icount --mem 768 --timeout 300 --guest nap.cpio '=echo guest is up; sleep 100000' \
+tests/host/run --lguest /s --linux --icount --mem 768 --timeout 300 --dmesg-clean --guest nap.cpio '=echo guest is up; sleep 100000' \
 	--file tests/bench/idle-host.sh:/s/idle-host.sh -- "sh /s/idle-host.sh $seconds ${CMDLINE-}" | tr -d '\r'

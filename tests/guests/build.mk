@@ -129,8 +129,8 @@ $(R)/guests-runs.tap: module $(B)/lgtest
 $(R)/guests-newest.tap: $(B)/lgtest $(B)/selftest $(B)/probe $(B)/tests/peers/hijacked launch-programs module
 	@mkdir -p $(@D) build/debug
 	ko=$$(tests/debug/module.sh 7.3) && $(GUEST_RUN:kmod/lg.ko=$$ko) '--kernel 7.3 --smp 2 --pti on --levels 4 --timeout 3000' --short > $@ && \
-	tests/guests/nmi $$ko $(B)/lgtest --kernel 7.3 >> $@
-	tests/linux/check.sh '--kernel 7.3 --smp 2 --timeout 1800' selftest two 'boots 5' 'kills 5' >> $@
+	tests/guests/nmi $$ko $(B)/lgtest --kernel 7.3 >> $@ || grep -q '^not ok' $@
+	tests/linux/check.sh '--kernel 7.3 --smp 2 --timeout 1800' selftest two 'boots 5' 'kills 5' >> $@ || grep -q '^not ok' $@
 	ko=$$(tests/debug/module.sh 7.3) && tests/host/run --lguest /launch --kernel 7.3 --timeout 900 --dmesg-clean --file $$ko:/launch/lg.ko \
 		$(foreach f,$(LAUNCH_FILES),--file $(f):/launch/$(notdir $(f))) -- 'sh /launch/launch.sh' >> $@
 

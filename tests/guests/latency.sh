@@ -24,6 +24,8 @@ for t; do
 	# shellcheck disable=SC2086
 	tests/host/run $host --smp 1 --dmesg-clean --file "$ko:/lg.ko" --file "$work/lgprobe.ko:/lgprobe.ko" \
 		--file "$lgtest:/lgtest" -- "insmod /lg.ko && insmod /lgprobe.ko $probe && /lgtest $t" >"$work/log" 2>&1
+	status=$?
 	grep -E '^# latency.*(interrupts off|signal)' "$work/log"
-	grep -qE "^ok [0-9]+ $t\$" "$work/log"; check $? "$t"
+	[ $status = 0 ] && grep -qE "^ok [0-9]+ $t\$" "$work/log"; check $? "$t" "status $status"
+	[ $status = 0 ] || quoted "$work/log"
 done

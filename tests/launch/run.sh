@@ -16,4 +16,4 @@ tests/launch/spinning.py "$(guest/build.sh)" "$kernel"
 args=(--file "$kernel:/launch/vmlinux")
 for f in build/release/{probe,leave} tests/launch/host/*.sh; do args+=(--file "$f:/launch/${f##*/}"); done
 for guest in many faults; do args+=(--guest $guest.cpio "=$(cat tests/launch/guest/$guest.guest)"); done
-tests/host/run --lguest /launch --dmesg-clean --mem 768 $options "${args[@]}" -- "$(printf 'sh /launch/%s; ' "$@")"
+tests/host/run --lguest /launch --dmesg-clean --mem 768 $options "${args[@]}" -- "s=0; $(printf 'sh /launch/%s || s=1; ' "$@")exit \$s"

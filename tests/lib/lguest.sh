@@ -43,10 +43,20 @@ ends() { if within 1 nothing_runs; then ok "$1"; else quoted /tmp/left; not_ok "
 over() { ! kill -0 "$1" 2>/dev/null; }
 # A random number below $1
 random() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
-# kill_core RUN SECONDS: lguest-core is killed, as soon as there is one; within SECONDS the lguest-run with process number RUN must be over
+# below PID NAME: processes that PID or its children started, with NAME in their command
+below() {
+	ps -o pid,ppid,args | awk -v top="$1" -v name="$2" '{ above[$1] = $2 } $0 ~ name { found[$1] = 1 }
+		END { for (p in found) { for (q = above[p]; q in above && q != top; q = above[q]); if (q == top) print p } }'
+}
+there_or_over() { core=$(below "$1" lguest-core); [ -n "$core" ] || over "$1"; }
+# kill_core RUN SECONDS: lguest-core and its minder are killed, as soon as they are there; within SECONDS the lguest-run that is process RUN, or
+# below it, must be over. When that was not so, $why says what was
 kill_core() {
-	n=0
-	until killall -9 lguest-core 2>/dev/null || [ $n = 200 ]; do usleep 20000; n=$((n + 1)); done
+	within 30 there_or_over "$1"
+	[ -n "$core" ] || { why="there was no lguest-core to kill"; return 1; }
+	# shellcheck disable=SC2086 # numbers
+	kill -9 $core 2>/dev/null || { why="lguest-core had ended before it was killed"; return 1; }
+	why="lguest-run is still there $2 s after its core was killed"
 	within "$2" over "$1"
 }
 
@@ -102,8 +112,9 @@ after() {
 	done
 	within 20 memory_back
 	check $? "$1 leave memory as it was ($lost KiB less)"
-	for t in $taps; do tunctl -d $t >/dev/null || return; done
-	check $? "$1 leave taps that can be removed"
+	s=0
+	for t in $taps; do tunctl -d $t >/dev/null || s=1; done
+	check $s "$1 leave taps that can be removed"
 	rmmod lg
 	check $? "the module unloads after $1"
 }

@@ -178,3 +178,4 @@ slabs() {
 }
 
 "$@"
+exit $failed

@@ -224,3 +224,4 @@ for j in $jobs; do wait $j; s=$?; [ $s = 7 ] || { echo "# status $s"; bad=$((bad
 [ $bad = 0 ]; check $? '5 guests at once' "$bad failed"
 ends 'nothing is left of them'
 rmmod lg; check $? 'the module unloads'
+exit $failed

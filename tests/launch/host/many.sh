@@ -76,3 +76,4 @@ starts() {
 }
 
 "$@"
+exit $failed

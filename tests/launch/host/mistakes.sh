@@ -237,3 +237,4 @@ ends "no mistake leaves a process"
 for t in tap0 tap1 tap2; do tunctl -d $t >/dev/null; done
 rmmod lg
 check $? "the module unloads after mistakes"
+exit $failed

@@ -36,3 +36,4 @@ check $? "one of the processes is lguest-control"
 [ $without -gt 100 ] && [ $((total - without)) -gt 20 ] && [ $((total - without)) -le 512 ]
 check $? "PSS of all processes, idle: $without KiB without --control, $total KiB with it, at most 512 more"
 after "two guests"
+exit $failed

@@ -60,8 +60,9 @@ if [ $restarts = 0 ]; then
 	[ $done_block -ge $kills ] && [ $done_net -ge $((kills / 2)) ] && [ $done_console -ge $((kills / 2)) ]
 	check $? "kill -9 of block $done_block times, of net $done_net, of console $done_console: each came back"
 else
+	[ $restarted = $((restarts * 3)) ] || quoted restarts.log
 	[ $restarted = $((restarts * 3)) ]
-	check $? "lguestctl restart of three devices, $restarts times: $restarted new processes serve" || quoted restarts.log
+	check $? "lguestctl restart of three devices, $restarts times: $restarted new processes serve"
 fi
 if [ $stop != 0 ]; then for r in block0 net0 console0; do stop_role $r; done; fi
 ping -c 3 -q 10.77.0.2 >/dev/null

@@ -293,7 +293,7 @@ kills() {
 	while [ $i -lt "$1" ]; do
 		start load.cpio >out 2>&1 &
 		usleep $(($(random 4000) * 1000 * slow))
-		kill_core $! 10 || { check 1 "lguest-run is still there 10 s after kill $i"; kill -9 $!; return; }
+		kill_core $! 10 || { check 1 "kill $i: $why"; kill -9 $!; return; }
 		i=$((i + 1))
 		at_work $i kills
 	done

@@ -27,7 +27,9 @@ start() {
 		--cmdline "quiet init=/sbin/overlay-init net.ifnames=0 $address" "$@" </tmp/keys >>$out 2>>$err 3<&- &
 	run=$!
 	await 1500 'login: '
-	check $? "$name: Debian boots to a login" || return
+	booted=$?
+	check $booted "$name: Debian boots to a login"
+	[ $booted = 0 ] || return 1
 	echo root >&3
 	await 300 "root@"
 	check $? "$name: root logs in"
@@ -59,7 +61,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 net tap0 10.77.0.1 fd77::1 && net tap1 10.78.0.1
 truncate -s 3G data.img
 
-[ "$parts" = seed ] || start first
+[ "$parts" = seed ] || start first || exit 1
 for p in $parts; do
 	case $p in
 	seed) ;;
@@ -90,7 +92,7 @@ done
 [ "$parts" = seed ] || stop
 
 if wants seed; then
-	start seeded --block ro:seed.iso
+	start seeded --block ro:seed.iso || exit 1
 	guest 1200 'cloud-init status --wait; hostname; id -un guestuser; cat ~guestuser/.ssh/authorized_keys; cat /root/kept; systemctl --failed --no-legend --no-pager'
 	echo "$said" | quoted
 	for want in 'status: done' seeded guestuser 'ssh-ed25519 AAAAtest'; do

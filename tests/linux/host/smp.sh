@@ -135,7 +135,7 @@ kills() {
 	while [ $i -lt "$1" ]; do
 		start checks.$2 $2 >out 2>&1 &
 		usleep $(($(random 6000) * 1000))
-		kill_core $! 20 || { check 1 "lguest-run is still there 20 s after kill $i"; kill -9 $!; return; }
+		kill_core $! 20 || { check 1 "kill $i: $why"; kill -9 $!; return; }
 		i=$((i + 1))
 		at_work $i kills
 	done
