@@ -18,6 +18,9 @@ setup() { cd "$work/tree" || return; }
 @test "dist: make journey HTML=" { make journey HTML="$work/journey.html" && grep -q '<h3 id=H100>' "$work/journey.html"; }
 @test "dist: make journey --check" { scripts/journey --check; }
 @test "dist: make install" { make install DESTDIR="$work/root"; }
-@test "dist: every program was installed" {
-	for p in run core $(cd devices && ls -d -- */build.mk | sed s,/.*,,); do [ -x "$work/root/usr/local/bin/lguest-$p" ]; done
+@test "dist: every program and completion was installed" {
+	for p in lguestctl lguest-guest $(printf 'lguest-%s ' run core control record replay $(cd devices && ls -d -- */build.mk | sed s,/.*,,)); do
+		[ -x "$work/root/usr/local/bin/$p" ]
+	done
+	for c in lguest-run lguestctl; do [ -s "$work/root/usr/local/share/bash-completion/completions/$c" ]; done
 }

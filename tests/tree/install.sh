@@ -26,6 +26,16 @@ installed() {
 		[ "$("$to$prefix/bin/lguest-$p" --version 2>"$log")" = "lguest-$p $(cat VERSION)" ]
 		check $? "$prefix: lguest-$p --version is the file VERSION's"
 	done
+	"$to$prefix/bin/lguestctl" --help >/dev/null 2>"$log"
+	check $? "$prefix: lguestctl is there"
+	[ "$("$to$prefix/bin/lguestctl" version 2>"$log")" = "lguestctl $(cat VERSION)" ]
+	check $? "$prefix: lguestctl version is the file VERSION's"
+	[ -x "$to$prefix/bin/lguest-guest" ]
+	check $? "$prefix: lguest-guest is there"
+	for c in ${completions:-none}; do
+		bash -c '. "$1" && complete -p "$2"' bash "$to$prefix/share/bash-completion/completions/$c" "$c" >/dev/null 2>"$log"
+		check $? "$prefix: the completion of $c is there"
+	done
 	for page in docs/man/*.1 devices/*/lguest-*.1; do
 		page=$to$prefix/share/man/man1/${page##*/}
 		name="$prefix: the manual page ${page##*/} reads without a warning"
@@ -56,6 +66,7 @@ installed() {
 	check $? "$prefix: make uninstall leaves no file"
 }
 
+completions=$(command make -s --no-print-directory --eval 'completions: ; @echo $(notdir $(COMPLETIONS))' completions 2>"$log")
 installed /usr/local /etc
 installed /usr /usr/lib
 make module-install DESTDIR="$root/m"
