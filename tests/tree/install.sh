@@ -13,6 +13,14 @@ seen=$log
 command -v modinfo >/dev/null || PATH=$PATH:/sbin:/usr/sbin
 make() { command make --no-print-directory "$@" >"$log" 2>&1; }
 
+# not_in PAGE PROGRAM: the options that PROGRAM --help prints, --help and --version, where PAGE, as man shows it, lacks them; lguest-core has no --help
+not_in() {
+	said=$("$2" --help 2>/dev/null)
+	echo "${said:+$said --help} --version" | grep -oE -- '--[a-z][a-z-]*' | sort -u | while read -r o; do
+		grep -qE -- "(^|[^a-z-])$o([^a-z-]|\$)" "$1" || echo " $o"
+	done | tr -d '\n'
+}
+
 # installed PREFIX ETC
 installed() {
 	prefix=$1 etc=$2 to=$root$1.dest
@@ -40,8 +48,12 @@ installed() {
 		page=$to$prefix/share/man/man1/${page##*/}
 		name="$prefix: the manual page ${page##*/} reads without a warning"
 		if ! command -v man >/dev/null; then [ -s "$page" ] && ok "$name # SKIP no man here" || not_ok "$name"; continue; fi
-		LC_ALL=C.UTF-8 man --warnings -l "$page" 2>"$log" >/dev/null && [ ! -s "$log" ]
+		LC_ALL=C.UTF-8 MANWIDTH=1000 man --warnings -l "$page" 2>"$log" >"$root/page" && [ ! -s "$log" ]
 		check $? "$name"
+		p=${page##*/} p=${p%.1}
+		missing=$(not_in "$root/page" "$to$prefix/bin/$p")
+		[ -z "$missing" ]
+		check $? "$prefix: $p.1 has every option of $p" "it lacks$missing"
 		grep -q "lguest $(cat VERSION)" "$page" 2>"$log"
 		check $? "$prefix: ${page##*/} has the version"
 	done
