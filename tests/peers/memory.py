@@ -2,7 +2,7 @@
 """A case of the group hostile-peers (read by peers): memory of all processes of a guest, by what they map."""
 
 
-# docs/performance.md promises it for the mission's line, which tests/launch/mission.sh measures with the module and Debian.
+# docs/performance.md promises it for the mission's line, which tests/launch/host/mission.sh measures with the module and Debian.
 PSS_MAX = 3072
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the tests of tests/launch ask of this device, in the test host; sourced by tests/launch/host/lib.sh and launch.sh.
+# What the tests of tests/launch ask of this device, in the test host; sourced by tests/lib/lguest.sh.
 
 other_devices="$other_devices --vsock /tmp/vsock"
 
