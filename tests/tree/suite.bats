@@ -167,6 +167,18 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	END
 }
 
+@test "suite: each group of make check has its row in docs/testing.md" {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	groups=$(make -s --eval 'groups: ; @echo $(CHECKS)' groups)
+	# The words in the table's first column: patterns, and -1-off-4 is for guests-1-off-4
+	rows=$(sed -n '/^| group |/,/^$/s/^| \([^|]*\)|.*/\1/p' docs/testing.md | grep -o '`[^`]*`' | tr -d '`' | sed 's/^-/guests-/')
+	set -f
+	# shellcheck disable=SC2254
+	wrong=$(for group in $groups; do for row in $rows; do case $group in $row) continue 2 ;; esac; done; echo "$group has no row"; done
+		for row in $rows; do for group in $groups; do case $group in $row) continue 2 ;; esac; done; echo "$row is no group"; done)
+	[ -n "$groups" ] && [ -z "$wrong" ] || { echo "$wrong"; return 1; }
+}
+
 @test "suite: text without a line end, told of a failure, swallows no result" {
 	printf 'no end' >text
 	run sh -c '. "$0"; seen=text; check 1 first; check 0 second' "$BATS_TEST_DIRNAME/../lib/tap.sh"
