@@ -197,7 +197,8 @@ keys() {
 	shows '# '
 	printf 'sh -c "echo began; exec sleep 1000"\n' >&3; shows '^began'; printf '\032' >&3; shows Stopped
 	printf 'jobs; echo after-jobs\n' >&3; shows '^after-jobs'
-	printf 'fg\n' >&3; sleep 2; printf '\003' >&3; sleep 2
+	# fg prints the job's command, and the terminal a ^C: one that comes before fg has the terminal is a key of the shell's line, and ends no job
+	printf 'fg\n' >&3; shows '^sh -c'; printf '\003' >&3; shows '\^C'
 	printf 'echo status $?; exit 9\n' >&3
 	wait $!
 	check $(($? != 9)) "the shell's own exit status"
