@@ -35,6 +35,7 @@ static int lg_open(struct inode *inode, struct file *file)
 	spin_lock_init(&lg->dead_lock);
 	spin_lock_init(&lg->mmu_lock);
 	mutex_init(&lg->pin_lock);
+	mutex_init(&lg->gone_lock);
 	INIT_LIST_HEAD(&lg->irqfds);
 	INIT_LIST_HEAD(&lg->shrink_list);
 	file->private_data = lg;
@@ -50,17 +51,20 @@ static int lg_open(struct inode *inode, struct file *file)
 /*
  * The memory map of the process that made the guest goes away: it ends, executes another program or is killed for want of
  * memory; or the file is closed. No thread can be in LGUEST_RUN, nor come there again. What the guest holds of
- * the process goes now, although somebody else may hold the file for ever.
+ * the process goes now, although somebody else may hold the file for ever. Both may happen at once, and the notifier then
+ * calls this from two threads, each of which frees what it holds on to when it is back: the second waits, and finds nothing left.
  */
 static void process_gone(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct lguest *lg = container_of(notifier, struct lguest, notifier);
 
+	mutex_lock(&lg->gone_lock);
 	kill_guest(lg, "the process that made the guest is gone");
 	lg_not_shrinkable(lg);
 	lg_unmap_switcher(lg, mm);
 	lg_shadow_exit(lg);
 	lg_free_regions(lg, mm);
+	mutex_unlock(&lg->gone_lock);
 }
 
 static const struct mmu_notifier_ops notifier_ops = { .release = process_gone };
@@ -72,7 +76,7 @@ static int lg_release(struct inode *inode, struct file *file)
 
 	lg_debugfs_remove(lg);
 	lg_free_eventfds(lg);
-	/* Waits for process_gone(), or calls it */
+	/* Calls process_gone(), unless that is over; where the process ends meanwhile it runs there, too, and is waited for */
 	if (lg->mm)
 		mmu_notifier_unregister(&lg->notifier, lg->mm);
 	for (i = 0; i < LGUEST_MAX_VCPUS; i++)

@@ -244,6 +244,7 @@ struct lguest {
 	struct mutex lock;
 	bool failed;
 	struct mmu_notifier notifier;
+	struct mutex gone_lock;		/* process_gone() may be called twice, and at once */
 	struct user_struct *user;
 	atomic64_t accounted;
 	u64 pinned;			/* pages of the regions; under pin_lock */

@@ -145,7 +145,7 @@ int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 
 /**
  * lg_free_regions - unpin all guest memory
- * @lg: a guest that never runs again: no PCID that has its translations is loaded before it was flushed
+ * @lg: a guest that never runs again: no PCID that has its translations is loaded before it was flushed; or a second time
  * @mm: its process's
  */
 void lg_free_regions(struct lguest *lg, struct mm_struct *mm)

@@ -154,6 +154,7 @@ void preempted(struct ctx *c, const struct lguest_stats *stats);
 void test_create_race(struct ctx *c);
 void test_create_once(struct ctx *c);
 void test_gone_exit(struct ctx *c);
+void test_gone_close(struct ctx *c);
 void test_gone_exec(struct ctx *c);
 void test_smp_close(struct ctx *c);
 void test_user_limit(struct ctx *c);

@@ -201,6 +201,62 @@ void test_gone_exit(struct ctx *c)
 	close(fd);
 }
 
+/* Two that spin until the other is there also leave at once */
+static void meet(volatile unsigned int *line)
+{
+	__atomic_fetch_add(line, 1, __ATOMIC_SEQ_CST);
+	while (*line < 2)
+		;
+}
+
+static void on_cpu(unsigned int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		die("cannot move to CPU %u: %s", cpu, strerror(errno));
+}
+
+/* The last who has the file closes it while the process of the guest goes away: both take apart what the guest holds of it, and one of them may */
+void test_gone_close(struct ctx *c)
+{
+	static const struct test large = { .name = "large", .image = "huge", .flags = T_HUGE, .seconds = 60 };
+	volatile unsigned int *line = shared(KB4);
+	long before = pins();
+
+	for (unsigned int i = 0; i < 16 && !c->why[0]; i++) {
+		int fd = device(0), status;
+		pid_t pid;
+
+		*line = 0;
+		fflush(stdout);
+		pid = fork();
+		if (pid < 0)
+			die("no process: %s", strerror(errno));
+		if (!pid) {
+			struct ctx child = { .test = &large, .seed = i + 1, .count_fd = -1, .value_fd = -1 };
+
+			on_cpu(1);
+			make_guest_on(&child, fd);
+			run_guest(&child);
+			if (child.why[0])
+				_exit(5);
+			close(fd);
+			meet(line);
+			_exit(0);
+		}
+		on_cpu(0);
+		meet(line);
+		usleep(i * 250);
+		close(fd);
+		if (waitpid(pid, &status, 0) != pid || status)
+			fail(c, "the process with the guest: status 0x%x", status);
+		no_pins(c, before, "the process and the file have gone at once");
+	}
+}
+
 void test_gone_exec(struct ctx *c)
 {
 	long before = pins();

@@ -247,6 +247,7 @@ const struct test tests[] = {
 	SPECIAL("create-race", test_create_race, 0, .flags = T_TWO_CPUS, .seconds = 20),
 	SPECIAL("create-once", test_create_once, 0),
 	SPECIAL("gone-exit", test_gone_exit, 0, .seconds = 30),
+	SPECIAL("gone-close", test_gone_close, 0, .flags = T_TWO_CPUS, .seconds = 60),
 	SPECIAL("gone-exec", test_gone_exec, 0, .seconds = 30),
 	SPECIAL("user-limit", test_user_limit, 0),
 	SPECIAL("huge-cost", test_huge_cost, 0, .seconds = 30),
