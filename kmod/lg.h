@@ -363,7 +363,7 @@ static inline bool lg_shadow_short(const struct lguest *lg)
 
 int lg_shadow_topup(struct lg_vcpu *vcpu);
 bool lg_shadow_reap(struct lguest *lg);
-bool lg_shadow_give_back(struct lg_vcpu *vcpu);
+int lg_shadow_give_back(struct lg_vcpu *vcpu);
 void lg_shadow_evict(struct lg_vcpu *vcpu);
 int lg_set_root(struct lg_vcpu *vcpu, gpa_t cr3);
 void lg_flush_mm(struct lg_vcpu *vcpu, gpa_t cr3);

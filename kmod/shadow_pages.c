@@ -214,16 +214,16 @@ static bool anything_cut_off(struct lguest *lg)
  * lg_shadow_give_back - free one table that is not in use
  * @vcpu: its own thread, preemptible
  *
- * Return: false when all are in use (or wait for the next few faults): evict, then try again.
+ * Return: 1; 0: what was cut off was not free yet, try again; -ENOENT: all are in use (or wait for the next few faults), evict, then try again.
  */
-bool lg_shadow_give_back(struct lg_vcpu *vcpu)
+int lg_shadow_give_back(struct lg_vcpu *vcpu)
 {
 	struct lguest *lg = vcpu->lg;
 	struct lg_sp *sp = NULL;
 
 	if (READ_ONCE(lg->sp_cached) <= lg->sp_target) {
 		if (!anything_cut_off(lg))
-			return false;
+			return -ENOENT;
 		if (!reuse(lg) && list_empty(&lg->doomed))
 			lg_shootdown(vcpu, LG_SCOPE_ALL, NULL);
 	}
@@ -235,9 +235,10 @@ bool lg_shadow_give_back(struct lg_vcpu *vcpu)
 		WRITE_ONCE(lg->sp_count, lg->sp_count - 1);
 	}
 	spin_unlock(&lg->mmu_lock);
-	if (sp)
-		delete_sp(sp);
-	return true;
+	if (!sp)
+		return 0;
+	delete_sp(sp);
+	return 1;
 }
 
 /* One more table, if the guest may have it */

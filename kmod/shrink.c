@@ -65,15 +65,16 @@ void lg_shrink(struct lg_vcpu *vcpu)
 {
 	struct lguest *lg = vcpu->lg;
 	unsigned int i;
+	int got;
 
 	for (i = 0; i < A_TURN && atomic_read(&lg->shrink) > 0; i++) {
-		if (lg_shadow_give_back(vcpu)) {
-			atomic_dec(&lg->shrink);
-		} else if (spare(lg)) {
+		got = lg_shadow_give_back(vcpu);
+		if (got > 0)
+			atomic_dec_if_positive(&lg->shrink);	/* other vCPUs give, too: all may see the last one asked for */
+		else if (got && spare(lg))
 			lg_shadow_evict(vcpu);
-		} else {
+		else if (got)
 			atomic_set(&lg->shrink, 0);
-		}
 		cond_resched();
 	}
 }

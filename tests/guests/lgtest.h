@@ -125,6 +125,7 @@ void released(struct ctx *c, const struct lguest_stats *stats);
 void huge_filled(struct ctx *c, const struct lguest_stats *stats);
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats);
 void shrunk(struct ctx *c, const struct lguest_stats *stats);
+void shrunk_quietly(struct ctx *c, const struct lguest_stats *stats);
 void measured(struct ctx *c, const struct lguest_stats *stats);
 void few_asids(struct ctx *c, const struct lguest_stats *stats);
 void globals_kept(struct ctx *c, const struct lguest_stats *stats);

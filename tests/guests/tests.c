@@ -51,6 +51,7 @@ const struct test tests[] = {
 	PASS("user-perm", "user_perm", 0),
 	PASS("evict", "evict", 0, .flags = T_RANDOM, .shadow_pages = 128, .finish = evicted, .seconds = 20),
 	PASS("shrink", "shrink", 0, .finish = shrunk, .seconds = 30),
+	PASS("shrink-smp", "shrink_smp", 3, .finish = shrunk_quietly, .vcpus = 4, .flags = T_TWO_CPUS, .seconds = 60),
 	PASS("overlap", "overlap", 1, .finish = globals_flushed, .seconds = 30),
 	PASS("overlap-undeclared", "overlap", 0, .finish = globals_flushed, .seconds = 30),
 	PASS("overlap-fixmap", "overlap", 2, .finish = globals_kept),
