@@ -228,10 +228,19 @@ static bool permits(u64 entry, u32 error)
 		!((error & X86_PF_INSTR) && (entry & _PAGE_NX));
 }
 
+/*
+ * Some processors stop, and the host with them, when they find an instruction through entries of two sizes (INTEL-SA-00210). What a guest
+ * changes is flushed on the other vCPUs only when they come out: what may be executed there is in small pages. KVM does the same
+ */
+static bool may_be_huge(const struct lg_path *p)
+{
+	return p->level > 1 && (p->any & G_NX || !boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT));
+}
+
 /* Where the guest's page is large and so is the host's below it, the entry can be: @last is then 2, and its first page is returned */
 static struct page *usable_huge_page(struct lg_vcpu *vcpu, const struct lg_path *p, struct page *page, unsigned int *last)
 {
-	struct page *huge = p->level > 1 ? lg_huge_page(vcpu->lg, p->gfn & ~(u64)(LG_HUGE_PAGES - 1)) : NULL;
+	struct page *huge = may_be_huge(p) ? lg_huge_page(vcpu->lg, p->gfn & ~(u64)(LG_HUGE_PAGES - 1)) : NULL;
 
 	*last = huge ? 2 : 1;
 	return huge ?: page;

@@ -602,6 +602,30 @@ void huge_filled(struct ctx *c, const struct lguest_stats *stats)
 		fail(c, "no entry of 2 MiB was filled");
 }
 
+/* Whether the host's kernel says that its processors have a bug */
+static bool has_bug(const char *name)
+{
+	char line[1000];
+	bool found = false;
+	FILE *f = fopen("/proc/cpuinfo", "re");
+
+	if (!f)
+		die("cannot read /proc/cpuinfo: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		found |= !strncmp(line, "bugs", 4) && strstr(line, name);
+	fclose(f);
+	return found;
+}
+
+/* Where code in pages of two sizes may stop the processor, none of the guest's is in large ones */
+void huge_code_filled(struct ctx *c, const struct lguest_stats *stats)
+{
+	if (!has_bug(" itlb_multihit"))
+		huge_filled(c, stats);
+	else if (stats->value[LG_STAT_HUGE_FILLS])
+		fail(c, "%llu entries of 2 MiB may be executed", (unsigned long long)stats->value[LG_STAT_HUGE_FILLS]);
+}
+
 /* KiB that are accounted to this process */
 static unsigned long locked_kib(void)
 {

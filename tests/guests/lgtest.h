@@ -122,6 +122,7 @@ void counted_direct(struct ctx *c, const struct lguest_stats *stats);
 void few_exits(struct ctx *c, const struct lguest_stats *stats);
 void evicted(struct ctx *c, const struct lguest_stats *stats);
 void released(struct ctx *c, const struct lguest_stats *stats);
+void huge_code_filled(struct ctx *c, const struct lguest_stats *stats);
 void huge_filled(struct ctx *c, const struct lguest_stats *stats);
 void globals_flushed(struct ctx *c, const struct lguest_stats *stats);
 void shrunk(struct ctx *c, const struct lguest_stats *stats);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 2 MiB and 1 GiB entries: every page through them, their permissions and A/D bits, and 4 KiB entries in their place. */
+/* 2 MiB and 1 GiB entries: every page through them, their permissions and A/D bits, and 4 KiB entries in their place. arg 1: none of them may be executed. */
 #include "guest.h"
 
 #define HIGH 0xffff80c000000000UL
 #define LOW 0x7000000000UL
 #define SIZE 0x200000UL
+
+static u64 nx;
 
 static void flush(void)
 {
@@ -13,7 +15,7 @@ static void flush(void)
 
 static void at(u64 address, u64 user)
 {
-	u64 *entry = pte_of(current_root, address, 2), base = RAM2_PA | PTE_P | PTE_W | PTE_PS | user;
+	u64 *entry = pte_of(current_root, address, 2), base = RAM2_PA | PTE_P | PTE_W | PTE_PS | nx | user;
 
 	pte_set(entry, base);
 	(void)*(volatile u64 *)address;
@@ -34,7 +36,7 @@ static void at(u64 address, u64 user)
 		CHECK_EQ(fault.error, 3);
 	}
 	/* NX. */
-	if (address >> 63) {
+	if (address >> 63 && !nx) {
 		*(volatile u8 *)(address + SIZE) = 0xc3;
 		CHECK_EQ(try_exec(address + 7 * 4096), NO_FAULT);
 		pte_lose(entry, base | PTE_NX, LG_LOST_ALL);
@@ -68,17 +70,17 @@ void guest_main(u64 arg, u64 seed)
 {
 	u64 *entry;
 
-	(void)arg;
+	nx = arg ? PTE_NX : 0;
 	(void)seed;
 	at(HIGH, 0);
 	at(LOW, PTE_U);
 	at(LOW + 3 * SIZE, 0);
 	/* 1 GiB: RAM2_PA is 1 GiB-aligned; what is behind the region is an MMIO exit and not for here. */
 	entry = pte_of(current_root, HIGH + (4UL << 30), 3);
-	pte_set(entry, RAM2_PA | PTE_P | PTE_W | PTE_PS);
+	pte_set(entry, RAM2_PA | PTE_P | PTE_W | PTE_PS | nx);
 	for (u64 i = 0; i < RAM2_SIZE; i += 5 * 4096)
 		*(volatile u64 *)(HIGH + (4UL << 30) + i) = ~i;
-	pte_set(pte_of(current_root, HIGH, 2), RAM2_PA | PTE_P | PTE_PS);
+	pte_set(pte_of(current_root, HIGH, 2), RAM2_PA | PTE_P | PTE_PS | nx);
 	for (u64 i = 0; i < SIZE; i += 5 * 4096)
 		CHECK_EQ(*(volatile u64 *)(HIGH + i), ~i);
 	CHECK(pte_get(entry) & PTE_D);
