@@ -455,6 +455,12 @@ int lg_irqfd(struct lguest *lg, const struct lguest_irqfd *args);
 bool lg_notify(struct lguest *lg, u64 addr, u64 value);
 void lg_free_eventfds(struct lguest *lg);
 
+/* Has the hardware lost it? Of a page of hugetlbfs the kernel marks the first 4 KiB for all of them */
+static inline bool lg_lost(struct page *page)
+{
+	return PageHWPoison(page) || (PageCompound(page) && is_page_hwpoison(page));
+}
+
 /**
  * lg_region_page - the host's page for a guest page
  * @r: the region that it may be in
@@ -471,7 +477,7 @@ static inline struct page *lg_region_page(const struct lg_region *r, gfn_t gfn)
 	if (i >= r->npages)
 		return NULL;
 	page = READ_ONCE(r->pages[array_index_nospec(i, r->npages)]);
-	return page && likely(!PageHWPoison(page)) ? page : NULL;
+	return page && likely(!lg_lost(page)) ? page : NULL;
 }
 
 /* Has lg_deliver_interrupt() anything to do? Two words that say no nearly always */

@@ -374,7 +374,7 @@ static int try_pin(struct lg_vcpu *vcpu, struct lg_region *r, u64 want)
 	int got, err;
 
 	if (page)
-		return PageHWPoison(page) ? -EHWPOISON : 0;
+		return lg_lost(page) ? -EHWPOISON : 0;
 	run.first = want & ~(u64)(LG_PIN_GROUP - 1);
 	run = unpinned_around(r, want, (struct run){ run.first, run.first + LG_PIN_GROUP });
 	got = pin_wanted(vcpu, r, want, &run);

@@ -43,7 +43,7 @@ static enum lg_fault missing(struct lg_vcpu *vcpu, gpa_t gpa, struct lg_walk *wa
 
 static bool unchanged(const struct lg_path *p, unsigned int level)
 {
-	return READ_ONCE(*p->pte[level]) == p->entry[level] && likely(!PageHWPoison(p->page[level]));
+	return READ_ONCE(*p->pte[level]) == p->entry[level] && likely(!lg_lost(p->page[level]));
 }
 
 /* Does the vCPU's last walk still say where the last-level table of @va is? Its entries are read again, once each, as a walk would */

@@ -594,10 +594,10 @@ static void poison(struct ctx *c, const struct lguest_run *run)
 	struct sigaction action = { .sa_sigaction = lost, .sa_flags = SA_SIGINFO };
 
 	(void)run;
-	lost_page = c->ram2;
+	lost_page = c->ram2 + c->test->arg * KB4;
 	sigaction(SIGBUS, &action, NULL);
 	/* EBUSY: marked, and still in use. That is the case that this is about. */
-	if (!madvise(c->ram2, KB4, MADV_HWPOISON) || errno == EBUSY)
+	if (!madvise(lost_page, KB4, MADV_HWPOISON) || errno == EBUSY)
 		return;
 	if (errno == EINVAL)
 		snprintf(c->skip, sizeof(c->skip), "this kernel is built without CONFIG_MEMORY_FAILURE");
@@ -607,7 +607,8 @@ static void poison(struct ctx *c, const struct lguest_run *run)
 
 void test_poison(struct ctx *c)
 {
-	struct test test = { .name = "poison", .image = "poison", .ending = DIES, .text = "cannot be pinned", .seconds = 20, .serve = poison };
+	struct test test = { .name = "poison", .image = "poison", .ending = DIES, .text = "cannot be pinned", .seconds = 20, .serve = poison,
+			     .arg = c->test->arg, .flags = c->test->flags & T_HUGE };
 	struct ctx guest = { .test = &test, .seed = 1, .count_fd = -1, .value_fd = -1 };
 
 	make_guest_on(&guest, device(O_CLOEXEC));

@@ -256,6 +256,7 @@ const struct test tests[] = {
 	SPECIAL("memory-kinds", test_memory_kinds, 0, .seconds = 30),
 	SPECIAL("region-size", test_region_size, 0),
 	SPECIAL("poison", test_poison, 0),
+	SPECIAL("poison-huge", test_poison, 3, .flags = T_HUGE),	/* a page of 2 MiB: the kernel marks the first 4 KiB of it */
 	SPECIAL("fail-at", test_fail_at, 0, .flags = T_DEBUG, .seconds = 120),
 	SPECIAL("ticks", test_ticks, 0, .flags = T_DEBUG, .seconds = 60),
 	SPECIAL("latency-signal", test_signal_time, 10UL | 16000UL << 8, .flags = T_DEBUG, .seconds = 300),
