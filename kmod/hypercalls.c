@@ -117,11 +117,19 @@ void lg_drop_data(struct lg_vcpu *vcpu)
 	vcpu->data_page = NULL;
 }
 
+/* For each move processors of the host drop their TLB, those that run others too: a Linux needs one move, and nobody so many */
+#define MOST_MOVES	1000
+
 static bool may_init(struct lg_vcpu *vcpu, u64 pa, bool moved)
 {
-	if (!moved || may_move(vcpu))
+	if (!moved)
 		return true;
-	kill_guest(vcpu->lg, "LHCALL_LGUEST_INIT with %#llx, another page than the first time", pa);
+	if (!may_move(vcpu))
+		kill_guest(vcpu->lg, "LHCALL_LGUEST_INIT with %#llx, another page than the first time", pa);
+	else if (++vcpu->moves > MOST_MOVES)
+		kill_guest(vcpu->lg, "LHCALL_LGUEST_INIT has moved a vCPU's page more than %u times", MOST_MOVES);
+	else
+		return true;
 	return false;
 }
 

@@ -188,6 +188,7 @@ struct lg_vcpu {
 	struct page *pages[3];		/* IDT, switch, stack */
 	struct lguest_data *data;
 	struct page *data_page;		/* held, so that RELEASE cannot free it: @data is used without a lock */
+	unsigned int moves;		/* of that page, to another one */
 	u64 entry_user, entry_kernel;
 
 	struct lg_root *root;

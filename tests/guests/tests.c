@@ -213,6 +213,7 @@ const struct test tests[] = {
 	{ .name = "smp-move-late", .image = "smp_move", .arg = 1, .ending = DIES, .text = "another page than the first time", .flags = H, .vcpus = 2 },
 	{ .name = "smp-move-stopped", .image = "smp_move", .arg = 2, .ending = DIES, .text = "another page than the first time", .flags = H, .vcpus = 2 },
 	{ .name = "smp-move-other", .image = "smp_move", .arg = 3, .ending = DIES, .text = "another page than the first time", .flags = H, .vcpus = 2 },
+	{ .name = "smp-move-ever", .image = "smp_move", .arg = 5, .ending = DIES, .text = "more than 1000 times", .flags = H, .vcpus = 2, .seconds = 60 },
 	PASS("smp-move-drained", "smp_move", 4, .flags = H, .vcpus = 2, .seconds = 60),
 	PASS("smp-chase", "smp_chase", 4, .flags = H | T_TWO_CPUS | T_APART, .vcpus = 2, .seconds = 60),
 	PASS("smp-route", "smp_route", 1000, .vcpus = 3, .flags = T_RANDOM, .start = bind_ping, .seconds = 60),

@@ -4,9 +4,11 @@
  * several CPUs does that once. arg 0: to and fro, with direct system calls and an interrupt at each page, and nobody writes to the
  * old one any more; 1: after another vCPU's INIT it is refused; 2: also when that vCPU has stopped again; 3: the other vCPU's page stays too.
  * arg 4: to and fro while a vCPU that has not said INIT empties vCPU 0's queue again and again, and be it in the middle of that: when INIT
- * has returned the page is the guest's, which may release it, and nobody else's.
+ * has returned the page is the guest's, which may release it, and nobody else's. arg 5: to and fro for ever, which is refused in the end.
  */
 #include "guest.h"
+
+#define MOST_MOVES	1000	/* kmod/hypercalls.c */
 
 static u64 how;
 static struct lguest_data *second;
@@ -119,6 +121,11 @@ void guest_main(u64 arg, u64 seed)
 		move(40);
 	if (arg == 4)
 		move_under_drain(shortened ? 60 : 200);
+	if (arg == 5) {
+		for (u64 i = 0; i <= MOST_MOVES; i++)
+			CHECK_EQ(hcall(LHCALL_LGUEST_INIT, pa(i & 1 ? &lgd : second), 0, 0, 0), 0);
+		fail("the page was moved %d times", MOST_MOVES + 1);
+	}
 	cpu_up(1, other);
 	wait_for(&here, 1);
 	/* One that has stopped can be started again: then it is parked */
