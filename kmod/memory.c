@@ -6,6 +6,7 @@
  * guest-physical address to a pointer; nothing here knows about page tables.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/user.h>
@@ -406,7 +407,7 @@ static int try_pin(struct lg_vcpu *vcpu, struct lg_region *r, u64 want)
 /**
  * lg_pin - pin the guest page, and its neighbours while at it
  * @vcpu: whose thread this is (the process that owns the memory)
- * @gfn: the page wanted
+ * @gfn: the page wanted: any value, and a mispredicted branch makes no read of anywhere of it (as in lg_region_page())
  *
  * Pages are pinned 16 at a time (one aligned group): a guest that starts touches them in order, and each pin otherwise costs an exit.
  * Of a large page of the host's all that the region has is pinned at once: a 2 MiB shadow entry needs that, and it is counted
@@ -422,7 +423,7 @@ int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 		return -EFAULT;
 	/* Each time another vCPU has got on. One that pins and releases for ever ends with the process, as this one does */
 	do {
-		err = try_pin(vcpu, r, gfn - r->gfn);
+		err = try_pin(vcpu, r, array_index_nospec(gfn - r->gfn, r->npages));
 	} while (err == -EAGAIN);
 	return err;
 }
@@ -430,7 +431,7 @@ int lg_pin(struct lg_vcpu *vcpu, gfn_t gfn)
 /**
  * lg_huge_page - the host's 2 MiB behind 2 MiB of the guest, if they are one piece
  * @lg: the guest
- * @gfn: first page, a multiple of 512
+ * @gfn: first page, a multiple of 512; any value, as for lg_pin()
  *
  * Return: the first page, 2 MiB aligned and followed by the other 511, all pinned; or NULL.
  */
@@ -442,7 +443,7 @@ struct page *lg_huge_page(struct lguest *lg, gfn_t gfn)
 
 	if (!r || gfn - r->gfn + LG_HUGE_PAGES > r->npages)
 		return NULL;
-	pages = &r->pages[gfn - r->gfn];
+	pages = &r->pages[array_index_nospec(gfn - r->gfn, r->npages)];
 	first = READ_ONCE(pages[0]);
 	if (!first || page_to_pfn(first) & (LG_HUGE_PAGES - 1) || compound_order(compound_head(first)) < LG_HUGE_ORDER)
 		return NULL;
