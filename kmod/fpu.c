@@ -82,6 +82,9 @@ void lg_fpu_begin(struct lg_fpu *fpu)
 
 	kernel_fpu_begin_mask(0);
 	reset_other_state(fpu);
+	/* AMD's before XSAVEERPTR leave what another thread's last x87 instruction was, its address and its operand's, as it is */
+	if (static_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
+		asm volatile("fninit");
 	/* All that there is but PKRU, which is not part of it: what the page has not becomes initial */
 	all = host_xcr0() & ~(u64)XFEATURE_MASK_PKRU;
 	asm volatile("xrstor64 %0" : : "m"(*(u8 (*)[PAGE_SIZE])fpu->area), "a"((u32)all), "d"((u32)(all >> 32)));
