@@ -96,6 +96,16 @@ static inline void lg_host_nmi(bool blocked)
 }
 #endif
 
+/* Does the kernel tell all processors at once to drop translations? Then processes have PCIDs that are the same on all of them */
+static inline bool lg_invlpgb(void)
+{
+#ifdef X86_FEATURE_INVLPGB
+	return boot_cpu_has(X86_FEATURE_INVLPGB);
+#else
+	return false;
+#endif
+}
+
 /* Is there an MSR_TSC_AUX, which RDTSCP and RDPID read? */
 static inline bool lg_has_tsc_aux(void)
 {

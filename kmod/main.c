@@ -26,6 +26,7 @@
 #include <asm/desc.h>
 #include <asm/pgtable.h>
 #include <asm/tlbflush.h>
+#include "compat.h"
 #include "dev.h"
 #include "lg.h"
 
@@ -47,10 +48,10 @@ static const char *unfit_host(void)
 	if (lg_async_page_faults())
 		return "this host takes KVM's asynchronous page faults, and its kernel lets only KVM do so for a guest; boot it with no-kvmapf";
 #endif
-#if defined(X86_FEATURE_INVLPGB)
-	if (boot_cpu_has(X86_FEATURE_INVLPGB) && boot_cpu_has(X86_FEATURE_PTI))
+	if (lg_invlpgb() && boot_cpu_has(X86_FEATURE_PTI))
 		return "this host uses INVLPGB and page-table isolation, which leave no PCIDs; boot it with pti=off";
-#endif
+	if (lg_invlpgb() && !IS_ENABLED(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION))
+		return "this host uses INVLPGB, and its kernel, built without page-table isolation, all PCIDs; boot it with clearcpuid=invlpgb";
 	if (boot_cpu_has(X86_FEATURE_XENPV))
 		return "this host is a Xen PV guest itself: its kernel is not in ring 0";
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))

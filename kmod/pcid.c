@@ -9,6 +9,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <asm/processor-flags.h>
+#include "compat.h"
 #include "lg.h"
 
 /*
@@ -17,21 +18,13 @@
  * PCID that is loaded for the first time since its group was given out is loaded with a flush: so a
  * group needs no flush when it is taken.
  *
- * On processors with INVLPGB, kernels from 6.15 on give processes PCIDs up to 2047 that are the same on all CPUs; these processors need no
- * PTI, so that 2048 and up are nobody's. There the user view's bit is bit 10, and all 16 groups above are free.
+ * On processors with INVLPGB, kernels from 6.15 on give processes PCIDs up to 2047 that are the same on all CPUs (up to 4095 when they are
+ * built without PTI: unfit_host()); these processors need no PTI, so that 2048 and up are nobody's. There the user view's bit is bit 10,
+ * and all 16 groups above are free.
  */
-static bool high_half(void)
-{
-#ifdef X86_FEATURE_INVLPGB
-	return boot_cpu_has(X86_FEATURE_INVLPGB);
-#else
-	return false;
-#endif
-}
-
-static unsigned int first_group(void) { return high_half() ? 32 : 1; }
-static unsigned int end_group(void) { return high_half() ? 48 : 32; }
-static u64 user_bit(void) { return high_half() ? 1ULL << 10 : 1ULL << 11; }
+static unsigned int first_group(void) { return lg_invlpgb() ? 32 : 1; }
+static unsigned int end_group(void) { return lg_invlpgb() ? 48 : 32; }
+static u64 user_bit(void) { return lg_invlpgb() ? 1ULL << 10 : 1ULL << 11; }
 
 struct lg_asids {
 	u64 epoch;

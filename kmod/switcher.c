@@ -13,6 +13,7 @@
 #include <asm/pgtable.h>
 #include <asm/trapnr.h>
 #include <asm/tlbflush.h>
+#include "compat.h"
 #include "lg.h"
 
 /* No G, no U. The processor only needs A and D set so that it never writes to these tables itself */
@@ -122,6 +123,28 @@ static void free_tables(struct lguest *lg)
 	}
 }
 
+static void flush_tlb(void *unused)
+{
+	lg_flush_tlb_here();
+}
+
+/**
+ * lg_flush_host - no processor has anything in its TLB that slot 256 showed before
+ * @mm: of the guest's process
+ *
+ * Other threads of the launcher may have the slot in their TLBs, and processors walk ahead of what they run. So CPUs
+ * that have the map loaded flush now, and one that loads it again flushes because the generation has changed: the kernel's own
+ * protocol (switch_mm_irqs_off() sets its bit in the mask, then reads the generation). A CPU that runs others is left alone, unless its
+ * bit is still there: since 6.13 the kernel takes it out later. Where a map has one PCID on all CPUs no generation is looked at, so
+ * that all flush.
+ */
+void lg_flush_host(struct mm_struct *mm)
+{
+	atomic64_inc(&mm->context.tlb_gen);
+	smp_mb__after_atomic();
+	on_each_cpu_mask(lg_invlpgb() ? cpu_online_mask : mm_cpumask(mm), flush_tlb, NULL, 1);
+}
+
 /*S:130
  * CR3 changes under the feet of the code that changes it: so that code must be at one address on both sides. That is
  * top-level slot 256, which Linux does not use. Here a guest's small tree of tables is entered into the launcher's
@@ -168,29 +191,11 @@ int lg_map_switcher(struct lguest *lg, struct mm_struct *mm)
 	}
 	WRITE_ONCE(pgd->pgd, lg->sw_entry);
 	spin_unlock(&mm->page_table_lock);
+	/* Who had the slot before has emptied it, and may not have come to its own flush yet */
+	lg_flush_host(mm);
 	lg->pgd_slot = (u64 *)pgd;
 	lg->sw_pt = table;
 	return 0;
-}
-
-static void flush_tlb(void *unused)
-{
-	lg_flush_tlb_here();
-}
-
-/**
- * lg_flush_host - no processor has anything in its TLB that slot 256 showed before
- * @mm: of the guest's process
- *
- * Other threads of the launcher may have the slot in their TLBs, and processors walk ahead of what they run. So CPUs
- * that have the map loaded flush now, and one that loads it again flushes because the generation has changed: the kernel's own
- * protocol (switch_mm_irqs_off() sets its bit in the mask, then reads the generation). A CPU that runs others is left alone.
- */
-void lg_flush_host(struct mm_struct *mm)
-{
-	atomic64_inc(&mm->context.tlb_gen);
-	smp_mb__after_atomic();
-	on_each_cpu_mask(mm_cpumask(mm), flush_tlb, NULL, 1);
 }
 
 /**
