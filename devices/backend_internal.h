@@ -87,6 +87,7 @@ struct backend {
 	struct backend_watch control;
 	int over; /* the connection is: -errno */
 
+	void (*each)(struct backend *be); /* each.h; set by the device before the sandbox, or NULL */
 	uint64_t file_limit; /* bytes; set by the device before the sandbox */
 	int fixed[24]; /* the ring's registered files, set by the device before the sandbox */
 	unsigned int fixed_n;

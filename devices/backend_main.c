@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "devices/backend_internal.h"
+#include "devices/each.h"
 #include "ipc/exit.h"
 #include "policy/policy.h"
 #include "version.h"
@@ -68,6 +69,11 @@ void backend_fail(struct backend *be, const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
+}
+
+void backend_each(struct backend *be, void (*fn)(struct backend *be))
+{
+	be->each = fn;
 }
 
 void backend_file_limit(struct backend *be, uint64_t bytes)
@@ -429,6 +435,8 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 			return ROLE_RESOURCE;
 		if (cmd->drain < 0 && (drain = make_drain()) < 0)
 			return ROLE_RESOURCE;
+		if (be->each)
+			be->each(be);
 		backend_tidy(false);	/* the child is not to do so */
 		pid = policy_spawn(role, &cmd->policy, &layers);
 		if (pid < 0)

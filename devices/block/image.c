@@ -20,6 +20,7 @@
 
 #include "devices/block/align.h"
 #include "devices/block/block.h"
+#include "devices/each.h"
 
 #define LOCK_WAIT_MS 3000
 
@@ -199,10 +200,19 @@ static int check_limit(const struct blk *blk)
 	return -EFBIG;
 }
 
+/* Time that went by before its front end came is nothing saved up. */
+static void rate_of_each(struct backend *be)
+{
+	struct blk *blk = backend_dev(be);
+
+	rate_begin(be, &blk->rate);
+}
+
 int blk_image_open(struct blk *blk)
 {
 	int err = open_image(blk);
 
+	backend_each(blk->be, rate_of_each);
 	if (!err)
 		err = check_mode(blk);
 	if (!err)

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "devices/each.h"
 #include "devices/net/net.h"
 #include "policy/policy.h"
 #include "devices/net/tap_owner.h"
@@ -148,10 +149,20 @@ static void read_mtu(struct net *net)
 		close(fd);
 }
 
+/* Time that went by before its front end came is nothing saved up, in either direction. */
+static void rates_of_each(struct backend *be)
+{
+	struct net *net = backend_dev(be);
+
+	rate_begin(be, &net->sent);
+	rate_begin(be, &net->received);
+}
+
 int tap_open(struct net *net)
 {
 	int err = 0;
 
+	backend_each(net->be, rates_of_each);
 	for (unsigned int i = 0; i < net->pairs && !err; i++)
 		err = open_queue(net, i);
 	if (!err)

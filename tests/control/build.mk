@@ -18,7 +18,10 @@ $(R)/control-strangers.tap: $(CONTROL_NEEDS)
 CHECKS += rates
 CHECKS_ALONE += rates
 .PHONY: $(R)/rates.tap
-$(R)/rates.tap: $(B)/lguest-block $(BLKFE) $(B)/lguest-net $(BENCH_NET)
+$(B)/tests/control/uptime.so: tests/control/uptime.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
+$(R)/rates.tap: $(B)/lguest-block $(BLKFE) $(B)/lguest-net $(BENCH_NET) $(B)/tests/control/uptime.so
 	@mkdir -p $(@D)
 	B=$(B) tests/control/rates > $@ || grep -q '^not ok' $@
 
