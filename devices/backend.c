@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
@@ -323,8 +324,17 @@ static void reset(struct vu_session *s)
 		of(s)->ops->reset(of(s));
 }
 
+/*
+ * Is there a byte at @off of what a peer says is memory? Only what can be mapped is read: a pipe may never have one, and a read of it would wait for
+ * as long as somebody has its other end, which may be this process.
+ */
 static bool byte_at(struct vu_session *s, int fd, uint64_t off)
 {
+	void *p = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);	/* at 0: a file of huge pages has no other place for a small one */
+
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, 1);
 	return of(s)->engine->byte_at(of(s), fd, off);
 }
 

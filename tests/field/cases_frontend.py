@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What other front ends and drivers do, and what users do with sockets: the back ends as programs."""
+import ctypes
 import glob
 import os
 import resource
@@ -173,6 +174,46 @@ def case_locked_memory_limit():
             front.queue(0)
             assert front.read(0, 512) == (0, bytes(range(256)) * 2)
             assert "runs without io_uring" in role.said() and "ulimit -l" in role.said(), role.said()
+
+
+LISTENERS = ([fe.BARE], ["lguest-block", "--blk-file=disk.img"], ["lguest-block", "--blk-file=disk.img", "--no-io-uring"])
+
+
+def pipe_as_memory(front):
+    """The role holds the writing end too: so nobody else can end a read."""
+    r, w = os.pipe()
+    front.regions(1, [r, w])
+    os.close(r)
+    os.close(w)
+
+
+def watch_as_memory(front):
+    """Of a single byte, so that it lies at offset 0: a socket has no other."""
+    fd = ctypes.CDLL(None).inotify_init1(0)
+    front.regions(1, [fd])
+    os.close(fd)
+
+
+def socket_as_memory(front):
+    ours, theirs = socket.socketpair()
+    front.regions(1, [ours.fileno(), theirs.fileno()])
+
+
+def case_memory_that_never_has_a_byte():
+    """a front end that names a pipe, a socket or an inotify descriptor as memory is refused at once, also while it stays"""
+    disk()
+    for name, *args in LISTENERS:
+        for hostile in (pipe_as_memory, watch_as_memory, socket_as_memory):
+            with Listener(name, "s", *args) as server:
+                front = fe.FrontEnd(server.connect())
+                hostile(front)
+                try:
+                    front.number(fe.GET_FEATURES)
+                    raise AssertionError("it goes on")
+                except (EOFError, ConnectionResetError):
+                    pass
+                fe.FrontEnd(server.connect()).number(fe.GET_FEATURES)
+                assert "names memory beyond the end of its file" in server.said(), server.said()
 
 
 def case_driver_reset_by_enable_alone():

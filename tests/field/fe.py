@@ -11,7 +11,7 @@ import subprocess
 import time
 
 (GET_FEATURES, SET_FEATURES, SET_OWNER, RESET_OWNER, SET_MEM_TABLE) = (1, 2, 3, 4, 5)
-(SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL) = (8, 9, 10, 11, 12, 13)
+(SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR) = (8, 9, 10, 11, 12, 13, 14)
 (GET_PROTOCOL, SET_PROTOCOL, SET_VRING_ENABLE, GET_CONFIG) = (15, 16, 18, 24)
 MEMORY, GPA, UADDR = 8 << 20, 0x100000, 0x7f0000000000
 bindir = "build/release"
@@ -97,8 +97,13 @@ class FrontEnd:
     def number(self, request):
         return struct.unpack("<Q", self.send(request, reply=True))[0]
 
+    def regions(self, size, fds):
+        """As many regions of @size bytes, each in a file of its own."""
+        rows = b"".join(struct.pack("<QQQQ", GPA + k * MEMORY, size, UADDR + k * MEMORY, 0) for k in range(len(fds)))
+        self.send(SET_MEM_TABLE, struct.pack("<II", len(fds), 0) + rows, fds)
+
     def table(self):
-        self.send(SET_MEM_TABLE, struct.pack("<IIQQQQ", 1, 0, GPA, MEMORY, UADDR, 0), [self.fd])
+        self.regions(MEMORY, [self.fd])
 
     def features(self, drop=0):
         self.offered = self.number(GET_FEATURES)
