@@ -134,6 +134,15 @@ uint64_t backend_sleeps(struct backend *be);
 void backend_slept(struct backend *be, uint64_t from);
 bool backend_ring_wants(struct backend *be);
 
+/*
+ * backend_gone.c: in the listening process, before a role is made for the front end at @fd, which stays open here; behind it, @pid is the role; it
+ * has ended: true when it was killed for still being there so many seconds after its front end hung up.
+ */
+#define BACKEND_GONE_S 2u
+void backend_gone_watch(int fd);
+void backend_gone_role(pid_t pid);
+bool backend_gone_done(void);
+
 /* backend_listen.c: remove the socket files that are still ours; let signals that end this process do so first, or not any more */
 void backend_unlisten(void);
 void backend_tidy(bool on);

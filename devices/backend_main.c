@@ -367,9 +367,12 @@ static int serve(struct backend *be, const struct command *cmd, const struct pol
 	return err == -ECONNRESET ? ROLE_HUNG_UP : ROLE_PROTOCOL;
 }
 
-static void report_death(struct backend *be, int status)
+static void report_death(struct backend *be, int status, bool late)
 {
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+	if (late)
+		backend_fail(be, "its front end hung up, and the role had not ended %u s later: it was killed; something that it was given has blocked it",
+			     BACKEND_GONE_S);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		backend_fail(be, "the role was killed by its own sandbox: a forbidden system call");
 	else if (WIFSIGNALED(status))
 		backend_fail(be, "the role died of signal %d", WTERMSIG(status));
@@ -422,6 +425,7 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 {
 	unsigned int layers = 0;
 	int conn, status, drain = -1;
+	bool late;
 	pid_t pid;
 
 	if (cmd->drain < 0 && backend_fixed_file(be, POLICY_FD_DRAIN) < 0)
@@ -437,20 +441,23 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 			return ROLE_RESOURCE;
 		if (be->each)
 			be->each(be);
+		backend_gone_watch(POLICY_FD_CONTROL);
 		backend_tidy(false);	/* the child is not to do so */
 		pid = policy_spawn(role, &cmd->policy, &layers);
 		if (pid < 0)
 			return no_sandbox(be, cmd, (int)pid, layers);
 		if (!pid)
 			_exit(serve(be, cmd, role, layers));
+		backend_gone_role(pid);
 		backend_tidy(true);
-		close(POLICY_FD_CONTROL);
 		if (drain >= 0)
 			close(POLICY_FD_DRAIN);
 		status = policy_wait(pid);
+		late = backend_gone_done();
+		close(POLICY_FD_CONTROL);
 		if (drain >= 0)
 			await_drain(drain);
-		report_death(be, status);
+		report_death(be, status, late);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == ROLE_LEFT)
 			return ROLE_LEFT;
 	}

@@ -7,7 +7,7 @@ DEVICES := $(patsubst devices/%/build.mk,%,$(wildcard devices/*/build.mk))
 BARE_DEVICE := $(firstword $(patsubst devices/%/kind.c,%,$(shell grep -lF '.grammar = ""' devices/*/kind.c)))
 DEVICE_ROLES = $(filter-out core control minder attendant keeper $(HELPER_ROLES),$(POLICY_ROLES))
 DEVICE_RUN_OBJS = $(foreach d,$(DEVICES),$(addprefix devices/$(d)/,kind.o launch.o $(RUN_$(d))))
-BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_spin.o devices/backend_poll.o devices/backend_main.o devices/backend_listen.o devices/backend_setup.o \
+BACKEND_OBJS := devices/backend.o devices/backend_ring.o devices/backend_spin.o devices/backend_poll.o devices/backend_main.o devices/backend_listen.o devices/backend_gone.o devices/backend_setup.o \
 	$(VIRTQUEUE) $(IPC_BACKEND) $(POLICY_OBJS)
 BACKEND_LIBS := -luring $(POLICY_LIBS)
 
