@@ -3,7 +3,7 @@
  * log.c: one line at a time, with its time and its name, from the pipes of a guest's processes to standard error or the log (log.h).
  *
  * What is read here was written by a guest or by a hijacked role. So: control characters are escaped (no line looks like another's, no terminal
- * obeys it), each source has a budget of bytes, the log file is renamed when it is long, and nothing ever waits: neither the
+ * obeys it), each source has a budget of bytes, the log file is renamed when it is long, or begun anew, and nothing ever waits: neither the
  * writers, whose pipes are non-blocking and short, nor this program, which keeps what a stalled reader has not taken in a bounded buffer and
  * counts what does not fit there.
  */
@@ -24,11 +24,12 @@
 #define READ_MAX	16384	/* of one source, in one turn of the loop */
 #define LINE_COST	48	/* what stands before a line is counted too */
 #define PARTIAL_MS	200	/* an unfinished line is shown after this time */
-#define FILE_MAX	(16ll << 20)	/* then it is renamed to NAME.1: twice as much is the most that a guest can fill */
+#define FILE_MAX	(16ll << 20)	/* then it is renamed to NAME.1, or begins anew: twice as much is the most that a guest can fill */
 
 static struct {
 	int fd;			/* 0 until log_begin(): a value here, and all of this would be part of the program, and in memory */
 	bool begun, terminal;
+	bool over;		/* the file is as long as it may be, and that was said */
 	const char *path;
 	char wait[65536];	/* taken, and not yet written */
 	size_t used;
@@ -41,6 +42,52 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- what a line is made of --- */
+
+static size_t stamp(char *buf, size_t size)
+{
+	struct timespec t;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	return n + (size_t)snprintf(buf + n, size - n, ".%03ldZ ", t.tv_nsec / 1000000);
+}
+
+/* A well-formed character of UTF-8 at @p, other than a control character. Return: its bytes, 0 if it is none. */
+static size_t utf8(const unsigned char *p, size_t left)
+{
+	size_t n = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+
+	if (!n || n > left || (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+static size_t escape(char *to, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = 0, one;
+
+	for (size_t i = 0; i < len; i += one) {
+		one = (p[i] >= ' ' && p[i] < 0x7f) || p[i] == '\t' ? 1 : utf8(p + i, len - i);
+		if (one) {
+			memcpy(to + n, p + i, one);
+			n += one;
+		} else {
+			n += (size_t)sprintf(to + n, "\\x%02x", p[i]);
+			one = 1;
+		}
+	}
+	return n;
 }
 
 /* --- to standard error or the file --- */
@@ -96,22 +143,67 @@ void log_begin(void)
 		out.fd = STDERR_FILENO;
 }
 
-/* A log of one's own is not to fill a disk: its older half goes when the newer one is full. */
-static void rotate(void)
+/* Its older half goes when the newer one is full. Return: 0 or -errno, the log is where it was then. */
+static int rename_log(void)
 {
 	char older[4096];
-	struct stat st;
+	bool moved;
 	int fd;
 
-	if (!out.path || fstat(out.fd, &st) || !S_ISREG(st.st_mode) || st.st_size < FILE_MAX)
-		return;
-	if ((size_t)snprintf(older, sizeof(older), "%s.1", out.path) >= sizeof(older) || rename(out.path, older))
-		return;
+	if ((size_t)snprintf(older, sizeof(older), "%s.1", out.path) >= sizeof(older))
+		return -ENAMETOOLONG;
+	moved = !rename(out.path, older);
+	if (!moved && errno != ENOENT)	/* somebody has moved or removed it: then it only has to be made */
+		return -errno;
 	fd = open_log(O_EXCL);
+	if (fd < 0 && moved)
+		renameat2(AT_FDCWD, older, AT_FDCWD, out.path, RENAME_NOREPLACE);	/* unless somebody has taken its place */
 	if (fd < 0)
-		return;
+		return fd;
 	close(out.fd);
 	out.fd = fd;
+	return 0;
+}
+
+/* A sentence on the log itself, before what waits. */
+static void say_there(const char *end, int err)
+{
+	char line[8192], text[1400];
+	size_t n = stamp(line, sizeof(line));
+	int len = snprintf(text, sizeof(text), "the log %.1024s has all the length that it may have, and cannot be renamed (%s): %s", out.path,
+			   strerror(-err), end);
+
+	n += (size_t)sprintf(line + n, "lguest-run: ");
+	n += escape(line + n, text, (size_t)len);
+	line[n++] = '\n';
+	if (write(out.fd, line, n) < 0)
+		return;	/* a full disk */
+}
+
+/*
+ * A log of one's own is not to fill a disk. One that cannot be renamed, since its folder is not ours to write to, begins anew: who reads it wants
+ * what was said last. Return: may it be written? A file that cannot be cut either (one for appending alone) is as long as it will be.
+ */
+static bool rotate(void)
+{
+	struct stat st;
+	int err;
+
+	if (!out.path || fstat(out.fd, &st) || !S_ISREG(st.st_mode) || st.st_size < FILE_MAX) {
+		out.over = false;
+		return true;
+	}
+	err = rename_log();
+	if (!err)
+		return true;
+	if (!ftruncate(out.fd, 0)) {
+		say_there("it begins anew here, and what it said is gone; let its folder be written to, or name another file", err);
+		return true;
+	}
+	if (!out.over)
+		say_there("nor can it be cut, so nothing more is written to it; move it away, or name another file", err);
+	out.over = true;
+	return false;
 }
 
 static bool has_room(int fd)
@@ -121,12 +213,20 @@ static bool has_room(int fd)
 	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT;
 }
 
+static void lose(void)
+{
+	for (size_t i = 0; i < out.used; i++)
+		out.lost += out.wait[i] == '\n';
+	out.used = 0;
+}
+
 void log_write(void)
 {
 	const size_t whole = 4096;	/* what a pipe that has room takes without waiting */
 	ssize_t n;
 
-	rotate();
+	if (!rotate())
+		lose();
 	while (out.used) {
 		if (out.fd == STDERR_FILENO && !has_room(out.fd))
 			return;
@@ -134,9 +234,7 @@ void log_write(void)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {	/* a closed one, or a full disk: lost, and no reason to do anything else */
-			for (size_t i = 0; i < out.used; i++)
-				out.lost += out.wait[i] == '\n';
-			out.used = 0;
+			lose();
 			return;
 		}
 		out.used -= (size_t)n;
@@ -153,50 +251,6 @@ static void put(const char *text, size_t len)
 {
 	memcpy(out.wait + out.used, text, len);
 	out.used += len;
-}
-
-static size_t stamp(char *buf, size_t size)
-{
-	struct timespec t;
-	struct tm tm;
-	size_t n;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	gmtime_r(&t.tv_sec, &tm);
-	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	return n + (size_t)snprintf(buf + n, size - n, ".%03ldZ ", t.tv_nsec / 1000000);
-}
-
-/* A well-formed character of UTF-8 at @p, other than a control character. Return: its bytes, 0 if it is none. */
-static size_t utf8(const unsigned char *p, size_t left)
-{
-	size_t n = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-
-	if (!n || n > left || (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
-static size_t escape(char *to, const char *text, size_t len)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t n = 0, one;
-
-	for (size_t i = 0; i < len; i += one) {
-		one = (p[i] >= ' ' && p[i] < 0x7f) || p[i] == '\t' ? 1 : utf8(p + i, len - i);
-		if (one) {
-			memcpy(to + n, p + i, one);
-			n += one;
-		} else {
-			n += (size_t)sprintf(to + n, "\\x%02x", p[i]);
-			one = 1;
-		}
-	}
-	return n;
 }
 
 /* Return: was there room? */

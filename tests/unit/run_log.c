@@ -3,8 +3,11 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,4 +137,107 @@ Test(log, a_long_log_is_renamed)
 	cr_expect_eq(stat(path, &st), 0);
 	cr_expect_lt(st.st_size, 4096);
 	unlink(older);
+}
+
+static off_t size_of(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) ? -1 : st.st_size;
+}
+
+/* The log has its full length, and a line comes. Return: what is in it then, which is to be little. */
+static const char *begun_anew(void)
+{
+	cr_assert_eq(truncate(path, 16 << 20), 0);
+	log_line("lguest-run", "new", 3);
+	cr_assert_lt(size_of(path), 4096);
+	return written();
+}
+
+Test(log, a_long_log_that_cannot_be_renamed_begins_anew)
+{
+	char older[64];
+
+	begin(1 << 16, 1000);
+	(void)snprintf(older, sizeof(older), "%s.1", path);
+	cr_assert_eq(mkdir(older, 0700), 0);
+	for (int i = 0; i < 2; i++) {
+		const char *text = begun_anew();
+
+		cr_expect(strstr(text, "cannot be renamed (Is a directory): it begins anew here"), "%s", text);
+		cr_expect(strstr(text, path), "%s", text);
+		cr_expect(strstr(text, "Z lguest-run: new\n"), "%s", text);
+	}
+	rmdir(older);
+	cr_expect_null(strstr(begun_anew(), "cannot"));
+	cr_expect_geq(size_of(older), 16 << 20);
+	unlink(older);
+}
+
+Test(log, a_long_log_that_was_moved_away_is_made_again)
+{
+	char moved[64];
+
+	begin(1 << 16, 1000);
+	(void)snprintf(moved, sizeof(moved), "%s.old", path);
+	cr_assert_eq(truncate(path, 16 << 20), 0);
+	cr_assert_eq(rename(path, moved), 0);
+	log_line("lguest-run", "new", 3);
+	cr_expect_eq(size_of(moved), 16 << 20);
+	cr_expect(strstr(written(), "Z lguest-run: new\n"), "%s", written());
+	unlink(moved);
+}
+
+Test(log, a_log_that_cannot_be_made_anew_stays_where_it_is)
+{
+	struct rlimit some, none;
+	char older[64];
+
+	begin(1 << 16, 1000);
+	(void)snprintf(older, sizeof(older), "%s.1", path);
+	cr_assert_eq(truncate(path, 16 << 20), 0);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &some), 0);
+	none = (struct rlimit){ 0, some.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	log_line("lguest-run", "new", 3);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &some), 0);
+	cr_assert_lt(size_of(path), 4096);
+	cr_expect_eq(size_of(older), -1);
+	cr_expect(strstr(written(), "(Too many open files): it begins anew here"), "%s", written());
+	cr_expect(strstr(written(), "Z lguest-run: new\n"), "%s", written());
+}
+
+/* As chattr +a does: it can be neither renamed nor cut. */
+static bool append_only(bool on)
+{
+	int fd = open(path, O_RDONLY), flags = 0;
+	bool done = fd >= 0 && !ioctl(fd, FS_IOC_GETFLAGS, &flags);
+
+	flags = on ? flags | FS_APPEND_FL : flags & ~FS_APPEND_FL;
+	done = done && !ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	close(fd);
+	return done;
+}
+
+Test(log, a_log_that_cannot_be_cut_grows_no_more)
+{
+	off_t full;
+
+	begin(1 << 16, 1000);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(truncate(path, 16 << 20), 0);
+		if (!append_only(true))
+			cr_skip_test("needs root, and a file system that knows files for appending alone");
+		log_line("dev0", "lost", 4);
+		full = size_of(path);
+		cr_expect(full > 16 << 20 && full < (16 << 20) + 4096, "it was not said, or more: %lld", (long long)full);
+		log_line("dev0", "lost", 4);
+		cr_expect_eq(size_of(path), full);
+		cr_assert(append_only(false));
+		cr_assert_eq(truncate(path, 0), 0);
+		log_line("dev0", "later", 5);
+		cr_expect(strstr(written(), "lines were lost here"), "%s", written());
+		cr_expect(strstr(written(), "Z dev0: later\n"), "%s", written());
+	}
 }
