@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -269,19 +272,59 @@ static int turn(void)
 	return r;
 }
 
-int carry(int front_fd, int back_fd)
+static sigjmp_buf page_gone;
+static uint8_t *volatile gone_at;
+
+/* Only the copies of mirror.c and inflight.c touch what others may cut, and never within a call of the C library that keeps something. */
+static void no_page(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	gone_at = info->si_addr;
+	siglongjmp(page_gone, 1);
+}
+
+void carry_begin(void)
+{
+	/* It leaves without a system call, for which a sealed process would be killed: so nothing is blocked meanwhile. */
+	const struct sigaction act = { .sa_sigaction = no_page, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	sigaction(SIGBUS, &act, NULL);
+}
+
+static int until_over(void)
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < QUEUES; i++)
-		queue[i].guest_kick = queue[i].own_kick = queue[i].guest_call = queue[i].own_call = -1;
-	vu_chan_init(&front, front_fd, &vu_io_plain, NULL);
-	vu_chan_init(&back, back_fd, &vu_io_plain, NULL);
 	while (!r) {
 		r = turn();
 		out_flush();
 	}
 	mirror_to_guest();	/* the back end may have completed something and died since we looked */
+	return r;
+}
+
+/* Either end shares files with us that it may cut at any time. */
+static int told_of_cut(void)
+{
+	gone = mirror_is_own(gone_at) || inflight_is_own(gone_at) ? BACK : FRONT;
+	fprintf(stderr, "lguest-record: the recording ends here: the %s end has cut the file of memory that is shared with it\n",
+		gone == BACK ? "back" : "front");
+	return -EFAULT;
+}
+
+int carry(int front_fd, int back_fd)
+{
+	int r;
+
+	for (unsigned int i = 0; i < QUEUES; i++)
+		queue[i].guest_kick = queue[i].own_kick = queue[i].guest_call = queue[i].own_call = -1;
+	vu_chan_init(&front, front_fd, &vu_io_plain, NULL);
+	vu_chan_init(&back, back_fd, &vu_io_plain, NULL);
+	if (sigsetjmp(page_gone, 0))
+		r = told_of_cut();
+	else
+		r = until_over();
 	out_put(REC_END, gone, NULL, 0, NULL, 0);
 	out_flush();
 	return r;

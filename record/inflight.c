@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -117,6 +116,11 @@ int inflight_given(struct vu_msg *m)
 	records.num = f->queue_size;
 	memcpy(records.own, records.guest, f->size);
 	return 0;
+}
+
+bool inflight_is_own(const uint8_t *at)
+{
+	return records.own_map && (uintptr_t)at - (uintptr_t)records.own_map < records.map_len;
 }
 
 struct vq_inflight *inflight_of(unsigned int queue, uint16_t num)

@@ -7,6 +7,7 @@
 #ifndef LGUEST_RECORD_INFLIGHT_H
 #define LGUEST_RECORD_INFLIGHT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ipc/vhost_user.h"
@@ -25,6 +26,9 @@ int inflight_asked(struct vu_msg *m);
  * Return: 0 or -errno, after a sentence if the message is at fault.
  */
 int inflight_given(struct vu_msg *m);
+
+/** inflight_is_own() - does @at lie in the record that the back end has of us, not in the front end's? */
+bool inflight_is_own(const uint8_t *at);
 
 /** inflight_of() - the front end's record of a queue of @num entries, NULL: there is none. */
 struct vq_inflight *inflight_of(unsigned int queue, uint16_t num);

@@ -341,6 +341,14 @@ int mirror_message(struct vu_msg *m)
 	}
 }
 
+bool mirror_is_own(const uint8_t *at)
+{
+	for (unsigned int i = 0; i < regions; i++)
+		if ((uintptr_t)at - (uintptr_t)region[i].own < region[i].size)
+			return true;
+	return false;
+}
+
 void mirror_begin(unsigned int i)
 {
 	struct queue *q = &queue[i];

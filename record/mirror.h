@@ -41,6 +41,9 @@ extern struct queue queue[QUEUES];
  */
 int mirror_message(struct vu_msg *m);
 
+/** mirror_is_own() - does @at lie in memory that the back end has of us, not the front end's? */
+bool mirror_is_own(const uint8_t *at);
+
 /** mirror_begin() - a queue that has all it needs begins: what is in flight already must be known before the back end works on it. */
 void mirror_begin(unsigned int i);
 

@@ -217,6 +217,7 @@ static int enter(struct command *c)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	carry_begin();
 	if (!err)
 		err = out_begin(POLICY_FD_RESOURCE, c->max);
 	if (err)
@@ -251,7 +252,7 @@ int main(int argc, char **argv)
 	if (r)
 		return r;
 	r = carry(POLICY_FD_CONTROL, POLICY_FD_RESOURCE_OUT);
-	if (r != -ECONNRESET && r != -EPIPE)
+	if (r != -ECONNRESET && r != -EPIPE && r != -EFAULT)
 		fprintf(stderr, "lguest-record: the connection ended: %s\n", strerror(-r));
 	return r == -ECONNRESET || r == -EPIPE ? 0 : 3;
 }

@@ -30,7 +30,7 @@ enum rec_kind {
 	REC_KICK,		/* of @queue */
 	REC_USED,		/* the back end completed on @queue: its used index, then the new entries */
 	REC_WROTE,		/* the back end wrote: address, bytes */
-	REC_END,		/* @queue: 0 the front end hung up, 1 the back end did */
+	REC_END,		/* @queue: 0 the front end hung up or cut its memory, 1 the back end did */
 	REC_KINDS,
 };
 

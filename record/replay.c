@@ -105,8 +105,9 @@ static int make_fd(uint8_t kind, uint64_t size)
 
 	switch (kind) {
 	case REC_FD_MEMORY:
-		fd = memfd_create("replayed", MFD_CLOEXEC);
-		return fd >= 0 && ftruncate(fd, (off_t)size) ? -1 : fd;
+		/* A back end that could cut it would end us by SIGBUS. */
+		fd = memfd_create("replayed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		return fd >= 0 && (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) ? -1 : fd;
 	case REC_FD_EVENT:
 		return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	default:
