@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
@@ -19,6 +20,7 @@
 #include "run/say.h"
 
 #define FOREIGN_STATUS	124
+#define CONNECT_S	3	/* as a role of ours owes an answer */
 
 static const char *type_wrong(const char *value)
 {
@@ -47,6 +49,16 @@ static const char *foreign_asked(struct role *r)
 	return NULL;
 }
 
+/* It has to take the connection, which it may never do: other front ends may fill its queue. Sends later wait as before. */
+static int connect_in_time(int fd, const struct sockaddr_un *a)
+{
+	const struct timeval limit = { .tv_sec = CONNECT_S }, none = { 0 };
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) || connect(fd, (const struct sockaddr *)a, sizeof(*a)))
+		return -1;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
+}
+
 static int foreign_open(struct role *r)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -57,9 +69,13 @@ static int foreign_open(struct role *r)
 	}
 	memcpy(a.sun_path, r->path, strlen(r->path));
 	r->socket = fd_lift(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	if (r->socket >= 0 && !connect(r->socket, (struct sockaddr *)&a, sizeof(a)))
+	if (!connect_in_time(r->socket, &a))
 		return 0;
-	complain("no back end answers at %s: %m (start it first)", r->path);
+	if (errno == EAGAIN)
+		complain("%s took no connection for %d s: it serves other front ends, or is stopped; end those, or start another one", r->path,
+			 CONNECT_S);
+	else
+		complain("no back end answers at %s: %m (start it first)", r->path);
 	return FOREIGN_STATUS;
 }
 

@@ -2,6 +2,7 @@
 """lguest-run: what --check must find, and say."""
 import errno
 import os
+import socket
 import subprocess
 
 import fe
@@ -68,3 +69,15 @@ def case_direct_image_of_an_odd_size():
     accepts("--block", "t/a.img,direct")
     refuses(101, "leave out 'direct', or make it longer (truncate -s %4096 t/b.img)", "--block", image("t/b.img", (1 << 20) + 512) + ",direct")
     accepts("--block", "ro:t/b.img,direct", "--block", image("b.img", (1 << 20) + 512))
+
+
+def case_back_end_that_lets_nobody_in():
+    """a back end of somebody else's whose queue of connections is full is waited for 3 s, with --check too"""
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as first:
+        server.bind("s")
+        server.listen(0)
+        first.connect("s")
+        got, said = ask("--vhost-user", "socket=s,type=block")
+        assert got == 124 and "s took no connection for 3 s" in said and "answers" not in said, (got, said)
+        server.accept()[0].close()
+        accepts("--vhost-user", "socket=s,type=block")
