@@ -24,6 +24,7 @@
 
 #include "ipc/exit.h"
 #include "policy/fds.h"
+#include "policy/listen.h"
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/control.h"
@@ -38,6 +39,7 @@
 #define STATS_MS	2000	/* for the core to count */
 #define STATS_PENDING	8
 #define ASKS_AT_ONCE	16
+#define LEFT_MOST	1024	/* packets that a dead lguest-control can have left, and those that it did not take */
 #define LOG_BURST	4096u
 #define LOG_RATE	256u
 
@@ -58,6 +60,8 @@ static struct {
 } replace;
 
 static int listener[2] = { -1, -1 }, lock = -1;
+static int theirs;			/* the end of @asks that each lguest-control gets; 0 = not made yet */
+static bool taken_over;			/* lguest-control sent what it never does: there is none any more */
 static bool made_folder;
 static unsigned int deaths;
 static uint64_t first_death_ms;
@@ -94,6 +98,8 @@ static int listen_at(const struct launch *l, int dir, unsigned int i)
 		unlinkat(dir, names[i], 0);
 	}
 	fd = fd_lift(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	if (fd >= 0)
+		listen_without_rights(fd);
 	mask = umask(i ? 0117 : 0177);
 	err = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 16) ? errno : 0;
 	umask(mask);
@@ -135,6 +141,7 @@ int control_open(struct launch *l)
 	return err;
 }
 
+/* The listeners end with this process: who waits there may have sent a descriptor, and only a process that ends does not wait for what it drops. */
 void control_close(struct launch *l)
 {
 	char path[256];
@@ -145,7 +152,6 @@ void control_close(struct launch *l)
 		snprintf(path, sizeof(path), "%s/%s", l->control_dir, names[i]);
 		if (listener[i] >= 0)
 			unlink(path);
-		fd_close(&listener[i]);
 	}
 	snprintf(path, sizeof(path), "%s/lock", l->control_dir);
 	unlink(path);
@@ -156,17 +162,28 @@ void control_close(struct launch *l)
 
 /* --- the process --- */
 
+/* One pair for all of its processes, since it is never closed (take_packet()). */
+static bool connect_it(struct launch *l)
+{
+	int pair[2];
+
+	if (theirs)
+		return true;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return false;
+	l->asks = fd_lift(pair[0]);
+	theirs = fd_lift(pair[1]);
+	return l->asks > 0 && theirs > 0;
+}
+
 static int start(struct launch *l)
 {
 	struct child c = { .program = "lguest-control" };
-	int pair[2], err;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) || log_pipe(&l->control_log, "control", LOG_BURST, LOG_RATE)) {
+	if (!connect_it(l) || log_pipe(&l->control_log, "control", LOG_BURST, LOG_RATE)) {
 		complain("no descriptors left for lguest-control: %m");
 		return EXIT_HOST;
 	}
-	pair[0] = fd_lift(pair[0]);
-	pair[1] = fd_lift(pair[1]);
 	c.group = cgroup_make("control", CGROUP_ROLE_MEMORY / 4, 8);
 	child_option(&c, "%s:control", l->name);
 	child_option(&c, "--name=%s", l->name);
@@ -178,16 +195,10 @@ static int start(struct launch *l)
 	child_give(&c, l->null_fd, STDIN_FILENO);
 	child_give(&c, l->null_fd, STDOUT_FILENO);
 	child_give(&c, l->control_log.theirs, STDERR_FILENO);
-	child_give(&c, pair[1], CONTROL_FD_RUN);
+	child_give(&c, theirs, CONTROL_FD_RUN);
 	child_give(&c, listener[0], CONTROL_FD_LISTEN);
 	child_give(&c, listener[1], CONTROL_FD_STATUS);
-	err = child_start(l, &c, &l->control_pid, &l->control_pidfd);
-	close(pair[1]);
-	if (err)
-		close(pair[0]);
-	else
-		l->asks = pair[0];
-	return err;
+	return child_start(l, &c, &l->control_pid, &l->control_pidfd);
 }
 
 static uint64_t size_of(const struct role *r)
@@ -215,6 +226,32 @@ int control_begin(struct launch *l)
 	return start(l);
 }
 
+static void give_up(struct launch *l)
+{
+	taken_over = true;
+	l->asks = 0;
+	complain("lguest-control sent a descriptor, which ours never does: it was taken over, and the guest goes on without its sockets");
+	if (l->control_pid)
+		kill(l->control_pid, SIGKILL);
+}
+
+/* What a dead one asked and what it was told is not its successor's. Both ends are ours: there is no hang-up here, only an end of what is there. */
+static void forget_what_was_said(struct launch *l)
+{
+	struct answer a;
+	struct ask ask;
+
+	for (int i = 0; i < LEFT_MOST && recv(theirs, &a, sizeof(a), MSG_DONTWAIT) >= 0; i++)
+		;
+	for (int i = 0; i < LEFT_MOST && !taken_over; i++)
+		if (take_packet(l->asks, &ask, sizeof(ask)) < 0) {
+			if (errno == EPROTO)
+				give_up(l);
+			break;
+		}
+	memset(waiting, 0, sizeof(waiting));
+}
+
 /* Whatever it was that ended it: the guest goes on, and so does lguest-run. */
 static void asker_died(struct launch *l, uint64_t now)
 {
@@ -223,20 +260,21 @@ static void asker_died(struct launch *l, uint64_t now)
 	waitid(P_PID, (id_t)l->control_pid, &info, WEXITED);
 	l->control_pid = 0;
 	fd_close(&l->control_pidfd);
-	if (l->asks > 0)
-		close(l->asks);
-	l->asks = 0;
-	memset(waiting, 0, sizeof(waiting));
+	forget_what_was_said(l);
+	if (taken_over)
+		return;
 	if (now - first_death_ms > STRIKES_MS) {
 		first_death_ms = now;
 		deaths = 0;
 	}
 	if (++deaths >= STRIKES) {
 		complain("lguest-control died %d times within %d s: the guest goes on without its sockets", STRIKES, STRIKES_MS / 1000);
+		l->asks = 0;
 		return;
 	}
 	complain("lguest-control ended: starting it again");
-	start(l);
+	if (start(l))
+		l->asks = 0;
 }
 
 /* --- answers --- */
@@ -291,7 +329,8 @@ void control_end(struct launch *l, uint64_t until)
 
 	if (!l->control_pid)
 		return;
-	close(l->asks);
+	if (l->asks > 0)
+		shutdown(l->asks, SHUT_RDWR);
 	l->asks = 0;
 	launched = NULL;
 	if (poll(&p, 1, now < until ? (int)(until - now) : 0) <= 0)
@@ -667,24 +706,32 @@ static void do_ask(struct watch *w, const struct ask *a)
 	}
 }
 
+/* Return: was there a request, and did it look like one? */
+static bool take_ask(struct watch *w)
+{
+	struct ask a = { 0 };
+	ssize_t n = take_packet(w->l->asks, &a, sizeof(a));
+
+	if (n < 0 && errno == EPROTO)
+		give_up(w->l);
+	if (n < 0)
+		return false;
+	if (ask_allowed(&a, (size_t)n)) {
+		do_ask(w, &a);
+		return true;
+	}
+	complain("lguest-control sent what is no request: ending it");
+	kill(w->l->control_pid, SIGKILL);
+	return false;
+}
+
 void control_turn(struct watch *w, short asks, short ended)
 {
 	struct launch *l = w->l;
+	int taken = 0;
 
-	for (unsigned int i = 0; asks && l->asks > 0 && i < ASKS_AT_ONCE && !w->over; i++) {
-		struct ask a;
-		ssize_t n = recv(l->asks, &a, sizeof(a), MSG_DONTWAIT | MSG_TRUNC);
-
-		if (n <= 0)
-			break;
-		if (ask_allowed(&a, (size_t)n)) {
-			do_ask(w, &a);
-			continue;
-		}
-		complain("lguest-control sent what is no request: ending it");
-		kill(l->control_pid, SIGKILL);
-		break;
-	}
+	while (asks && l->asks > 0 && taken < ASKS_AT_ONCE && !w->over && take_ask(w))
+		taken++;
 	if (ended && l->control_pid)
 		asker_died(l, now_ms());
 }

@@ -63,6 +63,20 @@ void finish(struct watch *w, int status, const char *fmt, ...)
 	va_end(ap);
 }
 
+ssize_t take_packet(int fd, void *buf, size_t size)
+{
+	struct iovec iov = { buf, size };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	/* A kernel that has no room for descriptors says that there are some. */
+	if (recvmsg(fd, &m, MSG_PEEK | MSG_DONTWAIT) < 0)
+		return -1;
+	if (!(m.msg_flags & MSG_CTRUNC))
+		return recv(fd, buf, size, MSG_DONTWAIT | MSG_TRUNC);
+	errno = EPROTO;
+	return -1;
+}
+
 /* --- the core --- */
 
 void send_core(struct watch *w, uint32_t type, uint32_t device, uint32_t code, int fd)
@@ -171,10 +185,15 @@ static void device_back(struct role *r, uint32_t process)
 static bool core_message(struct watch *w)
 {
 	struct control_msg msg;
-	ssize_t n = w->l->control < 0 ? 0 : recv(w->l->control, &msg, sizeof(msg), MSG_DONTWAIT);
+	ssize_t n;
 
+	if (w->l->control < 0)
+		return false;
+	n = take_packet(w->l->control, &msg, sizeof(msg));
+	if (n < 0 && errno == EPROTO)
+		finish(w, EXIT_CORE, "lguest-core sent a descriptor, which ours never does: it was taken over, and the guest is over");
 	if (n == 0)
-		fd_close(&w->l->control);
+		w->l->control = -1;	/* not closed: an empty packet looks the same, and what is behind it is not to be dropped */
 	if (n <= 0)
 		return false;
 	if (!control_allowed(&msg, (size_t)n, false, w->running ? CONTROL_RUNS : CONTROL_BEFORE, w->l->roles, false))

@@ -34,6 +34,15 @@ uint64_t now_ms(void);
 /** finish() - the guest is over; only the first reason counts. */
 void finish(struct watch *w, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/**
+ * take_packet() - a packet of a process that may be hijacked, without waiting
+ * @fd: SOCK_SEQPACKET
+ *
+ * Return: its length, which may be more than @size; 0 = it is empty, or the other end is closed; -1 with errno. EPROTO: a descriptor came with it. Then it
+ * is left in the socket, which must not be closed: to drop a descriptor takes as long as its file likes, and here only SIGKILL would end that wait.
+ */
+ssize_t take_packet(int fd, void *buf, size_t size);
+
 /** send_core() - a message to the core, without waiting. @code: of those that have one. */
 void send_core(struct watch *w, uint32_t type, uint32_t device, uint32_t code, int fd);
 

@@ -1,6 +1,6 @@
 # Group control: the control sockets, lguestctl and live upgrade, natively, around the module and the guest that tests/peers plays. It needs root.
-CONTROL_HIJACKED := $(B)/tests/control/liar $(B)/tests/control/flood
-$(CONTROL_HIJACKED): $(B)/tests/control/%: tests/control/%.c control/ask.h
+CONTROL_HIJACKED := $(addprefix $(B)/tests/control/,liar flood giver)
+$(CONTROL_HIJACKED): $(B)/tests/control/%: tests/control/%.c control/ask.h tests/lib/give.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -static -o $@ $<
 

@@ -23,6 +23,8 @@
 #include "core/control.h"
 #include "core/virtio_mmio.h"
 #include "ipc/virtqueue_ring.h"
+#include "policy/policy.h"
+#include "tests/lib/give.h"
 
 /* --- what the core set up --- */
 
@@ -357,6 +359,30 @@ static void refuseloop(void)
 	say_without_end(CONTROL_REFUSED);
 }
 
+/* What it gives to lguest-run, and the other end of that: made before its sandbox, at numbers of devices that there are not. */
+#define GIFT (CORE_FD_DEVICE + GUEST_DEVICES - 1)
+
+static void __attribute__((constructor)) make_gift(int argc, char **argv)
+{
+	int end = -1, fd;
+
+	for (int i = 1; i < argc; i++)
+		if (strstr(argv[i], "script=gives")) {
+			fd = lingering(&end);
+			policy_place_fd(fd, GIFT);
+			policy_place_fd(end, GIFT - 1);
+		}
+}
+
+static void give_gift(void)
+{
+	const struct control_msg m = { .type = CONTROL_ALIVE };
+
+	print("[guest] gives %d\n", send_with(CORE_FD_CONTROL, &m, sizeof(m), GIFT, 1));
+	close(GIFT);
+	live();
+}
+
 static void print_flood(void)
 {
 	char text[250];
@@ -438,7 +464,7 @@ static void bad_memory(void)
 
 static const struct { const char *name; void (*run)(void); } scripts[] = {
 	{ "live", live }, { "rebind", rebind }, { "lostloop", lostloop }, { "refuseloop", refuseloop }, { "flood", print_flood }, { "forge", forge }, { "crash", crash }, { "idle", idle }, { "again", again },
-	{ "listen", listen_to_host }, { "badmem", bad_memory },
+	{ "listen", listen_to_host }, { "badmem", bad_memory }, { "gives", give_gift },
 };
 
 static void *guest(void *arg)

@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +34,7 @@
 
 #include "core/layout.h"
 #include "ipc/vhost_user.h"
-
+#include "tests/lib/give.h"
 
 static char mode[32] = "none";
 static unsigned int number;
@@ -109,44 +108,18 @@ static void fill_kick(void)
 static void send_fds(int socket, int fd, unsigned int n, size_t bytes)
 {
 	uint32_t change[3] = { VU_BACKEND_CONFIG_CHANGE_MSG, VU_VERSION, 0 };
-	union { struct cmsghdr hdr; uint8_t room[CMSG_SPACE(8 * sizeof(int))]; } control = { { 0 } };
-	struct iovec iov = { change, bytes };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
 
-	control.hdr = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int)) };
-	for (unsigned int i = 0; i < n; i++)
-		memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int), &fd, sizeof(fd));
-	sendmsg(socket, &m, MSG_NOSIGNAL);
-}
-
-/* A connection to nobody who reads, full, whose close waits for its bytes to be taken. */
-static int lingering(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	static char bytes[1 << 20];
-	struct linger l = { 1, 60 };
-	socklen_t len = sizeof(a);
-	int s = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (bind(s, (struct sockaddr *)&a, sizeof(a)) || listen(s, 1) || getsockname(s, (struct sockaddr *)&a, &len) ||
-	    connect(c, (struct sockaddr *)&a, sizeof(a)))
-		return -1;
-	setsockopt(c, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	/* Until the other end's buffer has grown as far as it may, and is full too */
-	for (int i = 0; i < 20; i++, pause_ms(20))
-		while (send(c, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-			;
-	return c;
+	send_with(socket, change, bytes, fd, n);
 }
 
 static void give_lingering(void)
 {
-	int c = lingering();
+	int c = lingering(NULL);
 
 	send_fds(own.fd, c, 1, 12);
 	close(c);
 	pause_ms(500);
-	c = lingering();
+	c = lingering(NULL);
 	send_fds(chan.fd, c, 1, 12);
 	close(c);
 }

@@ -255,6 +255,18 @@ def refuseloop():
 
 
 @case
+def gift():
+    """a hijacked core that gives lguest-run a connection whose close waits a minute: the guest is over, and lguest-run waits for nothing"""
+    g = guest("--" + BARE, script="gives")
+    g.wait(r"\[guest\] gives 1", 10)
+    try:
+        code = g.run.wait(10)
+    except subprocess.TimeoutExpired:
+        raise Failed("lguest-run waits for it") from None
+    require(code == 115 and g.said("lguest-core sent a descriptor"), "status %d" % code)
+
+
+@case
 def orphans():
     """lguest-run killed by SIGKILL as root, a hostile back end keeping the core busy: no process of the guest outlives it"""
     g = guest("--block", "DISK", "--" + BARE, foreign="flood")
