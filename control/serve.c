@@ -4,6 +4,9 @@
  *
  * It may use the descriptors of ask.h. Whatever a client can use up is bounded: 16 connections, 4 KiB of a line, 64 KiB of answers that it does
  * not read, 10 s for half a line, one request at a time each.
+ *
+ * A client may send a descriptor, and who drops the last copy of one waits for as long as its file likes: minutes, if it is a connection that lingers. So
+ * none is received and none is dropped here: what is in a socket is looked at first, and a socket is closed when nothing is left in it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +19,13 @@
 
 #define OUT_MAX		65536u
 #define HALF_LINE_MS	10000
-#define READS		16	/* answers in one turn */
+#define READS		16	/* of one socket in one turn */
+
+/*
+ * What is at a client's number. LEAVING: hung up on, and closed when what is in it has been read. LOST: a descriptor is in it, which stays there until this
+ * process ends: the last close of one that ends does not wait.
+ */
+enum place { PLACE_FREE, PLACE_SERVED, PLACE_LEAVING, PLACE_LOST };
 
 /**
  * struct client - a connection, at descriptor CONTROL_FD_CLIENT + its number
@@ -26,7 +35,8 @@
  * @in: @got bytes, @out: @used bytes of which @sent are gone
  */
 struct client {
-	bool open, all, listens;
+	enum place place;
+	bool all, listens;
 	unsigned int parts;
 	uint32_t serial, type;
 	uint64_t half_ms;
@@ -58,10 +68,16 @@ static int client_fd(const struct client *c)
 	return CONTROL_FD_CLIENT + (int)(c - clients);
 }
 
+static bool served(const struct client *c)
+{
+	return c->place == PLACE_SERVED;
+}
+
+/* Behind the shutdown nothing more can be sent to us: let_go() comes to an end. */
 static void hang_up(struct client *c)
 {
-	close(client_fd(c));
-	c->open = false;
+	shutdown(client_fd(c), SHUT_RDWR);
+	c->place = PLACE_LEAVING;
 }
 
 static ssize_t send_some(int fd, const void *data, size_t n)
@@ -72,12 +88,44 @@ static ssize_t send_some(int fd, const void *data, size_t n)
 	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static ssize_t receive_some(int fd, void *data, size_t n)
+/* As recv(2). EPROTO: descriptors are there, for which a kernel that is given no room says MSG_CTRUNC. */
+static ssize_t receive_some(int fd, void *data, size_t n, int flags)
 {
 	struct iovec iov = { data, n };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t got = recvmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
 
-	return recvmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (got < 0 || !(m.msg_flags & MSG_CTRUNC))
+		return got;
+	errno = EPROTO;
+	return -1;
+}
+
+/* What came of a client, if no descriptor came with it: then it stays in the socket, and the socket is left. */
+static ssize_t receive(struct client *c, void *data, size_t n)
+{
+	ssize_t seen = receive_some(client_fd(c), data, n, MSG_PEEK);
+
+	if (seen > 0)
+		return receive_some(client_fd(c), data, (size_t)seen, 0);	/* not more: that was not looked at */
+	if (seen < 0 && errno == EPROTO) {
+		shutdown(client_fd(c), SHUT_RDWR);
+		c->place = PLACE_LOST;
+	}
+	return seen;
+}
+
+/* Once there is nothing left to read, the close drops nothing. An error is told when all is read, too. */
+static void let_go(struct client *c)
+{
+	ssize_t n = 1;
+
+	for (int i = 0; i < READS && n > 0; i++)
+		n = receive(c, c->in, sizeof(c->in));
+	if (n > 0 || c->place == PLACE_LOST || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	close(client_fd(c));
+	c->place = PLACE_FREE;
 }
 
 /* --- out --- */
@@ -86,7 +134,7 @@ static void flush(struct client *c)
 {
 	ssize_t n;
 
-	if (!c->open || c->sent == c->used)
+	if (!served(c) || c->sent == c->used)
 		return;
 	n = send_some(client_fd(c), c->out + c->sent, c->used - c->sent);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
@@ -144,10 +192,9 @@ static void request(struct client *c, const char *line, size_t n)
 	if (q.code || q.events) {
 		c->listens |= q.events && !q.code;
 		tell(c, q.code, q.why, q.id);
-		if (q.code == ANSWER_BAD_REQUEST && c->open) {
+		if (q.code == ANSWER_BAD_REQUEST) {
 			flush(c);
-			if (c->open)
-				hang_up(c);
+			hang_up(c);
 		}
 		return;
 	}
@@ -171,19 +218,18 @@ static void take_lines(struct client *c)
 	char *end;
 	size_t n;
 
-	while (c->open && !c->serial && c->got && (end = memchr(c->in, '\n', c->got))) {
+	while (served(c) && !c->serial && c->got && (end = memchr(c->in, '\n', c->got))) {
 		n = (size_t)(end - c->in);
 		request(c, c->in, n && end[-1] == '\r' ? n - 1 : n);
 		memmove(c->in, end + 1, c->got - n - 1);
 		c->got -= n + 1;
 	}
-	if (!c->open || c->serial)
+	if (!served(c) || c->serial)
 		return;
 	if (c->got == sizeof(c->in)) {
 		tell(c, ANSWER_BAD_REQUEST, "a request has at most 4095 bytes", "");
 		flush(c);
-		if (c->open)
-			hang_up(c);
+		hang_up(c);
 		return;
 	}
 	if (!c->got)
@@ -194,34 +240,44 @@ static void take_lines(struct client *c)
 
 static void readable(struct client *c)
 {
-	ssize_t n = receive_some(client_fd(c), c->in + c->got, sizeof(c->in) - c->got);
+	ssize_t n = receive(c, c->in + c->got, sizeof(c->in) - c->got);
 
-	if (!n || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+	if (c->place == PLACE_LOST || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	if (n <= 0) {
 		hang_up(c);
 		return;
 	}
-	c->got += n > 0 ? (size_t)n : 0;
+	c->got += (size_t)n;
 	c->half_ms = 0;
 	take_lines(c);
 }
 
-/* The 17th is told nothing: it is closed. */
+/* Return: where the next client can go, NULL: nowhere. */
+static struct client *free_place(void)
+{
+	for (struct client *c = clients; c < clients + CONTROL_CLIENTS; c++)
+		if (c->place == PLACE_FREE)
+			return c;
+	return NULL;
+}
+
+/* The 17th is not taken in, and waits until there is a place for it. */
 static void welcome(int listener, bool all)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct client *c = clients;
+	struct client *c = free_place();
 	struct line_text t;
+	bool placed;
+	int fd;
 
+	fd = c ? accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
 	if (fd < 0)
 		return;
-	while (c < clients + CONTROL_CLIENTS && c->open)
-		c++;
-	if (c == clients + CONTROL_CLIENTS || dup3(fd, client_fd(c), O_CLOEXEC) < 0) {
-		close(fd);
-		return;
-	}
+	placed = dup3(fd, client_fd(c), O_CLOEXEC) >= 0;	/* the number is below the limit: it is */
 	close(fd);
-	c->open = true;
+	if (!placed)
+		return;
+	c->place = PLACE_SERVED;
 	c->all = all;
 	c->listens = false;
 	c->serial = 0;
@@ -242,7 +298,7 @@ static void event(const struct answer *a)
 	for (struct client *c = clients; c < clients + CONTROL_CLIENTS; c++) {
 		struct line_text t;
 
-		if (!c->open || !c->listens)
+		if (!served(c) || !c->listens)
 			continue;
 		t = room(c);
 		line_event(&t, a, (uint64_t)now.tv_sec, (unsigned int)(now.tv_nsec / 1000000));
@@ -255,7 +311,7 @@ static void answered(const struct answer *a)
 	for (struct client *c = clients; c < clients + CONTROL_CLIENTS; c++) {
 		struct line_text t;
 
-		if (!c->open || c->serial != a->serial)
+		if (!served(c) || c->serial != a->serial)
 			continue;
 		t = room(c);
 		line_answer(&t, c->type, a, c->id, c->parts);
@@ -276,7 +332,7 @@ static bool hear_run(void)
 	ssize_t n = 1;
 
 	for (int i = 0; i < READS; i++) {
-		n = receive_some(CONTROL_FD_RUN, &a, sizeof(a));
+		n = receive_some(CONTROL_FD_RUN, &a, sizeof(a), 0);
 		if (n <= 0)
 			break;
 		if (n != sizeof(a))
@@ -298,15 +354,15 @@ int serve_poll(struct pollfd *p)
 	int next = -1, ms;
 
 	p[SERVE_RUN] = (struct pollfd){ .fd = CONTROL_FD_RUN, .events = POLLIN };
-	p[SERVE_LISTEN] = (struct pollfd){ .fd = CONTROL_FD_LISTEN, .events = POLLIN };
-	p[SERVE_STATUS] = (struct pollfd){ .fd = CONTROL_FD_STATUS, .events = POLLIN };
+	p[SERVE_LISTEN] = (struct pollfd){ .fd = free_place() ? CONTROL_FD_LISTEN : -1, .events = POLLIN };
+	p[SERVE_STATUS] = (struct pollfd){ .fd = free_place() ? CONTROL_FD_STATUS : -1, .events = POLLIN };
 	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++) {
 		const struct client *c = &clients[i];
-		bool reads = c->open && !c->serial && c->got < sizeof(c->in);
+		bool reads = c->place == PLACE_LEAVING || (!c->serial && c->got < sizeof(c->in));
 
-		p[SERVE_CLIENTS + i] = (struct pollfd){ .fd = c->open ? client_fd(c) : -1,
+		p[SERVE_CLIENTS + i] = (struct pollfd){ .fd = served(c) || c->place == PLACE_LEAVING ? client_fd(c) : -1,
 			.events = (short)((reads ? POLLIN : 0) | (c->used != c->sent ? POLLOUT : 0)) };
-		if (!c->open || !c->half_ms)
+		if (!served(c) || !c->half_ms)
 			continue;
 		ms = now - c->half_ms >= HALF_LINE_MS ? 0 : (int)(HALF_LINE_MS - (now - c->half_ms));
 		next = next < 0 || ms < next ? ms : next;
@@ -327,15 +383,17 @@ bool serve(const struct pollfd *p)
 		struct client *c = &clients[i];
 		short happened = p[SERVE_CLIENTS + i].revents;
 
-		if (c->open && happened & (POLLERR | POLLNVAL))
+		if (served(c) && happened & (POLLERR | POLLNVAL))
 			hang_up(c);
-		else if (c->open && happened & (POLLIN | POLLHUP) && !c->serial && c->got < sizeof(c->in))
+		else if (served(c) && happened & (POLLIN | POLLHUP) && !c->serial && c->got < sizeof(c->in))
 			readable(c);
-		else if (c->open && happened & POLLHUP)
+		else if (served(c) && happened & POLLHUP)
 			hang_up(c);
-		if (c->open && c->half_ms && now > c->half_ms && now - c->half_ms >= HALF_LINE_MS)
+		if (served(c) && c->half_ms && now > c->half_ms && now - c->half_ms >= HALF_LINE_MS)
 			hang_up(c);
 		flush(c);
+		if (c->place == PLACE_LEAVING)
+			let_go(c);
 	}
 	if (p[SERVE_LISTEN].revents)
 		welcome(CONTROL_FD_LISTEN, true);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * serve.h: clients of lguest-control, apart from its sandbox: the fuzz target and the unit tests drive it too.
+ * serve.h: clients of lguest-control, apart from its sandbox: tests/control/serve.c drives it too.
  */
 #ifndef LGUEST_CONTROL_SERVE_H
 #define LGUEST_CONTROL_SERVE_H
