@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,7 +71,7 @@ static void __attribute__((format(printf, 2, 3), noreturn)) fail(int status, con
 /* --- the connection --- */
 
 static char received[ANSWER_MAX];	/* by itself: it is not to lie in the file */
-static struct { int fd; char *in; size_t got; uint64_t until_ms; } to = { .fd = -1, .in = received };
+static struct { int fd; char *in; size_t got; uint64_t until_ms; bool greeted; } to = { .fd = -1, .in = received };
 
 static uint64_t now_ms(void)
 {
@@ -80,7 +81,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Return: 0 or -errno. */
+/* Return: 0 or -errno; EAGAIN: so many wait to be let in that it is not to be waited for. */
 static int dial(const char *dir, const char *name)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -88,10 +89,11 @@ static int dial(const char *dir, const char *name)
 
 	if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, name) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	if (!connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+		fcntl(fd, F_SETFL, 0);
 		to.fd = fd;
 		return 0;
 	}
@@ -135,6 +137,8 @@ static void find(const char *guest, const struct command *c)
 		fail(DENIED, "you may not do that to %s: its sockets belong to another user", guest);
 	if (err == -ENOENT || err == -ECONNREFUSED || err == -ENOTDIR)
 		fail(NO_GUEST, "there is no guest %s with a control socket (lguestctl list shows those that there are)", guest);
+	if (err == -EAGAIN)
+		fail(REFUSED, "%s has no place for another client, and others wait for one already: try again", guest);
 	fail(REFUSED, "cannot reach %s: %s", guest, strerror(-err));
 }
 
@@ -153,7 +157,8 @@ static json_t *receive(void)
 		if (to.got == sizeof(received))
 			fail(NOT_UNDERSTOOD, "the answer is longer than any that this version knows");
 		if (to.until_ms && now >= to.until_ms)
-			fail(TIME_OVER, "no answer within the time");
+			fail(TIME_OVER, to.greeted ? "no answer within the time" :
+			     "no greeting within the time: the guest has no place for another client, or nobody serves its sockets any more (see its log)");
 		n = poll(&p, 1, to.until_ms ? (int)(to.until_ms - now) : -1);
 		if (n <= 0)
 			continue;
@@ -369,6 +374,17 @@ static int run_command(const struct command *c, const char *argument)
 	return follow(false);
 }
 
+static bool is_guest(const char *dir)
+{
+	int err = dial(dir, "control");
+
+	if (err && err != -EAGAIN)
+		err = dial(dir, "status");
+	if (!err)
+		close(to.fd);
+	return !err || err == -EAGAIN;
+}
+
 static int list(void)
 {
 	char own[256];
@@ -383,9 +399,8 @@ static int list(void)
 			if (e->d_name[0] == '.')
 				continue;
 			snprintf(dir, sizeof(dir), "%s/%.200s", dirs[i], e->d_name);
-			if (dial(dir, "control") && dial(dir, "status"))
+			if (!is_guest(dir))
 				continue;
-			close(to.fd);
 			print_text(stdout, e->d_name);
 			putchar('\n');
 		}
@@ -483,9 +498,12 @@ int main(int argc, char **argv)
 	find(argv[1], c);
 	to.until_ms = now_ms() + (say.timed && !c->waits ? say.timeout * 1000ull : 15000);
 	hello = receive();
+	if (!hello)
+		fail(REFUSED, "%s hung up without a greeting: it has no place for another client, or is just beginning: try again", argv[1]);
 	if (!json_object_get(hello, "LGUEST"))
 		fail(NOT_UNDERSTOOD, "that socket is not a guest's");
 	if (number(json_object_get(hello, "LGUEST"), "protocol") != 1)
 		fail(NOT_UNDERSTOOD, "the guest speaks another protocol: install the lguestctl of its version");
+	to.greeted = true;
 	return run_command(c, argc == 4 ? argv[3] : NULL);
 }

@@ -3,7 +3,7 @@
  * serve.c: the clients of lguest-control: lines in, requests to lguest-run, lines out (serve.h).
  *
  * It may use the descriptors of ask.h. Whatever a client can use up is bounded: 16 connections, 4 KiB of a line, 64 KiB of answers that it does
- * not read, 10 s for half a line, one request at a time each.
+ * not read, 10 s for a line from its first byte to its last, a minute without any if it does not listen, one request at a time each.
  *
  * A client may send a descriptor, and who drops the last copy of one waits for as long as its file likes: minutes, if it is a connection that lingers. So
  * none is received and none is dropped here: what is in a socket is looked at first, and a socket is closed when nothing is left in it.
@@ -18,7 +18,9 @@
 #include "control/serve.h"
 
 #define OUT_MAX		65536u
+#define STATUS_CLIENTS	12u	/* the other places are for the control socket */
 #define HALF_LINE_MS	10000
+#define QUIET_MS	60000
 #define READS		16	/* of one socket in one turn */
 
 /*
@@ -31,7 +33,7 @@ enum place { PLACE_FREE, PLACE_SERVED, PLACE_LEAVING, PLACE_LOST };
  * struct client - a connection, at descriptor CONTROL_FD_CLIENT + its number
  * @all: it came by the control socket, @listens: it wants events
  * @serial: of its request under way, 0 = none; @type, @id: of that; @parts: of the answer that have come
- * @half_ms: since when there is half a line, 0 = there is none
+ * @half_ms: since when there is half a line, 0 = there is none; @quiet_ms: when it last came, asked or was answered
  * @in: @got bytes, @out: @used bytes of which @sent are gone
  */
 struct client {
@@ -39,7 +41,7 @@ struct client {
 	bool all, listens;
 	unsigned int parts;
 	uint32_t serial, type;
-	uint64_t half_ms;
+	uint64_t half_ms, quiet_ms;
 	size_t got, used, sent;
 	char id[LINE_ID];
 	char in[LINE_MAX_IN];
@@ -184,6 +186,7 @@ static void request(struct client *c, const char *line, size_t n)
 {
 	struct line_request q;
 
+	c->quiet_ms = now_ms();
 	line_parse(line, n, &q);
 	if (!q.code && !q.events && ask_rules[q.ask.type].changes && !c->all) {
 		tell(c, ANSWER_DENIED, "this is the status socket: it answers status, stats and events", q.id);
@@ -220,6 +223,7 @@ static void take_lines(struct client *c)
 
 	while (served(c) && !c->serial && c->got && (end = memchr(c->in, '\n', c->got))) {
 		n = (size_t)(end - c->in);
+		c->half_ms = 0;
 		request(c, c->in, n && end[-1] == '\r' ? n - 1 : n);
 		memmove(c->in, end + 1, c->got - n - 1);
 		c->got -= n + 1;
@@ -232,9 +236,7 @@ static void take_lines(struct client *c)
 		hang_up(c);
 		return;
 	}
-	if (!c->got)
-		c->half_ms = 0;
-	else if (!c->half_ms)
+	if (c->got && !c->half_ms)
 		c->half_ms = now_ms();
 }
 
@@ -249,23 +251,28 @@ static void readable(struct client *c)
 		return;
 	}
 	c->got += (size_t)n;
-	c->half_ms = 0;
 	take_lines(c);
 }
 
-/* Return: where the next client can go, NULL: nowhere. */
-static struct client *free_place(void)
+/* Return: where the next client of the control socket (@all) or the other one can go, NULL: nowhere. */
+static struct client *free_place(bool all)
 {
-	for (struct client *c = clients; c < clients + CONTROL_CLIENTS; c++)
+	struct client *found = NULL;
+	unsigned int status = 0;
+
+	for (struct client *c = clients; c < clients + CONTROL_CLIENTS; c++) {
 		if (c->place == PLACE_FREE)
-			return c;
-	return NULL;
+			found = c;
+		else
+			status += !c->all;
+	}
+	return all || status < STATUS_CLIENTS ? found : NULL;
 }
 
-/* The 17th is not taken in, and waits until there is a place for it. */
+/* One for whom there is no place is not taken in, and waits until there is. */
 static void welcome(int listener, bool all)
 {
-	struct client *c = free_place();
+	struct client *c = free_place(all);
 	struct line_text t;
 	bool placed;
 	int fd;
@@ -282,6 +289,7 @@ static void welcome(int listener, bool all)
 	c->listens = false;
 	c->serial = 0;
 	c->half_ms = 0;
+	c->quiet_ms = now_ms();
 	c->got = c->used = c->sent = 0;
 	t = room(c);
 	line_greeting(&t, guest_name, all);
@@ -320,6 +328,7 @@ static void answered(const struct answer *a)
 		if (a->kind != ANSWER_DONE)
 			return;
 		c->serial = 0;
+		c->quiet_ms = now_ms();
 		take_lines(c);
 		return;
 	}
@@ -348,31 +357,43 @@ static bool hear_run(void)
 
 /* --- the turn --- */
 
+/* Return: milliseconds until a client's time is over, -1: it has all the time. */
+static int left(const struct client *c, uint64_t now)
+{
+	uint64_t until = c->half_ms ? c->half_ms + HALF_LINE_MS : UINT64_MAX;
+
+	if (!served(c))
+		return -1;
+	if (!c->listens && !c->serial && c->quiet_ms + QUIET_MS < until)
+		until = c->quiet_ms + QUIET_MS;
+	if (until == UINT64_MAX)
+		return -1;
+	return now < until ? (int)(until - now) : 0;
+}
+
 int serve_poll(struct pollfd *p)
 {
 	uint64_t now = now_ms();
 	int next = -1, ms;
 
 	p[SERVE_RUN] = (struct pollfd){ .fd = CONTROL_FD_RUN, .events = POLLIN };
-	p[SERVE_LISTEN] = (struct pollfd){ .fd = free_place() ? CONTROL_FD_LISTEN : -1, .events = POLLIN };
-	p[SERVE_STATUS] = (struct pollfd){ .fd = free_place() ? CONTROL_FD_STATUS : -1, .events = POLLIN };
+	p[SERVE_LISTEN] = (struct pollfd){ .fd = free_place(true) ? CONTROL_FD_LISTEN : -1, .events = POLLIN };
+	p[SERVE_STATUS] = (struct pollfd){ .fd = free_place(false) ? CONTROL_FD_STATUS : -1, .events = POLLIN };
 	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++) {
 		const struct client *c = &clients[i];
 		bool reads = c->place == PLACE_LEAVING || (!c->serial && c->got < sizeof(c->in));
 
 		p[SERVE_CLIENTS + i] = (struct pollfd){ .fd = served(c) || c->place == PLACE_LEAVING ? client_fd(c) : -1,
 			.events = (short)((reads ? POLLIN : 0) | (c->used != c->sent ? POLLOUT : 0)) };
-		if (!served(c) || !c->half_ms)
-			continue;
-		ms = now - c->half_ms >= HALF_LINE_MS ? 0 : (int)(HALF_LINE_MS - (now - c->half_ms));
-		next = next < 0 || ms < next ? ms : next;
+		ms = left(c, now);
+		next = ms >= 0 && (next < 0 || ms < next) ? ms : next;
 	}
 	return next;
 }
 
 /*L:925
  * One turn. A client that has a request under way is not read from, so that its answers keep their order and it cannot make us hold more than one
- * line; and one that sends half a line has ten seconds for the rest.
+ * line; and one that sends half a line, or nothing, is hung up on when its time is over.
  */
 bool serve(const struct pollfd *p)
 {
@@ -389,7 +410,7 @@ bool serve(const struct pollfd *p)
 			readable(c);
 		else if (served(c) && happened & POLLHUP)
 			hang_up(c);
-		if (served(c) && c->half_ms && now > c->half_ms && now - c->half_ms >= HALF_LINE_MS)
+		if (!left(c, now))
 			hang_up(c);
 		flush(c);
 		if (c->place == PLACE_LEAVING)

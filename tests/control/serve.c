@@ -98,6 +98,12 @@ static void turns(void)
 	}
 }
 
+static void later(unsigned int seconds)
+{
+	now.tv_sec += seconds;
+	turns();
+}
+
 /* --- a client --- */
 
 static int dial(enum which w)
@@ -249,6 +255,68 @@ static bool places_come_back(void)
 	return true;
 }
 
+/* --- places and time --- */
+
+static unsigned int due(void)
+{
+	struct pollfd p[SERVE_FDS];
+
+	return (unsigned int)serve_poll(p);
+}
+
+static bool places_for_the_owner(void)
+{
+	int late = -1, fd[CONTROL_CLIENTS];
+
+	for (unsigned int i = 0; i < 12; i++)
+		must(!dropped(give(client(STATUS_ONLY), '{')), "a lost place");
+	late = dial(STATUS_ONLY);
+	for (unsigned int i = 0; i < 4; i++)
+		fd[i] = client(CONTROL);
+	for (unsigned int i = 0; i < 4; i++)
+		must(is_served(fd[i]), "the owner's client");
+	return !hears(late, "LGUEST") && !hears(dial(CONTROL), "LGUEST");
+}
+
+/* A line begins with its first byte, and what lguest-run takes for an answer is not the client's time. */
+static bool half_a_line(void)
+{
+	int slow = client(STATUS_ONLY), waits = client(STATUS_ONLY);
+	struct answer done = { .kind = ANSWER_DONE, .code = ANSWER_FAILED };
+	struct ask a;
+
+	must(says(waits, STATUS "{\"execute\":") && recv(run, &a, sizeof(a), 0) == sizeof(a), "a request and half a line");
+	for (int i = 0; i < 5; i++, later(2))
+		must(says(slow, "{") && due() <= 10000 - 2000 * (unsigned int)i, "a byte");
+	must(ended(slow), "half a line lasts 10 s");
+	later(20);
+	done.serial = a.serial;
+	must(send(run, &done, sizeof(done), 0) == sizeof(done), "an answer");
+	turns();
+	must(hears(waits, "Failed") && due() == 10000, "an answer");
+	later(9);
+	must(says(waits, "\"dance\"}\n") && hears(waits, "UnknownCommand") && says(waits, "{"), "the rest of a line");
+	later(9);
+	must(says(waits, "\"execute\":\"dance\"}\n") && hears(waits, "UnknownCommand") && says(waits, "{"), "half a line again");
+	later(10);
+	return ended(waits);
+}
+
+static bool silence(void)
+{
+	int quiet = client(STATUS_ONLY), asks = client(STATUS_ONLY), waits = client(STATUS_ONLY), listens = client(STATUS_ONLY);
+
+	must(says(listens, "{\"execute\":\"events\"}\n") && hears(listens, "return") && says(waits, STATUS) && due() == 60000, "four clients");
+	later(50);
+	must(is_served(asks) && due() == 10000, "one that asks");
+	later(10);
+	must(ended(quiet), "a minute");
+	later(49);
+	must(is_served(asks), "one that asks again");
+	later(60);
+	return ended(asks) && !ended(waits) && is_served(listens);
+}
+
 static const struct { bool (*holds)(void); const char *what; } cases[] = {
 	{ in_a_line, "a descriptor in a line is not dropped, who sent it is hung up on, and others are served" },
 	{ behind_a_request, "nor one behind a request under way, whose client goes" },
@@ -256,6 +324,9 @@ static const struct { bool (*holds)(void); const char *what; } cases[] = {
 	{ after_the_end, "nobody who was hung up on can send one" },
 	{ without_a_place, "the 17th client waits for a place; a descriptor that it has sent is not dropped" },
 	{ places_come_back, "a client that is hung up on leaves its place, whatever it had sent" },
+	{ places_for_the_owner, "12 clients of the status socket, served or lost, leave four places to the control socket" },
+	{ half_a_line, "a line has 10 s from its first byte to its last, but for the time that an answer takes" },
+	{ silence, "a client that says nothing for a minute is hung up on, one that listens or waits for an answer is not" },
 };
 
 static bool one(unsigned int i)
