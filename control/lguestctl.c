@@ -182,14 +182,40 @@ static const char *text(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
-/* What came may have been written by a hijacked role: nothing of it reaches a terminal as a control character. */
-static void print_text(FILE *f, const char *s)
+/* Is there a byte of a control character at @i? U+0080 to U+009F are some too, in UTF-8, which is all that jansson lets in, c2 80 to c2 9f. */
+static bool is_control(const unsigned char *s, size_t i)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			fprintf(f, "\\x%02x", (unsigned char)*s);
-		else
-			fputc(*s, f);
+	return s[i] < ' ' || s[i] == 0x7f || (s[i] == 0xc2 && (s[i + 1] & 0xe0) == 0x80) || (i && s[i - 1] == 0xc2 && (s[i] & 0xe0) == 0x80);
+}
+
+int print_text(FILE *f, const char *string, bool label)
+{
+	const unsigned char *s = (const unsigned char *)string;
+	int columns = 0;
+
+	for (size_t i = 0; s[i]; i++) {
+		if (label && strchr("\\\"\n", s[i])) {
+			columns += fprintf(f, "\\%c", s[i] == '\n' ? 'n' : s[i]);
+		} else if (is_control(s, i)) {
+			columns += fprintf(f, "%s\\x%02x", label ? "\\" : "", s[i]);
+		} else {
+			fputc(s[i], f);
+			columns += (s[i] & 0xc0) != 0x80;
+		}
+	}
+	return columns;
+}
+
+static void say_text(const char *s)
+{
+	print_text(stdout, s, false);
+}
+
+static void say_padded(const char *s, int width)
+{
+	int columns = print_text(stdout, s, false);
+
+	printf("%*s", columns < width ? width - columns : 0, "");
 }
 
 static int refused(const json_t *error)
@@ -198,9 +224,9 @@ static int refused(const json_t *error)
 
 	fflush(stdout);
 	fputs("lguestctl: ", stderr);
-	print_text(stderr, text(error, "desc"));
+	print_text(stderr, text(error, "desc"), false);
 	fprintf(stderr, " (");
-	print_text(stderr, class);
+	print_text(stderr, class, false);
 	fprintf(stderr, ")\n");
 	return !strcmp(class, "Denied") ? DENIED : !strcmp(class, "Timeout") ? TIME_OVER : REFUSED;
 }
@@ -237,8 +263,16 @@ static json_t *execute(const char *command, json_t *arguments)
 
 static void print_json(const json_t *o)
 {
-	json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+	char *line = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+
+	/* jansson escapes all control characters but one */
+	for (const char *p = line; p && *p; p++)
+		if (*p == 0x7f)
+			fputs("\\u007f", stdout);
+		else
+			putchar(*p);
 	putchar('\n');
+	free(line);
 }
 
 static long long number(const json_t *o, const char *key)
@@ -251,13 +285,20 @@ static void print_status(const json_t *s)
 	json_t *d;
 	size_t i;
 
-	print_text(stdout, text(s, "name"));
-	printf(": %s for %lld s, %lld MiB, lguest-run ", text(s, "state"), number(s, "uptime_ms") / 1000, number(s, "memory") >> 20);
-	print_text(stdout, text(s, "version"));
+	say_text(text(s, "name"));
+	printf(": ");
+	say_text(text(s, "state"));
+	printf(" for %lld s, %lld MiB, lguest-run ", number(s, "uptime_ms") / 1000, number(s, "memory") >> 20);
+	say_text(text(s, "version"));
 	printf(", process %lld\n", number(s, "pid"));
 	json_array_foreach(json_object_get(s, "devices"), i, d) {
-		printf("  %-12s %-9s version %-8s process %-7lld restarts %lld", text(d, "name"), text(d, "state"), text(d, "version"), number(d, "pid"),
-		       number(d, "restarts"));
+		printf("  ");
+		say_padded(text(d, "name"), 12);
+		printf(" ");
+		say_padded(text(d, "state"), 9);
+		printf(" version ");
+		say_padded(text(d, "version"), 8);
+		printf(" process %-7lld restarts %lld", number(d, "pid"), number(d, "restarts"));
 		printf(number(d, "away_ms") ? ", away for %lld ms\n" : "\n", number(d, "away_ms"));
 	}
 }
@@ -268,11 +309,13 @@ static void print_stats(const json_t *s)
 	json_t *v;
 	size_t i;
 
-	json_object_foreach(json_object_get(s, "counters"), key, v)
-		printf("%-20s %lld\n", key, (long long)json_integer_value(v));
+	json_object_foreach(json_object_get(s, "counters"), key, v) {
+		say_padded(key, 20);
+		printf(" %lld\n", (long long)json_integer_value(v));
+	}
 	json_array_foreach(json_object_get(s, "processes"), i, v) {
-		printf("%-12s user %lld ms, system %lld ms, resident %lld KiB", text(v, "name"), number(v, "user_ms"), number(v, "system_ms"),
-		       number(v, "resident") >> 10);
+		say_padded(text(v, "name"), 12);
+		printf(" user %lld ms, system %lld ms, resident %lld KiB", number(v, "user_ms"), number(v, "system_ms"), number(v, "resident") >> 10);
 		if (json_object_get(v, "cgroup"))
 			printf("; group %lld us, %lld KiB", number(json_object_get(v, "cgroup"), "usage_usec"),
 			       number(json_object_get(v, "cgroup"), "memory") >> 10);
@@ -285,14 +328,14 @@ static void print_event(const json_t *line)
 	const json_t *data = json_object_get(line, "data");
 
 	printf("%.3f ", json_real_value(json_object_get(line, "seconds")));
-	print_text(stdout, text(line, "event"));
+	say_text(text(line, "event"));
 	if (*text(data, "device")) {
 		putchar(' ');
-		print_text(stdout, text(data, "device"));
+		say_text(text(data, "device"));
 	}
 	if (json_object_get(data, "status"))
 		printf(" status %lld ", number(data, "status"));
-	print_text(stdout, text(data, "text"));
+	say_text(text(data, "text"));
 	putchar('\n');
 	fflush(stdout);
 }
@@ -344,6 +387,21 @@ static int show_metrics(void)
 	return DONE;
 }
 
+/* What came of restart and grow; signal has nothing to say. */
+static void print_change(const struct command *c, const json_t *answer)
+{
+	if (strcmp(c->key, "device"))
+		return;
+	say_text(text(answer, "device"));
+	if (!strcmp(c->name, "grow")) {
+		printf(": %lld bytes\n", number(answer, "capacity"));
+		return;
+	}
+	printf(": version ");
+	say_text(text(answer, "version"));
+	printf(" serves after %lld ms\n", number(answer, "away_ms"));
+}
+
 static int run_command(const struct command *c, const char *argument)
 {
 	json_t *answer;
@@ -364,10 +422,8 @@ static int run_command(const struct command *c, const char *argument)
 		print_status(answer);
 	else if (!strcmp(c->name, "stats"))
 		print_stats(answer);
-	else if (!strcmp(c->name, "restart"))
-		printf("%s: version %s serves after %lld ms\n", text(answer, "device"), text(answer, "version"), number(answer, "away_ms"));
-	else if (!strcmp(c->name, "grow"))
-		printf("%s: %lld bytes\n", text(answer, "device"), number(answer, "capacity"));
+	else if (c->argument)
+		print_change(c, answer);
 	if (!say.wait)
 		return DONE;
 	to.until_ms = 0;
@@ -401,7 +457,7 @@ static int list(void)
 			snprintf(dir, sizeof(dir), "%s/%.200s", dirs[i], e->d_name);
 			if (!is_guest(dir))
 				continue;
-			print_text(stdout, e->d_name);
+			say_text(e->d_name);
 			putchar('\n');
 		}
 		if (d)

@@ -24,18 +24,34 @@ static void family(const char *name, const char *type, const char *help)
 	printf("# HELP lguest_%s %s\n# TYPE lguest_%s %s\n", name, help, name, type);
 }
 
+/* The beginning of a line, for the number. @key: of a label beside the guest's name, NULL = there is none. */
+static void sample(const char *name, const char *guest, const char *key, const char *value)
+{
+	printf("lguest_%s{guest=\"", name);
+	print_text(stdout, guest, true);
+	if (key) {
+		printf("\",%s=\"", key);
+		print_text(stdout, value, true);
+	}
+	printf("\"} ");
+}
+
 static void of_guest(const json_t *status)
 {
 	const char *guest = text(status, "name");
 
 	family("up", "gauge", "The guest answers.");
-	printf("lguest_up{guest=\"%s\"} 1\n", guest);
+	sample("up", guest, NULL, NULL);
+	printf("1\n");
 	family("state", "gauge", "1 for the state that it is in.");
-	printf("lguest_state{guest=\"%s\",state=\"%s\"} 1\n", guest, text(status, "state"));
+	sample("state", guest, "state", text(status, "state"));
+	printf("1\n");
 	family("uptime_seconds", "gauge", "Since lguest-run was started.");
-	printf("lguest_uptime_seconds{guest=\"%s\"} %.3f\n", guest, (double)number(status, "uptime_ms") / 1000);
+	sample("uptime_seconds", guest, NULL, NULL);
+	printf("%.3f\n", (double)number(status, "uptime_ms") / 1000);
 	family("memory_bytes", "gauge", "What the guest was given.");
-	printf("lguest_memory_bytes{guest=\"%s\"} %lld\n", guest, number(status, "memory"));
+	sample("memory_bytes", guest, NULL, NULL);
+	printf("%lld\n", number(status, "memory"));
 }
 
 static void of_devices(const json_t *status)
@@ -48,11 +64,14 @@ static void of_devices(const json_t *status)
 	json_array_foreach(all, i, d) {
 		const char *state = text(d, "state");
 
-		printf("lguest_device_up{guest=\"%s\",device=\"%s\"} %d\n", guest, text(d, "name"), !strcmp(state, "serves") || !strcmp(state, "foreign"));
+		sample("device_up", guest, "device", text(d, "name"));
+		printf("%d\n", !strcmp(state, "serves") || !strcmp(state, "foreign"));
 	}
 	family("device_restarts_total", "counter", "Processes of the device before this one.");
-	json_array_foreach(all, i, d)
-		printf("lguest_device_restarts_total{guest=\"%s\",device=\"%s\"} %lld\n", guest, text(d, "name"), number(d, "restarts"));
+	json_array_foreach(all, i, d) {
+		sample("device_restarts_total", guest, "device", text(d, "name"));
+		printf("%lld\n", number(d, "restarts"));
+	}
 }
 
 static void of_counters(const char *guest, const json_t *counters)
@@ -70,7 +89,8 @@ static void of_counters(const char *guest, const json_t *counters)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		family(rows[i].name, rows[i].type, rows[i].help);
-		printf("lguest_%s{guest=\"%s\"} %.0f\n", rows[i].name, guest, (double)number(counters, rows[i].key) * rows[i].scale);
+		sample(rows[i].name, guest, NULL, NULL);
+		printf("%.0f\n", (double)number(counters, rows[i].key) * rows[i].scale);
 	}
 }
 
@@ -80,20 +100,27 @@ static void of_processes(const char *guest, const json_t *all)
 	size_t i;
 
 	family("process_cpu_seconds_total", "counter", "Processor time of the process that runs now.");
-	json_array_foreach(all, i, p)
-		printf("lguest_process_cpu_seconds_total{guest=\"%s\",process=\"%s\"} %.3f\n", guest, text(p, "name"),
-		       (double)(number(p, "user_ms") + number(p, "system_ms")) / 1000);
+	json_array_foreach(all, i, p) {
+		sample("process_cpu_seconds_total", guest, "process", text(p, "name"));
+		printf("%.3f\n", (double)(number(p, "user_ms") + number(p, "system_ms")) / 1000);
+	}
 	family("process_resident_bytes", "gauge", "Its resident memory.");
-	json_array_foreach(all, i, p)
-		printf("lguest_process_resident_bytes{guest=\"%s\",process=\"%s\"} %lld\n", guest, text(p, "name"), number(p, "resident"));
+	json_array_foreach(all, i, p) {
+		sample("process_resident_bytes", guest, "process", text(p, "name"));
+		printf("%lld\n", number(p, "resident"));
+	}
 	family("cgroup_cpu_seconds_total", "counter", "Processor time of the control group, dead processes included.");
 	json_array_foreach(all, i, p)
-		if ((g = json_object_get(p, "cgroup")))
-			printf("lguest_cgroup_cpu_seconds_total{guest=\"%s\",process=\"%s\"} %.6f\n", guest, text(p, "name"), (double)number(g, "usage_usec") / 1e6);
+		if ((g = json_object_get(p, "cgroup"))) {
+			sample("cgroup_cpu_seconds_total", guest, "process", text(p, "name"));
+			printf("%.6f\n", (double)number(g, "usage_usec") / 1e6);
+		}
 	family("cgroup_memory_bytes", "gauge", "Memory that is charged to the control group.");
 	json_array_foreach(all, i, p)
-		if ((g = json_object_get(p, "cgroup")))
-			printf("lguest_cgroup_memory_bytes{guest=\"%s\",process=\"%s\"} %lld\n", guest, text(p, "name"), number(g, "memory"));
+		if ((g = json_object_get(p, "cgroup"))) {
+			sample("cgroup_memory_bytes", guest, "process", text(p, "name"));
+			printf("%lld\n", number(g, "memory"));
+		}
 }
 
 void metrics(const json_t *status, const json_t *stats)
