@@ -179,12 +179,15 @@ static bool connect_it(struct launch *l)
 static int start(struct launch *l)
 {
 	struct child c = { .program = "lguest-control" };
+	static int group;	/* each successor's too; 0 = none yet, -1 = none */
 
 	if (!connect_it(l) || log_pipe(&l->control_log, "control", LOG_BURST, LOG_RATE)) {
 		complain("no descriptors left for lguest-control: %m");
 		return EXIT_HOST;
 	}
-	c.group = cgroup_make("control", CGROUP_ROLE_MEMORY / 4, 8);
+	if (!group)
+		group = cgroup_make("control", CGROUP_ROLE_MEMORY / 4, 8);
+	c.group = group;
 	child_option(&c, "%s:control", l->name);
 	child_option(&c, "--name=%s", l->name);
 	child_option(&c, "--require=%#x", l->require);

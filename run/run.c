@@ -225,8 +225,11 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* another process of this user is not to take its descriptors; the check's child maps its user */
 	if (!status)
 		status = write_pidfile(&l);
-	if (!status)
+	if (!status) {
 		status = control_open(&l);
+		if (status)
+			remove_pidfile(&l);	/* ours: another one's is refused before */
+	}
 	if (status) {
 		control_close(&l);
 		resources_close(&l);
