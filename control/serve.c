@@ -3,7 +3,7 @@
  * serve.c: the clients of lguest-control: lines in, requests to lguest-run, lines out (serve.h).
  *
  * It may use the descriptors of ask.h. Whatever a client can use up is bounded: 16 connections, 4 KiB of a line, 64 KiB of answers that it does
- * not read, 10 s for a line from its first byte to its last, a minute without any if it does not listen, one request at a time each.
+ * not read, 10 s for a line from its first byte to its last, one request at a time each; by the status socket a minute without a line, if it does not listen.
  *
  * A client may send a descriptor, and who drops the last copy of one waits for as long as its file likes: minutes, if it is a connection that lingers. So
  * none is received and none is dropped here: what is in a socket is looked at first, and a socket is closed when nothing is left in it.
@@ -364,7 +364,7 @@ static int left(const struct client *c, uint64_t now)
 
 	if (!served(c))
 		return -1;
-	if (!c->listens && !c->serial && c->quiet_ms + QUIET_MS < until)
+	if (!c->all && !c->listens && !c->serial && c->quiet_ms + QUIET_MS < until)
 		until = c->quiet_ms + QUIET_MS;
 	if (until == UINT64_MAX)
 		return -1;

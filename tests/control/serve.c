@@ -304,9 +304,9 @@ static bool half_a_line(void)
 
 static bool silence(void)
 {
-	int quiet = client(STATUS_ONLY), asks = client(STATUS_ONLY), waits = client(STATUS_ONLY), listens = client(STATUS_ONLY);
+	int owner = client(CONTROL), quiet = client(STATUS_ONLY), asks = client(STATUS_ONLY), waits = client(STATUS_ONLY), listens = client(STATUS_ONLY);
 
-	must(says(listens, "{\"execute\":\"events\"}\n") && hears(listens, "return") && says(waits, STATUS) && due() == 60000, "four clients");
+	must(says(listens, "{\"execute\":\"events\"}\n") && hears(listens, "return") && says(waits, STATUS) && due() == 60000, "five clients");
 	later(50);
 	must(is_served(asks) && due() == 10000, "one that asks");
 	later(10);
@@ -314,7 +314,7 @@ static bool silence(void)
 	later(49);
 	must(is_served(asks), "one that asks again");
 	later(60);
-	return ended(asks) && !ended(waits) && is_served(listens);
+	return ended(asks) && !ended(waits) && is_served(listens) && is_served(owner);
 }
 
 static const struct { bool (*holds)(void); const char *what; } cases[] = {
@@ -326,7 +326,7 @@ static const struct { bool (*holds)(void); const char *what; } cases[] = {
 	{ places_come_back, "a client that is hung up on leaves its place, whatever it had sent" },
 	{ places_for_the_owner, "12 clients of the status socket, served or lost, leave four places to the control socket" },
 	{ half_a_line, "a line has 10 s from its first byte to its last, but for the time that an answer takes" },
-	{ silence, "a client that says nothing for a minute is hung up on, one that listens or waits for an answer is not" },
+	{ silence, "a client of the status socket that says nothing for a minute is hung up on, one that listens or waits for an answer is not, nor the owner's" },
 };
 
 static bool one(unsigned int i)
