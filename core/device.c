@@ -315,7 +315,10 @@ static void say_config(struct device *d)
 	}
 }
 
-/* A new epoch at both ends: nothing of the one before is known any more. */
+/*
+ * A new epoch at both ends: nothing of the one before is known any more, but for the configuration that a driver wrote. A back end of ours keeps that,
+ * and each that follows is told; a foreign one is asked what became of it.
+ */
 static void reset(void *dev)
 {
 	static const uint8_t none[VIRTIO_CONFIG_MAX / 8];
@@ -325,8 +328,7 @@ static void reset(void *dev)
 
 	stopping(d);
 	vu_fe_reset(&d->fe);
-	memset(d->written, 0, sizeof(d->written));
-	if (changed && !d->fe.dead)
+	if (changed && !d->own && !d->fe.dead)
 		read_config(d, false);
 	/* The eventfd is the back end's too, and may have been made blocking; this call does not wait even then. */
 	if (d->broken && preadv2(d->err, &iov, 1, -1, RWF_NOWAIT) < 0 && errno != EAGAIN)

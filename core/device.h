@@ -51,7 +51,7 @@ struct device_bucket {
  *
  * @record: in-flight records of its queues, one sealed memfd (@record_fd) for the device's life; -1: a foreign back end has none
  * @fresh: queues that began while no back end was there
- * @written: bytes of config space that the driver wrote since its reset, and the back end took
+ * @written: bytes of config space that a driver wrote, and the back end took; of ours they outlive its reset
  * @greeted_ms: a new process was greeted then and has not answered yet, 0: none is awaited; @beat_ms: when one was last asked for a sign of
  *	life, @turn_ms: when it was last looked after
  * @stale: config space must be read again, @asked_ms: when that was last done

@@ -88,7 +88,9 @@ struct blk_req {
  * struct blk - the device
  * @req: BLK_QUEUE_SIZE requests for each queue
  * @fixed: the image's index in the ring's file table
- * @write_through: every write is on the disk when it completes (driver without FLUSH, or its choice)
+ * @flush_acked: the driver can flush; @may_ask: it can ask whether there is a write cache
+ * @chosen_through: a driver has turned the cache off
+ * @write_through: every write is on the disk when it completes
  * @bounce_free: buffers not in use
  * @starved: queues that wait for a buffer, or for a writer, a bit each
  * @writers: requests in flight that change the image, @exclusive: one of them does it by reading and writing back
@@ -107,8 +109,8 @@ struct blk {
 	bool no_discard;
 	uint16_t queues;
 	char serial[BLK_ID_LEN];
-	bool flush_acked;
-	bool write_through;
+	bool flush_acked, may_ask;
+	bool chosen_through, write_through;
 	struct blk_req *req;
 	uint8_t *bounce_free[BLK_BOUNCES];
 	unsigned int bounces;

@@ -155,13 +155,23 @@ static int block_open(struct backend *be)
 	return make_buffers(blk);
 }
 
-/* A driver that can't flush must never be told that a write is done before it is (5.2.6.2). */
+/*
+ * A driver that can't flush must never be told that a write is done before it is (5.2.6.2), and neither must one that was shown a disk without a write
+ * cache. Front ends say the driver's choice once, and go on showing it, to the drivers that come after a reset too: QEMU says no more than status 0 and
+ * features when a guest is stopped and goes on, or reboots. So no message takes a choice back. To write through for a driver that flushes is safe.
+ */
+static void set_cache(struct blk *blk)
+{
+	blk->write_through = !blk->flush_acked || blk->chosen_through;
+}
+
 static void block_features_acked(struct backend *be, uint64_t features)
 {
 	struct blk *blk = backend_dev(be);
 
 	blk->flush_acked = features & (1ull << VIRTIO_BLK_F_FLUSH);
-	blk->write_through = !blk->flush_acked;
+	blk->may_ask = features & (1ull << VIRTIO_BLK_F_CONFIG_WCE);
+	set_cache(blk);
 }
 
 static void block_get_config(struct backend *be, uint8_t *cfg)
@@ -171,7 +181,7 @@ static void block_get_config(struct backend *be, uint8_t *cfg)
 		.capacity = blk->image.capacity / BLK_SECTOR,
 		.seg_max = BLK_SEGS - 2,
 		.blk_size = blk->image.block_size,
-		.wce = !blk->write_through,
+		.wce = !blk->chosen_through && (blk->flush_acked || !blk->may_ask),
 		.num_queues = blk->queues,
 		.physical_block_exp = (uint8_t)__builtin_ctz(blk->image.physical / blk->image.block_size),
 		.min_io_size = (uint16_t)(blk->image.physical / blk->image.block_size),
@@ -194,7 +204,8 @@ static int block_set_config(struct backend *be, uint32_t off, const uint8_t *dat
 
 	if (off != offsetof(struct virtio_blk_config, wce) || len != 1 || data[0] > 1)
 		return -EINVAL;
-	blk->write_through = !data[0] || !blk->flush_acked;
+	blk->chosen_through = !data[0];
+	set_cache(blk);
 	return 0;
 }
 
@@ -225,8 +236,8 @@ static void block_reset(struct backend *be)
 {
 	struct blk *blk = backend_dev(be);
 
-	blk->flush_acked = false;
-	blk->write_through = false;
+	blk->flush_acked = blk->may_ask = false;
+	set_cache(blk);
 	blk->starved = 0;
 	blk->waits_alone = 0;
 }
@@ -292,7 +303,7 @@ static const struct backend_ops block_ops = {
 
 int main(int argc, char **argv)
 {
-	static struct blk blk = { .given_fd = -1, .queues = 1, .serial = "lguest" };
+	static struct blk blk = { .given_fd = -1, .queues = 1, .serial = "lguest", .write_through = true };
 
 	return backend_main(argc, argv, &block_ops, &blk);
 }

@@ -197,6 +197,32 @@ def case_write_zeroes_of_the_longest():
             assert front.range(ZEROES, 0, longest) == 0 and front.range(ZEROES, 1, longest) == 0 and front.range(DISCARD, 0, longest) == 0
 
 
+def case_write_through_stays():
+    """a driver's write-through outlives all that front ends say when a guest is stopped, goes on, or reboots"""
+    with open("a.img", "wb") as f:
+        f.truncate(SIZE)
+    for engine in ENGINES:
+        with fe.Role("lguest-block", "--blk-file=a.img", *engine, kind=fe.Disk) as role:
+            front = role.up()
+            front.queue(0)
+            assert front.write_cache() == 1 and front.write_cache(0) == 0
+            base = struct.pack("<II", 0, 0)
+            before = [lambda: front.send(fe.RESET_OWNER), lambda: front.send(fe.GET_VRING_BASE, base, reply=True), lambda: front.send(fe.RESET_DEVICE)]
+            if not engine:  # the other one does not offer STATUS
+                before.append(lambda: front.send(fe.SET_STATUS, struct.pack("<Q", 0)))
+            for k, first in enumerate(before):
+                first()
+                front.send(fe.SET_FEATURES, struct.pack("<Q", front.acked))
+                assert front.write_cache() == 0, (engine, k)
+                if k:   # which has stopped the ring
+                    front.queue(0)
+            # and so does a driver's other choice
+            assert front.write_cache(1) == 1
+            front.send(fe.RESET_DEVICE)
+            front.send(fe.SET_FEATURES, struct.pack("<Q", front.acked))
+            assert front.write_cache() == 1
+
+
 def case_more_segments():
     """chains of 1 to 254 data segments, and of 1024 in an indirect table, are served (A9)"""
     with open("a.img", "wb") as f:

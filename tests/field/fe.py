@@ -12,7 +12,7 @@ import time
 
 (GET_FEATURES, SET_FEATURES, SET_OWNER, RESET_OWNER, SET_MEM_TABLE) = (1, 2, 3, 4, 5)
 (SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR) = (8, 9, 10, 11, 12, 13, 14)
-(GET_PROTOCOL, SET_PROTOCOL, SET_VRING_ENABLE, GET_CONFIG) = (15, 16, 18, 24)
+(GET_PROTOCOL, SET_PROTOCOL, SET_VRING_ENABLE, GET_CONFIG, SET_CONFIG, RESET_DEVICE, SET_STATUS) = (15, 16, 18, 24, 25, 34, 39)
 MEMORY, GPA, UADDR = 8 << 20, 0x100000, 0x7f0000000000
 bindir = "build/release"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -144,6 +144,12 @@ class Disk(FrontEnd):
         f = struct.unpack("<QIIHBBIBBHIBBHIIIIIB", self.config(60)[:57])
         return dict(capacity=f[0], seg_max=f[2], block=f[6], physical=f[6] << f[7], discard_max=f[14], discard_align=f[16],
                     zeroes_max=f[17])
+
+    def write_cache(self, on=None):
+        """Choose, if said; return what it says then."""
+        if on is not None:
+            self.send(SET_CONFIG, struct.pack("<IIIB", 32, 1, 0, on))
+        return self.config(60)[32]
 
     def submit(self, q, kind, sector, segments, indirect=False, slot=0):
         header, status = self.HEADER + 32 * slot, self.STATUS + slot

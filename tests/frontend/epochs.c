@@ -507,8 +507,18 @@ static void write_through(void)
 	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 1);
 	passed(back() && role_says_wce() == 1 && device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 1, "what it says while the role is away holds too");
 	device_store(dev, VIRTIO_MMIO_CONFIG + WCE, 1, 0);
+	kill_role();
+	lose();
+	bind_disk();
+	passed(device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0 && back() && role_says_wce() == 0, "a driver that comes while the role is away gets the disk that it was shown");
 	wr(VIRTIO_MMIO_STATUS, 0);
 	passed(role_says_wce() == device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1), "after a reset the core and the role say the same");
+	bind_disk();
+	passed(role_says_wce() == device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1), "and when the next driver has its features");
+	passed(device_load(dev, VIRTIO_MMIO_CONFIG + WCE, 1) == 0, "which is what the driver before had chosen");
+	kill_role();
+	lose();
+	passed(back() && role_says_wce() == 0, "and what the role's successor does");
 	close_device();
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * unit_blk.c: lguest-block's request code on the fake loop: operations that are interrupted (field case B16), and who waits for
- * whom when parts of blocks are written (A4).
+ * unit_blk.c: lguest-block's request code on the fake loop: operations that are interrupted (field case B16), who waits for
+ * whom when parts of blocks are written (A4), and when writes go through to the disk.
  */
 #include <errno.h>
+#include <sys/uio.h>
 
 #include <criterion/criterion.h>
 
@@ -11,6 +12,8 @@
 #include "tests/lib/fake_loop.h"
 
 #define BLOCK 4096u
+#define FLUSH (1ull << VIRTIO_BLK_F_FLUSH)
+#define WCE offsetof(struct virtio_blk_config, wce)
 #define HEADER(n) (FAKE_DATA + 64u * (n))
 #define STATUS(n) (HEADER(n) + 32)
 #define DATA(n) (FAKE_DATA + 0x1000u + 0x2000u * (n))
@@ -19,6 +22,14 @@ int lguest_block_main(int argc, char **argv);
 int blk_image_open(struct blk *blk) { (void)blk; return 0; }
 
 static struct blk *blk;
+
+static unsigned int says_wce(void)
+{
+	uint8_t cfg[BLK_CONFIG_SIZE] = { 0 };
+
+	fake.ops->get_config(NULL, cfg);
+	return cfg[WCE];
+}
 
 static void open_block(bool direct)
 {
@@ -31,6 +42,8 @@ static void open_block(bool direct)
 	blk->image = (struct blk_image){ .fd = 4, .capacity = 1 << 20, .direct = direct, .can_discard = true, .range_align = BLOCK,
 					 .mem_align = 1, .off_align = direct ? BLOCK : 1, .block_size = 512, .physical = BLOCK };
 	cr_assert_eq(fake.ops->open(NULL), 0);
+	cr_assert_eq(says_wce(), 1);
+	fake.ops->features_acked(NULL, FLUSH);
 	for (unsigned int q = 0; q < 2; q++)
 		fake_start(q, 16, 0);
 }
@@ -152,6 +165,54 @@ Test(blk, zeroes_written_through)
 		cr_assert_eq(status(0, 0), VIRTIO_BLK_S_OK);
 		cr_assert_eq(blk->writers, 0);
 	}
+}
+
+static bool writes_through(void)
+{
+	bool through;
+
+	ask(0, 0, VIRTIO_BLK_T_OUT, 8, BLOCK);
+	through = pending(0)->rw_flags & RWF_DSYNC;
+	fake_complete(0, BLOCK);
+	return through;
+}
+
+static void choose(uint8_t wce)
+{
+	cr_assert_eq(fake.ops->set_config(NULL, WCE, &wce, 1), 0);
+}
+
+/*
+ * A front end says a driver's choice once, and goes on showing it to drivers: at a stop and a guest's reboot QEMU says status 0, then features, and no
+ * more.
+ */
+Test(blk, write_through_stays)
+{
+	open_block(false);
+	cr_expect(!writes_through() && says_wce() == 1);
+	fake.ops->reset(NULL);
+	cr_expect(writes_through() && says_wce() == 1, "who has not said that it can flush");
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(!writes_through() && says_wce() == 1, "who has");
+	choose(0);
+	cr_expect(writes_through(), "the driver's choice");
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(writes_through(), "the same features again");
+	fake.ops->reset(NULL);
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(writes_through() && says_wce() == 0 && writes_through(), "a reset");
+	choose(1);
+	fake.ops->reset(NULL);
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(!writes_through() && says_wce() == 1, "another choice");
+	fake.ops->features_acked(NULL, 0);
+	cr_expect(writes_through(), "a driver that cannot flush");
+	fake.ops->features_acked(NULL, 1ull << VIRTIO_BLK_F_CONFIG_WCE);
+	cr_expect(writes_through(), "nor can one that could ask");
+	choose(1);
+	cr_expect(writes_through() && says_wce() == 0, "whatever it chooses");
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(!writes_through() && says_wce() == 1);
 }
 
 Test(blk, who_reads_and_writes_back_is_alone)

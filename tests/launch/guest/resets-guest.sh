@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The first process of the guest of resets.sh, since guest/init would keep the console open: in each round the disk is written and verified, the host is pinged, the random device read and numbered lines
-# printed; then each virtio driver is taken from its device and given back. Odd rounds make the disk write-through. Roles are killed
+# printed; then each virtio driver is taken from its device and given back. Odd rounds make the disk write-through, even ones give it its cache back. Roles are killed
 # all the while, also in the middle of a rebind. What was found goes to the second disk, since the console comes and goes too; there the
 # host says "stop".
 export PATH=/bin
@@ -16,7 +16,7 @@ ip link set lo up
 dmesg -n 1
 ip link set eth0 up
 ip addr add 10.77.0.2/24 dev eth0
-round=0 wrong=0
+round=0 wrong=0 chosen=
 
 bad() { echo "round $round: $*"; wrong=$((wrong + 1)); }
 
@@ -36,14 +36,14 @@ rebind() {
 disk=$(basename $(readlink -f /sys/block/vda/device))
 
 write_and_verify() {
-	if [ $((round % 2)) = 1 ]; then
-		echo "write through" >/sys/block/vda/cache_type || bad "the disk cannot be made write-through"
-	fi
-	before=$(cat /sys/block/vda/cache_type)
+	[ -z "$chosen" ] || [ "$(cat /sys/block/vda/cache_type)" = "$chosen" ] || bad "behind the reset the disk is not '$chosen' any more"
+	chosen="write back"
+	[ $((round % 2)) = 0 ] || chosen="write through"
+	echo "$chosen" >/sys/block/vda/cache_type || bad "the disk cannot be made $chosen"
 	/fio/ld.so /fio/fio --name=round$round --filename=/dev/vda --size=$FIO_SIZE --rw=randwrite --bsrange=4k-64k --ioengine=libaio \
 		--direct=1 --iodepth=16 --verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 --randseed=$round \
 		--fsync=32 --output=fio.out || { bad "fio found an error"; tail -n 20 fio.out; }
-	[ "$(cat /sys/block/vda/cache_type)" = "$before" ] || bad "the disk is not '$before' any more"
+	[ "$(cat /sys/block/vda/cache_type)" = "$chosen" ] || bad "the disk is not '$chosen' any more"
 }
 
 print_lines() {
