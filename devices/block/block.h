@@ -89,7 +89,7 @@ struct blk_req {
  * @req: BLK_QUEUE_SIZE requests for each queue
  * @fixed: the image's index in the ring's file table
  * @flush_acked: the driver can flush; @may_ask: it can ask whether there is a write cache
- * @chosen_through: a driver has turned the cache off
+ * @chosen_through: a driver has turned the cache off; @told_cached: the front end was told, or said, that it is on, and nothing else since
  * @write_through: every write is on the disk when it completes
  * @bounce_free: buffers not in use
  * @starved: queues that wait for a buffer, or for a writer, a bit each
@@ -110,7 +110,8 @@ struct blk {
 	uint16_t queues;
 	char serial[BLK_ID_LEN];
 	bool flush_acked, may_ask;
-	bool chosen_through, write_through;
+	bool chosen_through, told_cached;
+	bool write_through;
 	struct blk_req *req;
 	uint8_t *bounce_free[BLK_BOUNCES];
 	unsigned int bounces;

@@ -157,12 +157,13 @@ static int block_open(struct backend *be)
 
 /*
  * A driver that can't flush must never be told that a write is done before it is (5.2.6.2), and neither must one that was shown a disk without a write
- * cache. Front ends say the driver's choice once, and go on showing it, to the drivers that come after a reset too: QEMU says no more than status 0 and
- * features when a guest is stopped and goes on, or reboots. So no message takes a choice back. To write through for a driver that flushes is safe.
+ * cache. Front ends ask once and say the driver's choice once, and go on showing that, to the drivers that come after a reset too: QEMU says no more than
+ * status 0 and features when a guest is stopped and goes on or reboots, and to a new process no more than features. So no message takes a choice back,
+ * and writes are cached only where what this process last heard or said of it is that they are. To write through for a driver that flushes is safe.
  */
 static void set_cache(struct blk *blk)
 {
-	blk->write_through = !blk->flush_acked || blk->chosen_through;
+	blk->write_through = !blk->flush_acked || !blk->told_cached;
 }
 
 static void block_features_acked(struct backend *be, uint64_t features)
@@ -196,6 +197,8 @@ static void block_get_config(struct backend *be, uint8_t *cfg)
 		c.write_zeroes_may_unmap = 1;
 	}
 	memcpy(cfg, &c, BLK_CONFIG_SIZE);
+	blk->told_cached = c.wce;
+	set_cache(blk);
 }
 
 static int block_set_config(struct backend *be, uint32_t off, const uint8_t *data, uint32_t len)
@@ -205,6 +208,7 @@ static int block_set_config(struct backend *be, uint32_t off, const uint8_t *dat
 	if (off != offsetof(struct virtio_blk_config, wce) || len != 1 || data[0] > 1)
 		return -EINVAL;
 	blk->chosen_through = !data[0];
+	blk->told_cached = data[0];
 	set_cache(blk);
 	return 0;
 }

@@ -61,7 +61,10 @@ int blkdrv_open(struct blkdrv *d, int fd, unsigned int queues, size_t data_size,
 
 int blkdrv_reconnect(struct blkdrv *d, int fd)
 {
-	return drv_reconnect(&d->drv, fd);
+	int err = drv_reconnect(&d->drv, fd);
+
+	/* As lguest-core does: lguest-block has a write cache only for who asks whether there is one. */
+	return err ? err : vu_fe_get_config(&d->drv.fe, 0, &d->config, 60);
 }
 
 void blkdrv_close(struct blkdrv *d)

@@ -184,7 +184,7 @@ static void choose(uint8_t wce)
 
 /*
  * A front end says a driver's choice once, and goes on showing it to drivers: at a stop and a guest's reboot QEMU says status 0, then features, and no
- * more.
+ * more. Who asks is told, and so must be looked at last.
  */
 Test(blk, write_through_stays)
 {
@@ -209,10 +209,34 @@ Test(blk, write_through_stays)
 	cr_expect(writes_through(), "a driver that cannot flush");
 	fake.ops->features_acked(NULL, 1ull << VIRTIO_BLK_F_CONFIG_WCE);
 	cr_expect(writes_through(), "nor can one that could ask");
-	choose(1);
-	cr_expect(writes_through() && says_wce() == 0, "whatever it chooses");
 	fake.ops->features_acked(NULL, FLUSH);
-	cr_expect(!writes_through() && says_wce() == 1);
+	cr_expect(!writes_through(), "nobody asked");
+	fake.ops->features_acked(NULL, 1ull << VIRTIO_BLK_F_CONFIG_WCE);
+	cr_expect(says_wce() == 0);
+	choose(1);
+	cr_expect(writes_through() && says_wce() == 0);
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(writes_through(), "a front end that was told so shows it to the next driver");
+	cr_expect(says_wce() == 1 && !writes_through(), "until it asks again");
+}
+
+/* A front end that goes on with a new process shows its driver what it was told, or said, before. */
+Test(blk, write_through_until_told)
+{
+	open_block(false);
+	blk->told_cached = false;
+	fake.ops->reset(NULL);
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(writes_through() && writes_through());
+	choose(0);
+	cr_expect(writes_through());
+	choose(1);
+	cr_expect(!writes_through());
+	blk->told_cached = false;
+	fake.ops->features_acked(NULL, FLUSH);
+	cr_expect(writes_through());
+	cr_expect_eq(says_wce(), 1);
+	cr_expect(!writes_through());
 }
 
 Test(blk, who_reads_and_writes_back_is_alone)
