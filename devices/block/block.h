@@ -16,6 +16,7 @@
 #define BLK_SECTOR 512u
 #define BLK_SEGS 128u		/* segments of a request, header and status included, that a driver is told of */
 #define BLK_CHAIN (VQ_MAX_CHAIN + BLK_QUEUE_SIZE)	/* and those that one which was not told can send */
+#define BLK_RANGE 131072u	/* sectors of a discard or write-zeroes, 64 MiB: a killed role is over when the ones under way are */
 #define BLK_QUEUES 16u
 #define BLK_QUEUE_SIZE 256u
 #define BLK_ID_LEN 20u
@@ -96,7 +97,7 @@ struct blk_req {
  * @writers: requests in flight that change the image, @exclusive: one of them does it by reading and writing back
  * @waits_alone: 1 + the queue whose next request waits to be the only writer, 0 = none
  * @block_size: what the guest shall be told, 0 = 512
- * @rate: what is taken of its queues in a second
+ * @rate: what is taken of its queues in a second, @cost: bytes that the request taken last is charged
  */
 struct blk {
 	struct backend *be;
@@ -120,6 +121,7 @@ struct blk {
 	unsigned int writers, waits_alone;
 	bool exclusive;
 	struct rate rate;
+	uint64_t cost;
 };
 
 /**

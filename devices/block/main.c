@@ -190,8 +190,8 @@ static void block_get_config(struct backend *be, uint8_t *cfg)
 	uint32_t unit = blk->image.physical / BLK_SECTOR;
 
 	if (blk->image.can_discard) {
-		/* A driver splits longer ranges here, and had better do so between blocks. */
-		c.max_discard_sectors = c.max_write_zeroes_sectors = INT32_MAX / BLK_SECTOR / unit * unit;
+		/* A driver splits longer ranges here, between blocks. */
+		c.max_discard_sectors = c.max_write_zeroes_sectors = BLK_RANGE;
 		c.max_discard_seg = c.max_write_zeroes_seg = 1;
 		c.discard_sector_alignment = unit;
 		c.write_zeroes_may_unmap = 1;
@@ -224,7 +224,7 @@ static void block_queue_kick(struct backend *be, struct vq *q)
 		blk->waits_alone = 0;
 	while (rate_may(&blk->rate, q) && vq_pop(q, &c) > 0) {
 		if (blk_submit(blk, q, &c)) {
-			rate_took(&blk->rate, c.in_len + c.out_len);
+			rate_took(&blk->rate, blk->cost);
 			continue;
 		}
 		vq_unpop(q, c.head);

@@ -323,7 +323,7 @@ static bool trim_to_blocks(struct blk_req *r, uint64_t align)
 	return true;
 }
 
-/* One range per request: that is what the config space says (5.2.6.2). */
+/* One range per request, and none that is longer than the config space says (5.2.6.2). */
 static uint8_t take_range(struct blk *blk, struct blk_req *r, const struct vq_chain *c)
 {
 	struct virtio_blk_discard_write_zeroes range;
@@ -339,8 +339,10 @@ static uint8_t take_range(struct blk *blk, struct blk_req *r, const struct vq_ch
 	if (range.flags & ~(zeroes ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0u))
 		return VIRTIO_BLK_S_UNSUPP;
 	r->len = (uint64_t)range.num_sectors * BLK_SECTOR;
-	if (!r->len || !in_range(blk, range.sector, r->len, &r->pos))
+	if (!r->len || range.num_sectors > BLK_RANGE || !in_range(blk, range.sector, r->len, &r->pos))
 		return VIRTIO_BLK_S_IOERR;
+	/* Zeroes may have to be written; a discard the host does without, or not at all. */
+	blk->cost += zeroes ? r->len : 0;
 	if (!zeroes && !trim_to_blocks(r, blk->image.range_align))
 		return VIRTIO_BLK_S_OK;
 	r->left = r->len;
@@ -407,6 +409,7 @@ bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c)
 	r->fill = r->filled = r->by_hand = r->writer = r->exclusive = false;
 	r->status = (uint8_t *)last->iov_base + last->iov_len - 1;
 	r->fallocate_mode = 0;
+	blk->cost = c->in_len + c->out_len;
 	status = take(blk, r, c, &written);
 	if (status == STARVED) {
 		blk_buffers_back(blk, r);

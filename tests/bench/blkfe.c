@@ -2,7 +2,7 @@
 /*
  * blkfe.c: command-line front end for block back ends: measures one, or kills ours again and again under verified I/O.
  *
- *	blkfe bench SOCKET OP BLOCK DEPTH SECONDS	OP: randread randwrite read write, DEPTH up to 128; prints "IOPS MiB/s" and more, with
+ *	blkfe bench SOCKET OP BLOCK DEPTH SECONDS	OP: randread randwrite read write zeroes discard, DEPTH up to 128; prints "IOPS MiB/s" and more, with
  *							the times in microseconds within which half of the requests, 99 and 99.9 per cent were over
  *	blkfe crash KILLS BACKEND IMAGE [OPTION...]	kill -9 under verified random I/O, in-flight replay each time
  *	blkfe verify SOCKET SECONDS			verified random I/O against any back end
@@ -45,8 +45,8 @@ static _Noreturn void fail(const char *what, long err)
 /* --- bench --- */
 
 struct load {
-	bool write, random;
-	uint32_t block;
+	bool random;
+	uint32_t type, block;
 	uint64_t blocks, next;
 };
 
@@ -55,6 +55,27 @@ static uint64_t next_sector(struct load *l)
 	uint64_t b = l->random ? random_number() % l->blocks : l->next++ % l->blocks;
 
 	return b * SECTORS(l->block);
+}
+
+static uint32_t type_of(const char *op)
+{
+	if (!strcmp(op, "zeroes"))
+		return VIRTIO_BLK_T_WRITE_ZEROES;
+	if (!strcmp(op, "discard"))
+		return VIRTIO_BLK_T_DISCARD;
+	return strstr(op, "write") ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN;
+}
+
+/* The next request of the load. */
+static bool ask(struct blkdrv *d, struct load *l, uint64_t tag)
+{
+	struct virtio_blk_discard_write_zeroes range = { next_sector(l), SECTORS(l->block), 0 };
+	uint8_t *data = d->data + tag * l->block;
+
+	if (l->type == VIRTIO_BLK_T_IN || l->type == VIRTIO_BLK_T_OUT)
+		return blkdrv_submit(d, 0, l->type, range.sector, data, l->block, tag);
+	memcpy(data, &range, sizeof(range));
+	return blkdrv_submit(d, 0, l->type, 0, data, sizeof(range), tag);
 }
 
 /* How long each request took, in nanoseconds; of the first ones, when there are more than find room. */
@@ -72,8 +93,7 @@ static void note(struct latencies *l, uint64_t tag, double now)
 static int bench(char **arg)
 {
 	static struct latencies times;
-	struct load l = { .write = strstr(arg[1], "write"), .random = !strncmp(arg[1], "rand", 4),
-			  .block = (uint32_t)atoi(arg[2]) };
+	struct load l = { .type = type_of(arg[1]), .random = !strncmp(arg[1], "rand", 4), .block = (uint32_t)atoi(arg[2]) };
 	unsigned int depth = (unsigned int)atoi(arg[3]), busy = 0;
 	double secs = atof(arg[4]), start, end;
 	uint64_t count = 0;
@@ -92,7 +112,7 @@ static int bench(char **arg)
 	end = start + secs;
 	for (uint64_t i = 0; i < depth; i++, busy++) {
 		times.begun[i] = start;
-		if (!blkdrv_submit(&d, 0, l.write, next_sector(&l), d.data + i * l.block, l.block, i))
+		if (!ask(&d, &l, i))
 			fail("the ring is full", 0);
 	}
 	while (busy) {
@@ -109,8 +129,7 @@ static int bench(char **arg)
 			count++;
 			busy--;
 			r = 0;
-			if (more && blkdrv_submit(&d, 0, l.write, next_sector(&l), d.data + done.tag * l.block,
-						  l.block, done.tag))
+			if (more && ask(&d, &l, done.tag))
 				busy++;
 		}
 		if (r < 0)

@@ -170,7 +170,7 @@ def ranges_4kn(name, *options):
             front = role.up()
             front.queue(0)
             told = front.layout()
-            assert told["discard_align"] == 8 and not told["discard_max"] % 8 and not told["zeroes_max"] % 8 and told["zeroes_max"] > 1 << 20, told
+            assert told["discard_align"] == 8 and not told["discard_max"] % 8 and not told["zeroes_max"] % 8 and told["zeroes_max"] == 131072, told
             for at in range(0, SIZE, 1 << 20):
                 assert front.write(at // 512, bytes(model[at:at + (1 << 20)])) == 0
             for sector, count, flags in ((8, 8, 0), (17, 1, 0), (33, 1, 1), (41, 6, 0), (47, 2, 1), (63, 50, 0), (128, 1024, 1), (1999, 4001, 0), (16383, 1, 0)):
@@ -195,6 +195,8 @@ def case_write_zeroes_of_the_longest():
             front.queue(0)
             longest = front.layout()["zeroes_max"]
             assert front.range(ZEROES, 0, longest) == 0 and front.range(ZEROES, 1, longest) == 0 and front.range(DISCARD, 0, longest) == 0
+            for kind in (ZEROES, DISCARD):
+                assert front.range(kind, 0, longest + 1) == front.range(kind, 1, longest + 7) == front.range(kind, 0, 12 << 20) == 1
 
 
 def case_write_through_stays():

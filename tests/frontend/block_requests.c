@@ -256,6 +256,31 @@ Test(block, b2_discard_and_write_zeroes)
 	}
 }
 
+/* What a driver is told is the longest; a host that has to write the zeroes does it in one operation, which no kill ends. */
+Test(block, ranges_have_a_longest)
+{
+	static struct rig r;
+
+	for (unsigned int engine = 0; engine < 2; engine++) {
+		make_image(&r);
+		cr_assert_eq(truncate(r.path, 1ll << 40), 0);
+		start(&r, engine, NULL, NULL);
+		cr_expect_eq(r.d.config.max_discard_sectors, 131072);
+		cr_expect_eq(r.d.config.max_write_zeroes_sectors, 131072);
+		for (uint32_t t = VIRTIO_BLK_T_DISCARD; t <= VIRTIO_BLK_T_WRITE_ZEROES; t += 2) {
+			cr_expect_eq(range(&r, t, 131072, 131073, 0), VIRTIO_BLK_S_IOERR);
+			cr_expect_eq(range(&r, t, 0, 131073, 0), VIRTIO_BLK_S_IOERR);
+			cr_expect_eq(range(&r, t, 0, 1u << 31, 0), VIRTIO_BLK_S_IOERR);
+			cr_expect_eq(range(&r, t, 131072, 131072, 0), VIRTIO_BLK_S_OK);
+		}
+		cr_expect_neq(file_byte(&r, 5), 0);
+		cr_expect_eq(range(&r, VIRTIO_BLK_T_WRITE_ZEROES, 0, 131072, 0), VIRTIO_BLK_S_OK);
+		cr_expect_eq(file_byte(&r, 5), 0);
+		stop(&r);
+		unlink(r.path);
+	}
+}
+
 Test(block, b3_read_only)
 {
 	static struct rig r;

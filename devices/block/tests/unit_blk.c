@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * unit_blk.c: lguest-block's request code on the fake loop: operations that are interrupted (field case B16), who waits for
- * whom when parts of blocks are written (A4), and when writes go through to the disk.
+ * whom when parts of blocks are written (A4), when writes go through to the disk, and how long a range may be.
  */
 #include <errno.h>
 #include <sys/uio.h>
@@ -237,6 +237,37 @@ Test(blk, write_through_until_told)
 	cr_expect(writes_through());
 	cr_expect_eq(says_wce(), 1);
 	cr_expect(!writes_through());
+}
+
+/* A longer range than is offered is an error (5.2.6.2), and what is written as zeroes is paid for as what is written. */
+Test(blk, ranges_have_a_longest)
+{
+	static const struct { uint32_t type, sectors; bool taken; uint64_t cost; } row[] = {
+		{ VIRTIO_BLK_T_WRITE_ZEROES, 131072, true, 33 + (64 << 20) },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, 131073, false, 33 },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, UINT32_MAX, false, 33 },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, 8, true, 33 + 4096 },
+		{ VIRTIO_BLK_T_DISCARD, 131072, true, 33 },
+		{ VIRTIO_BLK_T_DISCARD, 131073, false, 33 },
+		{ VIRTIO_BLK_T_DISCARD, UINT32_MAX, false, 33 },
+		{ VIRTIO_BLK_T_FLUSH, 0, true, 33 },
+	};
+	struct virtio_blk_config c = { 0 };
+
+	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		open_block(false);
+		blk->image.capacity = 1ull << 42;
+		fake.ops->get_config(NULL, (uint8_t *)&c);
+		cr_expect(c.max_discard_sectors == 131072 && c.max_write_zeroes_sectors == 131072);
+		blk->rate.bw = 1;
+		blk->rate.bytes = INT64_MAX / 2;
+		*(struct virtio_blk_discard_write_zeroes *)(void *)(fake.mem + DATA(0)) =
+			(struct virtio_blk_discard_write_zeroes){ 8, row[i].sectors, 0 };
+		ask(0, 0, row[i].type, 0, 16);
+		cr_expect_eq(fake.pending_n, row[i].taken, "row %u", i);
+		cr_expect_eq(status(0, 0), row[i].taken ? 0xff : VIRTIO_BLK_S_IOERR, "row %u: status %u", i, status(0, 0));
+		cr_expect_eq((uint64_t)(INT64_MAX / 2 - blk->rate.bytes), 1000 * row[i].cost, "row %u: %ld are charged", i, INT64_MAX / 2 - blk->rate.bytes);
+	}
 }
 
 Test(blk, who_reads_and_writes_back_is_alone)
