@@ -2,6 +2,7 @@
 """What other front ends and drivers do, and what users do with sockets: the back ends as programs."""
 import ctypes
 import glob
+import mmap
 import os
 import resource
 import select
@@ -12,7 +13,7 @@ import subprocess
 import time
 
 import fe
-from run import Skip
+from run import Skip, sh
 
 PROGRAMS = {fe.BARE: [], "lguest-block": ["--blk-file=disk.img"], "lguest-console": ["--file=out"], "lguest-net": ["--tap=tapx"]}
 
@@ -215,6 +216,30 @@ def case_memory_that_never_has_a_byte():
                     pass
                 fe.FrontEnd(server.connect()).number(fe.GET_FEATURES)
                 assert "names memory beyond the end of its file" in server.said(), server.said()
+
+
+def case_memory_of_huge_pages():
+    """memory of huge pages is served, and nothing of it is left in the role when it is gone"""
+    disk()
+    fd = os.memfd_create("huge", os.MFD_HUGETLB)
+    os.ftruncate(fd, 2 << 20)
+    try:
+        mmap.mmap(fd, 2 << 20).close()
+    except OSError:
+        raise Skip("this machine has no huge page to spare (vm.nr_hugepages)") from None
+    for name, *args in LISTENERS:
+        with Listener(name, "s", *args) as server:
+            front = fe.FrontEnd(server.connect()).up()
+            role = int(sh("pgrep", "-P", str(server.process.pid)))
+            for _ in range(3):
+                front.regions(2 << 20, [fd])
+                front.number(fe.GET_FEATURES)
+            with open("/proc/%d/maps" % role, encoding="ascii") as f:
+                assert sum("memfd:huge" in line for line in f) == 1
+            front.table()
+            front.number(fe.GET_FEATURES)
+            with open("/proc/%d/maps" % role, encoding="ascii") as f:
+                assert "memfd:huge" not in f.read()
 
 
 def lingering():
