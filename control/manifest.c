@@ -16,6 +16,8 @@ static const struct policy_call calls[] = {
 	CALL(accept4, POLICY_BOTH, "a client of the control socket", ARG_IS(0, CONTROL_FD_LISTEN), ARG_IS(3, SOCK_CLOEXEC | SOCK_NONBLOCK)),
 	CALL(accept4, POLICY_BOTH, "a client of the status socket", ARG_IS(0, CONTROL_FD_STATUS), ARG_IS(3, SOCK_CLOEXEC | SOCK_NONBLOCK)),
 	CALL(dup3, POLICY_BOTH, "a client to its number", ARG_CLASS(1, CONTROL_FD_CLIENT), ARG_IS(2, O_CLOEXEC)),
+	CALL(setsockopt, POLICY_BOTH, "a client's urgent byte has its place among the others", ARG_CLASS(0, CONTROL_FD_CLIENT), ARG_IS(1, SOL_SOCKET),
+	     ARG_IS(2, SO_OOBINLINE)),
 	CALL(shutdown, POLICY_BOTH, "a client that is hung up on", ARG_CLASS(0, CONTROL_FD_CLIENT), ARG_IS(1, SHUT_RDWR)),
 	CALL(close, POLICY_BOTH, "a client that is gone"),
 	CALL(recvmsg, POLICY_BOTH, "answers", ARG_IS(0, CONTROL_FD_RUN), ARG_IS(2, DONTWAIT)),

@@ -284,6 +284,8 @@ static void welcome(int listener, bool all)
 	close(fd);
 	if (!placed)
 		return;
+	/* Else a look passes an urgent byte over, which the next read, or the close, drops with what came with it */
+	setsockopt(client_fd(c), SOL_SOCKET, SO_OOBINLINE, &(int){ 1 }, sizeof(int));
 	c->place = PLACE_SERVED;
 	c->all = all;
 	c->listens = false;

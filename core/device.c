@@ -405,6 +405,12 @@ static void count_queues(struct device *d)
 	d->mmio.queues = n < GUEST_QUEUES ? n : GUEST_QUEUES;
 }
 
+/* A look (VU_FDS_LEAVE) passes an urgent byte over, which the next read, or the close, then drops with what came with it: it is to be one like the others. */
+static void look_at_all(int fd)
+{
+	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &(int){ 1 }, sizeof(int));
+}
+
 /*L:630
  * Behind the register file stands a process. make_devices() called this for each of them while nothing of the guest
  * ran: greet it, offer the driver what it offers us but for what cannot work here, and give it its window and
@@ -415,8 +421,12 @@ const char *device_open(struct device *d, int fd)
 	const char *error;
 
 	/* No descriptor of a back end is of use here, and one of a foreign one could be a trap. */
+	if (!d->own)
+		look_at_all(fd);
 	if (vu_fe_open_fds(&d->fe, fd, d->own ? ~0ull : ~VU_P_INFLIGHT_SHMFD, START_MS, d->own ? VU_FDS_REFUSE : VU_FDS_LEAVE))
 		return d->fe.error ? d->fe.error : "its back end does not answer";
+	if (!d->own && d->fe.event_fd >= 0)
+		look_at_all(d->fe.event_fd);
 	vu_fe_budget(&d->fe, START_MS);
 	if (!(d->fe.features & BIT(VIRTIO_F_VERSION_1)))
 		return "its back end speaks virtio before 1.0 only";

@@ -48,6 +48,7 @@ static const struct policy_call calls[] = {
 	CALL(close, POLICY_BOTH, "a dead back end's connection"),
 	CALL(exit_group, POLICY_BOTH, "the end"),
 
+	CALL(setsockopt, POLICY_SETUP, "a foreign back end's urgent byte has its place among the others", ARG_IS(1, SOL_SOCKET), ARG_IS(2, SO_OOBINLINE)),
 	CALL(memfd_create, POLICY_SETUP, "RAM, windows and in-flight records"),
 	CALL(ftruncate, POLICY_SETUP, "their sizes"),
 	CALL(fcntl, POLICY_SETUP, "their seals", ARG_IS(1, F_ADD_SEALS)),

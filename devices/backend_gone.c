@@ -47,6 +47,7 @@ void backend_gone_watch(int fd)
 {
 	const struct sigaction news = { .sa_handler = look, .sa_flags = SA_RESTART }, late = { .sa_handler = end_role, .sa_flags = SA_RESTART };
 
+	alarm(0);	/* of the one before, if a ring of it still has that connection */
 	connection = fd;
 	leaving = killed = 0;
 	sigaction(SIGIO, &news, NULL);

@@ -453,8 +453,8 @@ static int accept_loop(struct backend *be, const struct command *cmd, const stru
 		if (drain >= 0)
 			close(POLICY_FD_DRAIN);
 		status = policy_wait(pid);
+		close(POLICY_FD_CONTROL);	/* no news of it any more */
 		late = backend_gone_done();
-		close(POLICY_FD_CONTROL);
 		if (drain >= 0)
 			await_drain(drain);
 		report_death(be, status, late);

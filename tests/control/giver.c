@@ -16,7 +16,7 @@ int main(void)
 
 	for (int i = 0; i < 40; i++)
 		send(CONTROL_FD_RUN, &a, sizeof(a), MSG_DONTWAIT);
-	if (!send_with(CONTROL_FD_RUN, &a, sizeof(a), fd, 1))
+	if (!send_with(CONTROL_FD_RUN, &a, sizeof(a), fd, 1, 0))
 		perror("giver");
 	return 0;
 }

@@ -159,16 +159,21 @@ static bool is_served(int fd)
 /* --- descriptors --- */
 
 /* A pipe's end goes to @fd behind @byte and is nowhere else then. Return: the other end, which tells when the last copy is dropped; -1: refused. */
-static int give(int fd, char byte)
+static int give_with(int fd, char byte, int flags)
 {
 	int pair[2], err;
 
 	must(!pipe(pair), "a pipe");
 	pair[0] = high(pair[0]);
-	err = send_with(fd, &byte, 1, pair[1], 1) ? 0 : errno;
+	err = send_with(fd, &byte, 1, pair[1], 1, flags) ? 0 : errno;
 	close(pair[1]);
 	errno = err;
 	return err ? -1 : pair[0];
+}
+
+static int give(int fd, char byte)
+{
+	return give_with(fd, byte, 0);
 }
 
 static bool dropped(int tell)
@@ -217,6 +222,22 @@ static bool after_the_end(void)
 
 	must(says(c, "x\n"), "a bad line");
 	return give(c, 'y') < 0 && errno == EPIPE;
+}
+
+/* An urgent byte is one like the others, also for a look: poll() tells of it in any case. */
+static bool urgent(void)
+{
+	int owner = client(CONTROL), c = client(STATUS_ONLY), line = client(STATUS_ONLY), gone = client(STATUS_ONLY), tell, told;
+
+	must(send(c, "{", 1, MSG_OOB) == 1, "an urgent byte");
+	turns();
+	must(says(c, "\"execute\":\"dance\"}\n") && hears(c, "UnknownCommand"), "and the rest of its line");
+	tell = give_with(line, '{', MSG_OOB);
+	must(send(line, "\n", 1, MSG_NOSIGNAL) == 1, "a line behind it");
+	told = give_with(gone, '{', MSG_OOB);
+	close(gone);
+	turns();
+	return !dropped(tell) && !dropped(told) && ended(line) && is_served(owner);
 }
 
 /* Who finds no place sends one, and has it when there is a place. */
@@ -322,6 +343,7 @@ static const struct { bool (*holds)(void); const char *what; } cases[] = {
 	{ behind_a_request, "nor one behind a request under way, whose client goes" },
 	{ behind_a_bad_line, "nor one behind a line for which a client is hung up on" },
 	{ after_the_end, "nobody who was hung up on can send one" },
+	{ urgent, "an urgent byte keeps nobody busy, and one with a descriptor is not passed over" },
 	{ without_a_place, "the 17th client waits for a place; a descriptor that it has sent is not dropped" },
 	{ places_come_back, "a client that is hung up on leaves its place, whatever it had sent" },
 	{ places_for_the_owner, "12 clients of the status socket, served or lost, leave four places to the control socket" },

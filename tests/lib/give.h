@@ -35,8 +35,8 @@ static inline int lingering(int *end)
 	return c;
 }
 
-/* A message with descriptors, @n times the same. Return: was it sent? */
-static inline bool send_with(int socket, const void *data, size_t bytes, int fd, unsigned int n)
+/* A message with descriptors, @n times the same. @flags: MSG_OOB, or 0. Return: was it sent? */
+static inline bool send_with(int socket, const void *data, size_t bytes, int fd, unsigned int n, int flags)
 {
 	union { struct cmsghdr hdr; unsigned char room[CMSG_SPACE(8 * sizeof(int))]; } control = { { 0 } };
 	struct iovec iov = { (void *)(uintptr_t)data, bytes };
@@ -45,7 +45,7 @@ static inline bool send_with(int socket, const void *data, size_t bytes, int fd,
 	control.hdr = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int)) };
 	for (unsigned int i = 0; i < n; i++)
 		memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int), &fd, sizeof(fd));
-	return sendmsg(socket, &m, MSG_NOSIGNAL) == (ssize_t)bytes;
+	return sendmsg(socket, &m, MSG_NOSIGNAL | flags) == (ssize_t)bytes;
 }
 
 #endif

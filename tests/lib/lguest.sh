@@ -54,8 +54,9 @@ there_or_over() { core=$(below "$1" lguest-core); [ -n "$core" ] || over "$1"; }
 kill_core() {
 	within 30 there_or_over "$1"
 	[ -n "$core" ] || { why="there was no lguest-core to kill"; return 1; }
-	# shellcheck disable=SC2086 # numbers
-	kill -9 $core 2>/dev/null || { why="lguest-core had ended before it was killed"; return 1; }
+	hit=
+	for pid in $core; do kill -9 "$pid" 2>/dev/null && hit=1; done
+	[ -n "$hit" ] || { why="lguest-core had ended before it was killed"; return 1; }
 	why="lguest-run is still there $2 s after its core was killed"
 	within "$2" over "$1"
 }

@@ -117,6 +117,14 @@ def linger():
 
 
 @case
+def urgent():
+    """the same with urgent bytes, which a look at a socket may pass over"""
+    g = guest("--block", "DISK", foreign="urgent").up()
+    time.sleep(3)
+    others_live(g, "block1")
+
+
+@case
 def drainleak():
     """a role that gives its drain pipe away is back all the same"""
     g = guest("--block", "DISK", peer="drainleak", place="lguest-console").up()

@@ -378,7 +378,7 @@ static void give_gift(void)
 {
 	const struct control_msg m = { .type = CONTROL_ALIVE };
 
-	print("[guest] gives %d\n", send_with(CORE_FD_CONTROL, &m, sizeof(m), GIFT, 1));
+	print("[guest] gives %d\n", send_with(CORE_FD_CONTROL, &m, sizeof(m), GIFT, 1, 0));
 	close(GIFT);
 	live();
 }

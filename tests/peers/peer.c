@@ -12,6 +12,7 @@
  *	fdleak		a message that never becomes whole, with eight descriptors
  *	drainleak	gives its drain pipe away wherever a descriptor may go, and is not served until it is closed there
  *	linger		gives away connections whose last close waits for a minute
+ *	urgent		the same, each with an urgent byte, and something else behind it
  *	silent		answers nothing at all
  *	refuse N	refuses request N (enum vu_request)
  *
@@ -109,7 +110,7 @@ static void send_fds(int socket, int fd, unsigned int n, size_t bytes)
 {
 	uint32_t change[3] = { VU_BACKEND_CONFIG_CHANGE_MSG, VU_VERSION, 0 };
 
-	send_with(socket, change, bytes, fd, n);
+	send_with(socket, change, bytes, fd, n, 0);
 }
 
 static void give_lingering(void)
@@ -124,6 +125,16 @@ static void give_lingering(void)
 	close(c);
 }
 
+static void give_urgently(int socket)
+{
+	uint32_t change[3] = { VU_BACKEND_CONFIG_CHANGE_MSG, VU_VERSION, 0 };
+	int c = lingering(NULL);
+
+	send_with(socket, change, 1, c, 1, MSG_OOB);
+	send(socket, change, sizeof(change), MSG_NOSIGNAL);
+	close(c);
+}
+
 static void *evil(void *arg)
 {
 	pause_ms(1000);
@@ -135,6 +146,11 @@ static void *evil(void *arg)
 		fill_kick();
 	if (is("linger"))
 		give_lingering();
+	if (is("urgent")) {
+		give_urgently(own.fd);
+		pause_ms(500);
+		give_urgently(chan.fd);
+	}
 	return arg;
 }
 

@@ -45,7 +45,7 @@ static const struct {
 	{ "vsock", 4, "io_uring_enter(0=7) mmap(2=3,3=1) munmap() exit_group() ", LOOP "ACCEPT TIMEOUT READV WRITEV SHUTDOWN " },
 	{ "vsock-dial", 6, "recvfrom(0=4) socket(0=1,1=80801,2=0) connect(0=0) sendmsg(0=4) close(0=0) exit_group() ", NULL },
 	{ "core", 13, NULL, NULL },	/* counted below: several rows for one call */
-	{ "control", 12, "ppoll() accept4(0=4,3=80800) accept4(0=6,3=80800) dup3(1~10,2=80000) shutdown(0~10,1=2) close() recvmsg(0=3,2=4040) "
+	{ "control", 13, "ppoll() accept4(0=4,3=80800) accept4(0=6,3=80800) dup3(1~10,2=80000) setsockopt(0~10,1=1,2=a) shutdown(0~10,1=2) close() recvmsg(0=3,2=4040) "
 		   "recvmsg(0~10,2~4040) sendmsg(0=3,2=4040) sendmsg(0~10,2=4040) clock_gettime() exit_group() ", NULL },
 	{ "record", 19, "poll() recvmsg(0=3,2~0) recvmsg(0=5,2~0) sendmsg(0=3,2=4040) sendmsg(0=5,2=4040) preadv2(2=1,5=8) write(0=4) write(0=2) write(2=8) "
 			"eventfd2(0=0,1=80800) memfd_create(1=1) ftruncate() newfstatat(3=1000) fcntl(1=406) mmap(2=3,3=1) munmap() close() clock_gettime() "
