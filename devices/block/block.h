@@ -16,7 +16,8 @@
 #define BLK_SECTOR 512u
 #define BLK_SEGS 128u		/* segments of a request, header and status included, that a driver is told of */
 #define BLK_CHAIN (VQ_MAX_CHAIN + BLK_QUEUE_SIZE)	/* and those that one which was not told can send */
-#define BLK_RANGE 131072u	/* sectors of a discard or write-zeroes, 64 MiB: a killed role is over when the ones under way are */
+#define BLK_RANGE 131072u	/* sectors of a discard or write-zeroes that is offered, and of one operation, 64 MiB: a killed role is over when those under way are */
+#define BLK_RANGE_TAKEN (INT32_MAX / BLK_SECTOR)	/* what was offered until 1.1: a driver that has asked a version of then goes by it, in pieces of BLK_RANGE */
 #define BLK_QUEUES 16u
 #define BLK_QUEUE_SIZE 256u
 #define BLK_ID_LEN 20u

@@ -94,8 +94,10 @@ static bool step_range(struct blk *blk, struct blk_req *r, int64_t res)
 		r->fallocate_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 		return true;
 	}
-	if (!res)
+	if (!res) {
+		r->tries = 0;
 		return go_on(blk, r, r->part);
+	}
 	complete(blk, r, res == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
 	return false;
 }
@@ -133,7 +135,7 @@ static void plan_range(struct blk *blk, struct blk_req *r)
 	if (r->by_hand)
 		blk_span(blk, r, r->left < edge ? r->left : edge);
 	else
-		r->part = r->left & ~(align - 1);
+		r->part = (r->left < BLK_RANGE * BLK_SECTOR ? r->left : BLK_RANGE * BLK_SECTOR) & ~(align - 1);
 }
 
 /* What the next operation is about; one that has been read to be changed is written. */
@@ -323,7 +325,7 @@ static bool trim_to_blocks(struct blk_req *r, uint64_t align)
 	return true;
 }
 
-/* One range per request, and none that is longer than the config space says (5.2.6.2). */
+/* One range per request, and none that is longer than the config space says, or ever said (5.2.6.2). */
 static uint8_t take_range(struct blk *blk, struct blk_req *r, const struct vq_chain *c)
 {
 	struct virtio_blk_discard_write_zeroes range;
@@ -339,7 +341,7 @@ static uint8_t take_range(struct blk *blk, struct blk_req *r, const struct vq_ch
 	if (range.flags & ~(zeroes ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0u))
 		return VIRTIO_BLK_S_UNSUPP;
 	r->len = (uint64_t)range.num_sectors * BLK_SECTOR;
-	if (!r->len || range.num_sectors > BLK_RANGE || !in_range(blk, range.sector, r->len, &r->pos))
+	if (!r->len || range.num_sectors > BLK_RANGE_TAKEN || !in_range(blk, range.sector, r->len, &r->pos))
 		return VIRTIO_BLK_S_IOERR;
 	/* Zeroes may have to be written; a discard the host does without, or not at all. */
 	blk->cost += zeroes ? r->len : 0;

