@@ -42,6 +42,18 @@ static void *shared(size_t size)
 	return p;
 }
 
+/* As fork(), with what has been printed printed once */
+static pid_t start_child(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		die("no process: %s", strerror(errno));
+	return pid;
+}
+
 /* ---- A CREATE that fails, and calls that come meanwhile ---- */
 
 struct race {
@@ -156,10 +168,7 @@ static pid_t fill_and(struct ctx *c, int fd, const int hold[2], bool exec)
 	struct ctx child = { .test = &filler, .seed = 1, .count_fd = -1, .value_fd = -1 };
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		die("no process: %s", strerror(errno));
+	pid = start_child();
 	if (pid)
 		return pid;
 	make_guest_on(&child, fd);
@@ -231,10 +240,7 @@ void test_gone_close(struct ctx *c)
 		pid_t pid;
 
 		*line = 0;
-		fflush(stdout);
-		pid = fork();
-		if (pid < 0)
-			die("no process: %s", strerror(errno));
+		pid = start_child();
 		if (!pid) {
 			struct ctx child = { .test = &large, .seed = i + 1, .count_fd = -1, .value_fd = -1 };
 
@@ -348,10 +354,7 @@ void test_smp_close(struct ctx *c)
 		if (pipe(hold))
 			die("no pipe: %s", strerror(errno));
 		fcntl(hold[1], F_SETFD, FD_CLOEXEC);
-		fflush(stdout);
-		pid = fork();
-		if (pid < 0)
-			die("no process: %s", strerror(errno));
+		pid = start_child();
 		if (!pid) {
 			struct ctx child = { .test = &busy, .seed = i + 1, .count_fd = -1, .value_fd = -1 };
 			pthread_t first;
@@ -391,7 +394,7 @@ void test_user_limit(struct ctx *c)
 	become_nobody(1 << 20);
 	if (ioctl(one, LGUEST_CREATE, &create) || ioctl(one, LGUEST_ADD_MEMORY, &m))
 		fail(c, "memory below the limit: %s", strerror(errno));
-	pid = fork();
+	pid = start_child();
 	if (!pid)
 		_exit(ioctl(two, LGUEST_CREATE, &create) ? 2 : !ioctl(two, LGUEST_ADD_MEMORY, &m) ? 3 : errno == ENOMEM ? 0 : 4);
 	if (waitpid(pid, &status, 0) != pid || status)
@@ -445,9 +448,8 @@ void test_huge_cost(struct ctx *c)
 	int status;
 	pid_t pid;
 
-	fflush(stdout);
 	for (int whole = 0; whole < 2; whole++) {
-		pid = fork();
+		pid = start_child();
 		if (!pid) {
 			struct ctx child = { .test = c->test };
 			int fd = device(O_CLOEXEC);
@@ -509,8 +511,7 @@ static void other_memory(struct ctx *c, const char *what, unsigned char *from, i
 	int status;
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
+	pid = start_child();
 	if (!pid) {
 		test.start = exchange;
 		exchange_from = from;
@@ -764,12 +765,11 @@ static unsigned int fail_each(struct ctx *c, const char *name, uint64_t arg)
 {
 	unsigned int n;
 
-	fflush(stdout);
 	for (n = 1; n < 2000; n++) {
 		int status;
 		pid_t pid;
 
-		pid = fork();
+		pid = start_child();
 		if (!pid) {
 			set_fail_at(n);
 			try_life(name, arg);

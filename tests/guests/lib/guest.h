@@ -157,6 +157,10 @@ u64 *root_new(void);
 /* Where the entry for @address is at @level (1 = 4 KiB leaf, 2 = 2 MiB); makes the tables above it. */
 u64 *pte_of(u64 *root, u64 address, int level);
 void map(u64 *root, u64 address, u64 phys, u64 flags);
+/* A table of each level below the top, all of whose entries point to the next, those of the last to one page: many shadow tables for few of the guest's. */
+struct chain { u64 *pdpt, *pd, *pt, *page; };
+/* Anybody's to write; @table and @leaf: further bits of the entries. */
+void make_chain(struct chain *c, u64 table, u64 leaf);
 /* Stores an entry that takes something away, and records it in the lost queue. */
 void pte_lose(u64 *pte, u64 value, u64 flag);
 static inline void pte_set(u64 *pte, u64 value) { *(volatile u64 *)pte = value; }

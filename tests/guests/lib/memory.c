@@ -48,6 +48,16 @@ void map(u64 *root, u64 address, u64 phys, u64 flags)
 	pte_set(pte_of(root, address, 1), phys | flags | PTE_P);
 }
 
+void make_chain(struct chain *c, u64 table, u64 leaf)
+{
+	*c = (struct chain){ page_alloc(), page_alloc(), page_alloc(), page_alloc() };
+	for (int i = 0; i < 512; i++) {
+		c->pdpt[i] = pa(c->pd) | PTE_P | PTE_W | PTE_U | table;
+		c->pd[i] = pa(c->pt) | PTE_P | PTE_W | PTE_U | table;
+		c->pt[i] = pa(c->page) | PTE_P | PTE_W | PTE_U | leaf;
+	}
+}
+
 void pte_lose(u64 *pte, u64 value, u64 flag)
 {
 	pte_set(pte, value);

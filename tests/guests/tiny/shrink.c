@@ -14,17 +14,13 @@ static void touch_all(u64 expect)
 
 void guest_main(u64 arg, u64 seed)
 {
-	u64 *pdpt = page_alloc(), *pd = page_alloc(), *pt = page_alloc(), *page = page_alloc();
+	struct chain chain;
 
 	(void)arg;
 	(void)seed;
-	*page = 7;
-	for (int i = 0; i < 512; i++) {
-		pdpt[i] = pa(pd) | PTE_P | PTE_W | PTE_U;
-		pd[i] = pa(pt) | PTE_P | PTE_W | PTE_U;
-		pt[i] = pa(page) | PTE_P | PTE_W | PTE_U;
-	}
-	boot_pml4[1] = pa(pdpt) | PTE_P | PTE_W | PTE_U;
+	make_chain(&chain, 0, 0);
+	*chain.page = 7;
+	boot_pml4[1] = pa(chain.pdpt) | PTE_P | PTE_W | PTE_U;
 	for (int round = 0; round < 3; round++) {
 		touch_all(7);
 		host(HOST_SHRINK, 0);

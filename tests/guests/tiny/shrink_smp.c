@@ -32,16 +32,12 @@ static void other(unsigned int cpu)
 
 void guest_main(u64 arg, u64 seed)
 {
-	u64 *pdpt = page_alloc(), *pd = page_alloc(), *pt = page_alloc(), *page = page_alloc();
+	struct chain chain;
 
 	(void)seed;
-	*page = 7;
-	for (int i = 0; i < 512; i++) {
-		pdpt[i] = pa(pd) | PTE_P | PTE_W | PTE_U;
-		pd[i] = pa(pt) | PTE_P | PTE_W | PTE_U;
-		pt[i] = pa(page) | PTE_P | PTE_W | PTE_U;
-	}
-	boot_pml4[1] = pa(pdpt) | PTE_P | PTE_W | PTE_U;
+	make_chain(&chain, 0, 0);
+	*chain.page = 7;
+	boot_pml4[1] = pa(chain.pdpt) | PTE_P | PTE_W | PTE_U;
 	for (unsigned int cpu = 1; cpu <= arg; cpu++)
 		cpu_up(cpu, other);
 	wait_for(&running, arg);

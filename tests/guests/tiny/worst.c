@@ -6,29 +6,15 @@
  */
 #include "guest.h"
 
-/* Low half: a table of each level, all of whose entries point to the next */
-static u64 *pdpt, *pd, *pt;
+/* The low half */
+static struct chain chain;
 enum { RETURN, DRAIN, DRAIN_UPPER, RING, ROOT, ALL, RANGE, DROP, GO_ON, SLEEP, FOR_EVER, PHASES };
-
-static void chain(void)
-{
-	u64 *page = page_alloc();
-
-	pdpt = page_alloc();
-	pd = page_alloc();
-	pt = page_alloc();
-	for (int i = 0; i < 512; i++) {
-		pdpt[i] = pa(pd) | PTE_P | PTE_W | PTE_U | PTE_A;
-		pd[i] = pa(pt) | PTE_P | PTE_W | PTE_U | PTE_A;
-		pt[i] = pa(page) | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
-	}
-}
 
 /* @n shadow pages of the last level, or half as many of the last two, in a low half that has nothing else; only entry 0 is used of each. */
 static void fill(u64 *root, u64 n, u64 step)
 {
 	for (int i = 1; i < 255; i++)
-		root[i] = pa(pdpt) | PTE_P | PTE_W | PTE_U | PTE_A;
+		root[i] = pa(chain.pdpt) | PTE_P | PTE_W | PTE_U | PTE_A;
 	for (u64 i = 0; i < n; i++)
 		*(volatile u64 *)((1UL << 39) + i * step) = 1;
 }
@@ -70,21 +56,21 @@ static void phase(u64 what, u64 *other)
 		return_to_user_mode();
 		break;
 	case DRAIN:
-		records(pt);
+		records(chain.pt);
 		hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
 		break;
 	case DRAIN_UPPER:
-		records(pd);
+		records(chain.pd);
 		hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
 		break;
 	case RING:
-		records(pt);
+		records(chain.pt);
 		ring();
 		break;
 	case ROOT:	/* a root whose table is also the one that all the others shadow */
 		for (int i = 257; i < 512; i++)	/* and stays so: for the low half it is as it was */
-			pt[i] = boot_pml4[i];
-		root_load(pt);
+			chain.pt[i] = boot_pml4[i];
+		root_load(chain.pt);
 		root_load(boot_pml4);
 		break;
 	case ALL:
@@ -122,7 +108,7 @@ void guest_main(u64 arg, u64 seed)
 	(void)seed;
 	CHECK(what < PHASES);
 	user_map(boot_pml4);
-	chain();
+	make_chain(&chain, PTE_A, PTE_A | PTE_D);
 	other = root_new();
 	fill(boot_pml4, what == DRAIN_UPPER ? n / 2 : n, 1UL << (what == DRAIN_UPPER ? 30 : 21));
 	host(HOST_MEASURE, 0);
