@@ -199,5 +199,6 @@ ends_with() { [ "${lines[-1]}" = "$1" ] || { echo "$output"; return 1; }; }
 	[ "$(tap 'ok the end' 'status 1' | tail -n 1)" = 'not ok a: it lives (status 1)' ]
 	[ "$(tap 'not ok the end' 'status 0' | tail -n 1)" = 'not ok a: it lives (status 0)' ]
 	[ "$(tap 'ok the end' 'status 99' | tail -n 1)" = 'not ok a: it lives (status 99)' ]
+	[ "$(tap 'ok the end' | tail -n 1)" = 'not ok a: it lives (status )' ]
 	[ "$(tap </dev/null | tail -n 1)" = 'not ok a: it lives (status , and "the end" was not reached)' ]
 }
