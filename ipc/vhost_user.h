@@ -165,6 +165,7 @@ extern const struct vu_io vu_io_plain;
  * @VU_FDS_REFUSE: a message that brings any breaks the framing; the kernel drops them, none is ever in our table
  * @VU_FDS_LEAVE: the same, and they stay in the socket, unread: to drop a descriptor can take as long as its file likes (a connection that
  *	lingers, a file system in user space), and whoever made the file may be the one who wants us to wait. The socket must then not be closed.
+ *	Its owner has set SO_OOBINLINE on it, without which a look at what is there passes an urgent byte over.
  */
 enum vu_fds { VU_FDS_TAKE, VU_FDS_REFUSE, VU_FDS_LEAVE };
 

@@ -98,7 +98,7 @@ struct blk_req {
  * @writers: requests in flight that change the image, @exclusive: one of them does it by reading and writing back
  * @waits_alone: 1 + the queue whose next request waits to be the only writer, 0 = none
  * @block_size: what the guest shall be told, 0 = 512
- * @rate: what is taken of its queues in a second, @cost: bytes that the request taken last is charged
+ * @rate: what is taken of its queues in a second, @cost: bytes that the request being taken is charged, which its type may add to
  */
 struct blk {
 	struct backend *be;

@@ -223,6 +223,7 @@ static void block_queue_kick(struct backend *be, struct vq *q)
 	if (waited)
 		blk->waits_alone = 0;
 	while (rate_may(&blk->rate, q) && vq_pop(q, &c) > 0) {
+		blk->cost = c.in_len + c.out_len;
 		if (blk_submit(blk, q, &c)) {
 			rate_took(&blk->rate, blk->cost);
 			continue;

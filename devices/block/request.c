@@ -411,7 +411,6 @@ bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c)
 	r->fill = r->filled = r->by_hand = r->writer = r->exclusive = false;
 	r->status = (uint8_t *)last->iov_base + last->iov_len - 1;
 	r->fallocate_mode = 0;
-	blk->cost = c->in_len + c->out_len;
 	status = take(blk, r, c, &written);
 	if (status == STARVED) {
 		blk_buffers_back(blk, r);

@@ -272,6 +272,20 @@ Test(blk, ranges_have_a_longest)
 	}
 }
 
+Test(blk, a_chain_without_a_status_byte_is_charged_for_itself)
+{
+	open_block(false);
+	blk->image.capacity = 1ull << 42;
+	*(struct virtio_blk_discard_write_zeroes *)(void *)(fake.mem + DATA(0)) = (struct virtio_blk_discard_write_zeroes){ 8, 131072, 0 };
+	ask(0, 0, VIRTIO_BLK_T_WRITE_ZEROES, 0, 16);
+	blk->rate.bw = 1;
+	blk->rate.bytes = INT64_MAX / 2;
+	fake_desc(1, 0, HEADER(8), 16, 0, 0);
+	fake_offer(1, 0);
+	fake_kick(1, 10);
+	cr_expect_eq(INT64_MAX / 2 - blk->rate.bytes, 1000 * 16, "%ld are charged", INT64_MAX / 2 - blk->rate.bytes);
+}
+
 /* A driver that has asked an earlier version may ask for so much; the host is asked for 64 MiB at a time. */
 Test(blk, a_long_range_goes_in_pieces)
 {
