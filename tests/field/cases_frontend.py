@@ -5,7 +5,6 @@ import glob
 import mmap
 import os
 import resource
-import select
 import signal
 import socket
 import struct
@@ -13,6 +12,7 @@ import subprocess
 import time
 
 import fe
+from lingering import lingering
 from run import Skip, sh
 
 PROGRAMS = {fe.BARE: [], "lguest-block": ["--blk-file=disk.img"], "lguest-console": ["--file=out"], "lguest-net": ["--tap=tapx"]}
@@ -242,26 +242,13 @@ def case_memory_of_huge_pages():
                 assert "memfd:huge" not in f.read()
 
 
-def lingering():
-    """Two ends of a connection of which the first takes an hour to close: the second takes no more."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1) as server:
-        ours = socket.create_connection(server.getsockname())
-        theirs = server.accept()[0]
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
-    ours.setblocking(False)
-    while select.select([], [ours], [], 0.2)[1]:        # what is on its way still makes room
-        ours.send(bytes(1 << 20))
-    ours.setblocking(True)
-    return ours, theirs
-
-
 def case_role_that_its_front_end_has_blocked():
     """a role that cannot end since its front end gave it a socket that takes an hour to close is ended, and the next front end is served"""
     disk()
     for name, *args in LISTENERS:
         with Listener(name, "s", *args) as server:
             front = fe.FrontEnd(server.connect())
-            ours, theirs = lingering()
+            ours, theirs = lingering(3600)
             for request, end in ((fe.SET_VRING_CALL, ours), (fe.SET_VRING_ERR, theirs)):
                 front.send(request, struct.pack("<Q", 0), [end.fileno()])
             front.number(fe.GET_FEATURES)
