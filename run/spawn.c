@@ -154,6 +154,16 @@ static uint64_t windows(const struct launch *l)
 	return sum;
 }
 
+/* Of the core's threads: what is always there, and one for each further vCPU and each kicker of a foreign back end (lguest-core's main()) */
+static unsigned int core_pids(const struct launch *l)
+{
+	unsigned int n = CGROUP_CORE_PIDS + l->cpus - 1;
+
+	for (unsigned int i = 0; i < l->roles; i++)
+		n += role_is_foreign(&l->role[i]);
+	return n;
+}
+
 /*L:350
  * lguest-core comes last, because it gets the other end of every role's connection. Of the devices it is told numbers
  * (core_device(), above). Look at the end: lguest-run closes its own /dev/lguest and its ends of the connections, and
@@ -170,7 +180,7 @@ int spawn_core(struct launch *l)
 		complain("no descriptors left for the core: %m");
 		return EXIT_HOST;
 	}
-	c.group = cgroup_make("core", l->memory + l->memory / 8 + windows(l) + CGROUP_CORE_EXTRA, CGROUP_CORE_PIDS);
+	c.group = cgroup_make("core", l->memory + l->memory / 8 + windows(l) + CGROUP_CORE_EXTRA, core_pids(l));
 	child_option(&c, "%s:core", l->name);
 	sandbox_options(l, &c);
 	child_arg(&c, "--memory");

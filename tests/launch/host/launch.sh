@@ -177,6 +177,12 @@ p=$(grandchild $run block0)
 check $? 'each process has a group of its own, with bounds'
 kill $run; wait $run; ends 'nothing is left in it'
 [ ! -e $g ]; check $? 'nor is the group'
+start --block img --cpus 16
+g=/sys/fs/cgroup/lguest.$run
+p=$(grandchild $run lguest-core)
+grep -q '^Threads:.17$' /proc/$p/status && [ "$(cat $g/core/pids.max)" = 31 ] && kill -0 $run || { quoted $err; false; }
+check $? 'nor does its bound keep out a core with as many threads as it may have'
+kill $run; wait $run; ends 'nothing is left of it'
 start --block img --limit block0:memory.max=64M --limit core:pids.max=20
 g=/sys/fs/cgroup/lguest.$run
 [ "$(cat $g/block0/memory.max)" = 67108864 ] && [ "$(cat $g/block0/pids.max)" = 512 ] && [ "$(cat $g/core/pids.max)" = 20 ]
