@@ -191,10 +191,36 @@ static void warn_of_cpus(const struct launch *l)
 		complain("the guest has %u CPUs and may use %d of the host's: they will wait for each other (--cpus %d would not)", l->cpus, have, have);
 }
 
+/* --check: of what live() does first, that which may fail */
+static int only_check(const struct launch *l)
+{
+	int status = cgroup_begin(l->cgroup, l->limit, l->limits);
+
+	cgroup_end();
+	if (!status)
+		printf("lguest-run: everything that %s needs is there\n", l->name);
+	return status;
+}
+
+static int live(struct launch *l)
+{
+	int status;
+
+	begin_log();
+	notify_begin();
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	status = cgroup_begin(l->cgroup, l->limit, l->limits);
+	if (!status)
+		status = supervise(l);
+	cgroup_end();
+	return status;
+}
+
 /*L:110
  * This is lguest-run on one screen. The order is the point: everything is read, opened and checked before the first
- * process of the guest is started, so that a mistake of the user's costs a sentence and starts nothing. supervise(),
- * near the end, lasts as long as the guest does. We take the calls in their order, the command line first.
+ * process of the guest is started, so that a mistake of the user's costs a sentence and starts nothing. live(), near
+ * the end, is supervise() with what belongs around it, and lasts as long as the guest does. We take the calls in their order, the command line first.
  */
 int main(int argc, char **argv)
 {
@@ -235,21 +261,7 @@ int main(int argc, char **argv)
 		resources_close(&l);
 		return status;
 	}
-	if (l.check) {
-		printf("lguest-run: everything that %s needs is there\n", l.name);
-		control_close(&l);
-		resources_close(&l);
-		remove_pidfile(&l);
-		return 0;
-	}
-	begin_log();
-	notify_begin();
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	status = cgroup_begin(l.cgroup, l.limit, l.limits);
-	if (!status)
-		status = supervise(&l);
-	cgroup_end();
+	status = l.check ? only_check(&l) : live(&l);
 	control_close(&l);
 	resources_close(&l);
 	remove_pidfile(&l);

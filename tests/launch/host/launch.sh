@@ -188,7 +188,10 @@ g=/sys/fs/cgroup/lguest.$run
 [ "$(cat $g/block0/memory.max)" = 67108864 ] && [ "$(cat $g/block0/pids.max)" = 512 ] && [ "$(cat $g/core/pids.max)" = 20 ]
 check $? 'bounds that the user wants'
 kill $run; wait $run; ends 'nothing is left of it either'
-expect 105 "cannot set memory.max of core's control group to much" 'a bound that the kernel refuses: nothing starts' $K --limit core:memory.max=much
+for how in '' --check; do
+	expect 105 "cannot set memory.max of core's control group to much" "a bound that the kernel refuses: nothing starts $how" $K --limit core:memory.max=much $how
+	expect 105 'cannot use the control group /tmp' "a folder that is no control group $how" $K --cgroup /tmp $how
+done
 [ -z "$(find /sys/fs/cgroup -name 'lguest.*')" ]; check $? 'and no group is left'
 cp lguest-$bare lguest-$bare.real; cp hijacked lguest-$bare
 start --block img --$bare
@@ -212,7 +215,6 @@ mkdir /sys/fs/cgroup/mine
 sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe --console none --'"$bare"' --cgroup /sys/fs/cgroup/mine --cmdline 7' >$out 2>$err
 [ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine || { find /sys/fs/cgroup/mine -type d | quoted; false; }
 check $? 'a group in which lguest-run itself is, and nothing left of it'
-expect 105 'cannot use the control group /tmp' 'a folder that is no control group' $K --cgroup /tmp
 umount /sys/fs/cgroup
 expect 105 'so that --limit core:pids.max cannot hold' 'a bound without a control group: nothing starts' $K --limit core:pids.max=20
 expect 112 'no control group is delegated to this guest' 'no control group: said loudly' $K --cmdline x
