@@ -59,7 +59,7 @@ in_root 'dpkg -i /debs/*.deb' >"$work/log" 2>&1 || die "dpkg -i"
 host_modules "$release" "$host" || die "the modules"
 install -m 755 packaging/tests/systemd-host "$root/usr/local/sbin/lguest-test"
 install -D -m 755 "${B:-build/release}/probe" "$root/t/probe"
-strip -o "$root/t/vmlinux" "$(guest/build.sh)" && guest/mkinitramfs.sh -o "$root/t/initrd" -c 'echo serving; sleep 1000; exit 3' || die "the Linux guest"
+install -d "$root/usr/lib/lguest" && strip -o "$root/usr/lib/lguest/vmlinux-6.1" "$(guest/build.sh)" && guest/mkinitramfs.sh -o "$root/t/initrd" -c 'echo serving; sleep 1000; exit 3' || die "the Linux guest"
 case $parts in *upgrade*) for_upgrade ;; esac
 cat >"$root/etc/systemd/system/lguest-test.service" <<'UNIT'
 [Unit]
