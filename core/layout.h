@@ -46,7 +46,7 @@
 #define GUEST_KERNEL_MIN	0x100000ull
 #define GUEST_KERNEL_MOVED	(16ull << 20)	/* lowest place of a kernel that may be moved */
 
-/* A device n: registers at GUEST_MMIO_BASE + n * GUEST_MMIO_SIZE, interrupt line n + 1 (line 0 is the timer). */
+/* A device n: registers at GUEST_MMIO_BASE + n * GUEST_MMIO_SIZE, interrupt line n + LGUEST_IRQ_DEVICE: those below are a vCPU's own. */
 #define GUEST_DEVICES		16u
 #define GUEST_QUEUES		16u		/* most virtqueues of one device */
 #define GUEST_QUEUE_SIZE	256u		/* most entries of one */
