@@ -13,7 +13,7 @@ measure() { # measure WORD KEY...: a back end of its own for each row
 	local word=\$1 role row; shift
 	for row in $(printf '"%s" ' "${rows[@]}"); do
 		./lguest-block --socket-path=sock --blk-file=img \"\$@\" & role=\$!
-		until [ -S sock ]; do usleep 1000; done
+		until grep -q ' 00010000 .* sock\$' /proc/net/unix; do kill -0 \$role || exit 1; usleep 1000; done
 		echo \"\$word \$row: \$(./blkfe bench sock \$row 0.3)\"
 		kill \$role; wait \$role
 		rm -f sock

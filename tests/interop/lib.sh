@@ -17,7 +17,7 @@ start() {
 	rm -f "$WORK/sock"
 	"$@" --socket-path="$WORK/sock" 2>"$WORK/back.log" &
 	back=$!
-	for _ in $(seq 50); do [ -S "$WORK/sock" ] && return; sleep 0.1; done
+	for _ in $(seq 50); do listens "$WORK/sock" && return; sleep 0.1; done
 	cat "$WORK/back.log" >&2
 }
 

@@ -26,6 +26,9 @@ try() {
 	echo "$said" | quoted
 }
 
+# listens PATH: does a program listen at this socket? Its name is there before.
+listens() { grep -q " 00010000 .* $1\$" /proc/net/unix; }
+
 # step NAME COMMAND...: the same in this shell, for a COMMAND that changes it or others go on from: its words go to $log, its status comes back
 step() {
 	steps_name=$1; shift

@@ -182,8 +182,7 @@ class StorageDaemon(Guest):
         subprocess.run([os.path.join(ROOT, "scripts/deps.sh"), "bench"], check=True, stdout=subprocess.DEVNULL)
         self.foreign = subprocess.Popen(["qemu-storage-daemon", "--blockdev", "driver=file,node-name=f,filename=" + disk, "--export",
                                          "type=vhost-user-blk,id=e,addr.type=unix,addr.path=%s,node-name=f,writable=on" % socket])
-        while not os.path.exists(socket):
-            time.sleep(0.01)
+        listening(socket, self.foreign)
 
 
 @case

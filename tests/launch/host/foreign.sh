@@ -10,7 +10,7 @@ serve() {
 	folder=$1 program=$2; shift 2
 	"/$folder/ld.so" --library-path "/$folder" "/$folder/$program" "$@" >>/tmp/out.back 2>&1 &
 	back=$!
-	within 20 test -S /tmp/$folder.sock
+	within 20 listens /tmp/$folder.sock
 	check $? "$program listens"
 }
 

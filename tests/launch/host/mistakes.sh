@@ -95,7 +95,7 @@ unowned() {
 # Disks that something else uses, which only the kernel knows of: QEMU locks its images like lguest-block by itself.
 disks() {
 	lguest-block --socket-path=other.sock --blk-file=img2 >$out 2>&1 & other=$!
-	within 5 test -S other.sock
+	within 5 listens other.sock
 	for check in '' --check; do
 		wrong 105 'the image img2 is in use by another guest or program: end it, or use a copy' "an image that another program has locked $check" $K --block img2 $check
 	done
