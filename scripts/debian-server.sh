@@ -28,7 +28,7 @@ flock 9
 tmp=$(mktemp -d "$CACHE/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 echo "debian-server: making a root file system of bookworm (some minutes, once)" >&2
-apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' | grep bookworm | sort -u > "$tmp/sources"
+"$HERE/../scripts/sources" bookworm > "$tmp/sources"
 mmdebstrap --quiet --variant=minbase --include="$packages" --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 	--dpkgopt='path-exclude=/usr/share/man/*' bookworm "$tmp/root" - < "$tmp/sources" >&2
 root=$tmp/root

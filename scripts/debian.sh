@@ -23,7 +23,7 @@ flock 9
 tmp=$(mktemp -d "$CACHE/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 echo "debian: making a root file system of bookworm (some minutes, once)" >&2
-apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' | grep bookworm | sort -u > "$tmp/sources"
+"$HERE/../scripts/sources" bookworm > "$tmp/sources"
 mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "$tmp/root" - < "$tmp/sources" >&2
 root=$tmp/root
 sed -i 's/^root:[^:]*:/root::/' "$root/etc/shadow"

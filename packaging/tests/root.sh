@@ -15,15 +15,14 @@ in_root() {
 
 # fresh_root: $root, as debootstrap leaves one, whose apt asks where ours does, and in which no service starts
 fresh_root() {
-	local tar=$CACHE/interop/bookworm.tar node
-	[ -e "$tar" ] || tests/interop/mkroot.sh || return 1
+	local tar node
+	tar=$(tests/interop/mkroot.sh --tar) || return 1
 	mkdir -p "$root/var/cache/apt/archives" && tar -C "$root" -xf "$tar" --exclude='./dev/*' || return 1
 	for node in 'null 3' 'zero 5' 'full 7' 'random 8' 'urandom 9'; do
 		mknod -m 666 "$root/dev/${node% *}" c 1 "${node#* }" || return 1
 	done
 	ln -s /proc/self/fd "$root/dev/fd"
-	# shellcheck disable=SC2016 # apt-get fills these in
-	apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' | grep bookworm | sort -u >"$root/etc/apt/sources.list"
+	scripts/sources bookworm >"$root/etc/apt/sources.list" || return 1
 	apt-config dump | grep '^Acquire::[^:]*::\(Proxy\|Check\)' >"$root/etc/apt/apt.conf.d/99host"
 	cp /etc/resolv.conf /etc/hosts "$root/etc/"
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
