@@ -147,7 +147,7 @@ fi
 [ $# = 0 ] || die "usage: build.sh [--dev DIR]"
 
 need_packages
-hash=$({ dpkg-query -W -f '${Version}\n' linux-source-6.1; gcc --version | head -1; \
+hash=$({ dpkg-query -W -f '${Version}\n' linux-source-6.1; gcc --version | head -1; ld --version | head -1; \
 	cat "$here"/patches/*.patch "$here"/{config,build.sh,privscan,privscan.allow} "$abi"; } | sha256sum | cut -c1-16)
 out=$cache/guest-$hash
 if [ ! -e "$out/vmlinux" ]; then

@@ -11,7 +11,8 @@ work=build/debug/$1
 mkdir -p "$work"
 exec 9>"$work/lock"
 flock 9
-key=$({ tests/host/headers.sh "$1"; find kmod \( -name '*.[chS]' -o -name Kbuild \) ! -name '*.mod.c' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum)
+key=$({ tests/host/headers.sh "$1"; gcc --version; ld --version; echo "${MODULE_FLAGS-}"; cat "$0" tests/lib/module.sh
+	find kmod \( -name '*.[chS]' -o -name Kbuild \) ! -name '*.mod.c' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum)
 if [ "$key" = "$(cat "$work/key" 2>/dev/null)" ]; then
 	echo "$PWD/$work/src/kmod/lg.ko"
 	exit

@@ -12,7 +12,7 @@
 #	tools/		for a kernel of a newer Debian than this one: its compiler and C library, which its headers' tools need
 #	release		the kernel's release, as uname -r prints it
 #
-# The key of the cache is the package's version and this script's text. A host that is there is used without asking apt;
+# The key of the cache is the package's version, busybox, and the text of what makes it. A host that is there is used without asking apt;
 # --refresh (make host) looks for a newer kernel package. Writes in the cache folder only; needs no root except to install what it needs.
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -25,7 +25,8 @@ refresh=
 [ "${1-}" != --refresh ] || { refresh=1; shift; }
 kernel=${1:-6.1}
 here=$CACHE/host
-text=$(echo "$DEVICES" | hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/init" "$HOSTDIR/unpack-kernel" "$HOSTDIR/boot.S" -)
+[ -x /bin/busybox ] || deps build host
+text=$({ echo "$DEVICES"; cat /bin/busybox; } | hash_of "$0" "$HOSTDIR/lib.sh" "$HOSTDIR/init" "$HOSTDIR/unpack-kernel" "$HOSTDIR/boot.S" "$HOSTDIR/cpio.py" -)
 
 current() { [ "$(cat "$here/$kernel/text" 2>/dev/null)" = "$text" ]; }
 

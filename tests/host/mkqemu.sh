@@ -12,7 +12,7 @@ set -eu
 installed=$(qemu-system-x86_64 --version 2>/dev/null | sed -n 's/.*version \([0-9]*\)\..*/\1/p')
 if [ "${installed:-0}" -ge 10 ]; then command -v qemu-system-x86_64; exit 0; fi
 here=$CACHE/qemu
-dir=$here/$(hash_of "$0")
+dir=$here/$(hash_of "$0" "$HOSTDIR/lib.sh")
 if [ -x "$dir/qemu" ]; then echo "$dir/qemu"; exit 0; fi
 deps host
 lock qemu
