@@ -56,6 +56,6 @@ step "and by DKMS" in_root "dkms install lgprobe/1 -k $release && modinfo -k $re
 step "DKMS removes it" in_root "dkms remove lgprobe/1 --all && ! modinfo -k $release lgprobe"
 step "they purge" in_root "dpkg --purge linux-image-$release linux-headers-$release lguest-kernel-$series"
 in_root 'cd / && find . -xdev -path ./proc -prune -o -path ./debs -prune -o -print | sort' >"$work/after"
-left() { ! comm -13 "$work/before" "$work/after" | grep -vE '^./var/(log|lib/dpkg|cache|lib/dkms)'; }
+left() { [ -s "$work/before" ] && [ -s "$work/after" ] && ! comm -13 "$work/before" "$work/after" | grep -vE '^./var/(log|lib/dpkg|cache|lib/dkms)'; }
 step "and leave nothing" left
 exit $failed

@@ -47,8 +47,10 @@ seeded() { # seeded KERNEL
 		where="$1, no ENDBR64 at ${label%,*}"
 		put_in "$where" "$1" without "$label"
 		host "$1" sapphire_rapids "insmod /lg.ko && /lgtest --short $short_tests" >"$work/log" 2>&1
-		[ $? != 0 ] && grep -q '^ok kernel IBT is on' "$work/log"
-		check $? "$where: found"
+		status=$?
+		# The host must have died or complained of it: a module that does not load, or an emulator that is slow, is not a find
+		grep -q '^ok kernel IBT is on' "$work/log" && { [ $status = 98 ] || [ $status = 99 ] || grep -q 'Missing ENDBR' "$work/log"; }
+		check $? "$where: found" "status $status"
 	done
 }
 
