@@ -22,7 +22,7 @@
 
 static unsigned int max_shadow_pages = MAX_SHADOW_PAGES;
 module_param(max_shadow_pages, uint, 0644);
-MODULE_PARM_DESC(max_shadow_pages, "the most pages of shadow tables that a new guest gets, whatever its process asks for");
+MODULE_PARM_DESC(max_shadow_pages, "the most pages of shadow tables that a new guest gets, whatever its process asks for, but 128 and 64 for each further vCPU");
 
 static int lg_open(struct inode *inode, struct file *file)
 {

@@ -55,7 +55,7 @@ static struct eventfd_ctx *unbind_ioeventfd(struct lguest *lg, const struct lgue
  * @lg: the guest; its lock is held
  * @args: copied from the caller, not checked
  *
- * Return: 0, -EINVAL, -EBADF (not an eventfd), -EEXIST, -ENOENT, -ENOSPC.
+ * Return: 0, -EINVAL (also: not an eventfd), -EBADF (a closed descriptor), -EEXIST, -ENOENT, -ENOSPC.
  */
 int lg_ioeventfd(struct lguest *lg, const struct lguest_ioeventfd *args)
 {

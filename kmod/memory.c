@@ -105,7 +105,7 @@ static int check_mapping(unsigned long start, unsigned long end)
  *
  * The whole size is accounted to the caller's and its user's locked memory at once, although pages are pinned one by one.
  * Return: 0, -EINVAL, -EEXIST (overlap), -ENOSPC (no slot), -EFAULT (not mapped), -EOPNOTSUPP (a file's memory), -ENOMEM (also:
- * over RLIMIT_MEMLOCK).
+ * over RLIMIT_MEMLOCK), -EINTR (the caller is being killed).
  */
 int lg_add_region(struct lguest *lg, const struct lguest_memory_region *r)
 {

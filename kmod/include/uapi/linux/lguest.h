@@ -36,7 +36,7 @@
  * (0 or a value; a negative errno). rcx and r11 are lost, as with any SYSCALL.
  */
 #define LHCALL_FLUSH_ASYNC	0	/* () run what the async ring and the lost queue hold */
-#define LHCALL_LGUEST_INIT	1	/* (pa of struct lguest_data): the first call but for PRINT */
+#define LHCALL_LGUEST_INIT	1	/* (pa of struct lguest_data): before all but PRINT, SHUTDOWN, NEW_PGTABLE and SET_KERNEL_GS */
 #define LHCALL_SHUTDOWN		2	/* (pa of text, length, LGUEST_SHUTDOWN_*, exit status 0-255) */
 #define LHCALL_NEW_PGTABLE	3	/* (guest cr3: pa of the top table; low 12 bits ignored) */
 #define LHCALL_FLUSH_TLB	4	/* (LG_FLUSH_*, pa of a top table: MM only) the lost queues are always drained first */
@@ -398,36 +398,36 @@ struct lguest_kill {
 	char text[LGUEST_TEXT_SIZE];
 };
 
-/* Indexes of struct lguest_stats.value; docs/abi.md says what each counts */
+/* Indexes of struct lguest_stats.value: sums over all vCPUs since the guest was made, but for "now" and FLUSH_GLOBALS */
 enum lguest_stat {
-	LG_STAT_EXITS,
-	LG_STAT_HCALLS,
-	LG_STAT_ASYNC_HCALLS,
-	LG_STAT_HOST_IRQS,
-	LG_STAT_HOST_NMIS,
-	LG_STAT_SWITCHER_NMIS,
-	LG_STAT_SWITCHER_MCES,
-	LG_STAT_SWITCHER_DBS,
-	LG_STAT_PAGE_FAULTS,
-	LG_STAT_FILLS,
-	LG_STAT_FILLS_AROUND,
-	LG_STAT_HUGE_FILLS,
-	LG_STAT_SPURIOUS,
-	LG_STAT_GUEST_FAULTS,
-	LG_STAT_LOST,
-	LG_STAT_FLUSHES,
-	LG_STAT_ROOT_HITS,
-	LG_STAT_ROOT_MISSES,
-	LG_STAT_ASIDS,
-	LG_STAT_SHADOW_PAGES,
-	LG_STAT_EVICTIONS,
-	LG_STAT_PINNED_PAGES,
-	LG_STAT_EVENTS,
-	LG_STAT_INTERRUPTS,
-	LG_STAT_SLOW_RETURNS,
-	LG_STAT_HALTS,
-	LG_STAT_MMIO,
-	LG_STAT_NOTIFIES,
+	LG_STAT_EXITS,		/* times that the guest was left */
+	LG_STAT_HCALLS,		/* hypercalls by SYSCALL */
+	LG_STAT_ASYNC_HCALLS,	/* those that came by the ring */
+	LG_STAT_HOST_IRQS,	/* exits for interrupts of the host's */
+	LG_STAT_HOST_NMIS,	/* exits for NMIs */
+	LG_STAT_SWITCHER_NMIS,	/* NMIs that came in the switcher itself */
+	LG_STAT_SWITCHER_MCES,	/* machine checks there */
+	LG_STAT_SWITCHER_DBS,	/* debug exceptions there */
+	LG_STAT_PAGE_FAULTS,	/* page faults, counted again when a page or table had to be got first */
+	LG_STAT_FILLS,		/* of these, those for which a shadow entry was made */
+	LG_STAT_FILLS_AROUND,	/* entries made for neighbours of one */
+	LG_STAT_HUGE_FILLS,	/* entries of 2 MiB */
+	LG_STAT_SPURIOUS,	/* faults whose entry was there already */
+	LG_STAT_GUEST_FAULTS,	/* page faults that the guest was told of */
+	LG_STAT_LOST,		/* records taken from lost queues */
+	LG_STAT_FLUSHES,	/* of all address spaces */
+	LG_STAT_ROOT_HITS,	/* top tables that were shadowed already */
+	LG_STAT_ROOT_MISSES,	/* and that were not */
+	LG_STAT_ASIDS,		/* groups of PCIDs that were taken */
+	LG_STAT_SHADOW_PAGES,	/* now */
+	LG_STAT_EVICTIONS,	/* times that shadow tables were dropped for want of some */
+	LG_STAT_PINNED_PAGES,	/* now */
+	LG_STAT_EVENTS,		/* exceptions and system calls that the host delivered */
+	LG_STAT_INTERRUPTS,	/* that the host delivered */
+	LG_STAT_SLOW_RETURNS,	/* returns from events by way of the host */
+	LG_STAT_HALTS,		/* times that a vCPU slept */
+	LG_STAT_MMIO,		/* accesses to registers that LGUEST_RUN returned */
+	LG_STAT_NOTIFIES,	/* kicks by LHCALL_NOTIFY */
 	LG_STAT_FLUSH_GLOBALS,	/* 1 when every entry flushes global TLB entries */
 	LG_STAT_KICKS,		/* flushes that had to bring another vCPU out */
 	LG_STAT_SPLIT_ROOTS,	/* roots whose kernel view got a low half of its own */
