@@ -530,7 +530,7 @@ static int options(int argc, char **argv)
 }
 
 /*L:951
- * Words, socket, greeting, one command. Ten seconds are enough for all but what says that it waits.
+ * Words, socket, greeting, one command. 15 s are enough for all but what says that it waits.
  */
 int main(int argc, char **argv)
 {

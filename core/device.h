@@ -121,7 +121,7 @@ const char *device_open(struct device *d, int fd);
  * @d: the device
  * @off: offset in its page, @size: bytes
  *
- * Both take the lock. Whatever the store needs of the back end, and however many messages that is, it waits for 1 s in all; a foreign
+ * Both take the lock, but for the two registers of an interrupt handler. Whatever the store needs of the back end, and however many messages that is, it waits for 1 s in all; a foreign
  * back end, which nobody could start again, may take 10 s to stop its queues. After that the connection is dead and the store done.
  * Return of device_store(): device_poll() and device_due() say something else now, and who waits by them has to be woken.
  */
@@ -146,7 +146,7 @@ void device_poll(struct device *d, struct device_poll *p);
  * @d: the device, locked
  * @p: as device_poll() filled it, with what came
  *
- * Takes answers, one message of the back end's own, the news of a broken queue; asks a back end of our own once a second for a sign of
+ * Takes answers, one message of the back end's own, the news of a broken queue; asks a back end of our own every 4 s for a sign of
  * life, and gives up the connection of one that owes it for too long.
  *
  * Return: true when a new process is in use.

@@ -104,8 +104,8 @@ static void help(const struct backend_ops *ops)
 	       "  --print-policy       its sandbox: system calls, descriptors, limits\n"
 	       "  --help, --version\n\n"
 	       "Exit status: 0 the front end hung up, 1 a resource is missing, 2 wrong usage, 3 the front end\n"
-	       "broke the protocol, 4 the user left the guest.\n", ops->name, ops->summary, ops->usage,
-	       ops->role_poll ? "  --no-io-uring        use plain system calls, as on hosts that forbid io_uring\n" : "");
+	       "broke the protocol; %s(1) has the others.\n", ops->name, ops->summary, ops->usage,
+	       ops->role_poll ? "  --no-io-uring        use plain system calls, as on hosts that forbid io_uring\n" : "", ops->name);
 }
 
 static void capabilities(const struct backend_ops *ops)
