@@ -142,6 +142,7 @@ static void pass(struct backend *be, struct backend_queue *bq)
 	if (!backend_running(be, q))
 		return;
 	vq_pass(q);
+	q->empty = false;	/* the device may not look this time: what it saw last is no reason to come back */
 	vq_no_kicks(q);
 	be->ops->queue_kick(be, q);
 	backend_notify(be, q);

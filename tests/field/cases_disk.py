@@ -187,6 +187,22 @@ def ranges_4kn(name, *options):
             assert front.range(ZEROES, SIZE // 512 - 1, 2) == 1 and front.range(DISCARD, SIZE // 512, 1) == 1
 
 
+def case_queue_that_waits_for_another():
+    """two queues with one bound: while one has used it up, a request on the other waits, and the process sleeps"""
+    fill("two.img")
+    with fe.Role("lguest-block", "--blk-file=two.img", "--num-queues=2", "--bw=1000000", kind=fe.Disk) as role:
+        front = role.up()
+        first, second = front.queue(0), front.queue(1)
+        front.submit(second, READ, 0, [(front.DATA, 512, 1)])
+        assert second.take()
+        front.submit(first, READ, 0, [(front.DATA, 3 << 20, 1)], slot=1)
+        assert first.take()
+        front.submit(second, READ, 0, [(front.DATA, 512, 1)], slot=2)
+        burnt = role.burns(1.5)
+        assert not second.take(0) and burnt < 0.05, "%.2f s of a processor in 1.5 s" % burnt
+        assert second.take(10)
+
+
 def case_write_zeroes_of_the_longest():
     """the longest write-zeroes that a 4Kn disk offers, beginning at its second sector (A5); the longest that an earlier version did, and none that is longer"""
     with Loop("big.img", 6 << 30, 4096) as name:

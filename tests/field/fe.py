@@ -184,6 +184,14 @@ def program(name):
     return os.path.join(bindir, name)
 
 
+def spent(pid):
+    """Processor seconds of a process and of those below it that live."""
+    with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + sum(spent(int(child)) for child in f.read().split())
+
+
 class Role:
     """A program of ours on a socket pair; leaving the block hangs up and waits for its end."""
     def __init__(self, name, *args, kind=FrontEnd, **kw):
@@ -201,6 +209,12 @@ class Role:
             return self.fe.up(**kw)
         except (EOFError, OSError) as e:
             raise AssertionError("it does not start (status %s): %s" % (self.process.wait(10), self.said())) from e
+
+    def burns(self, seconds=2):
+        """Processor seconds that it and the processes below it use in the next @seconds."""
+        before = spent(self.process.pid)
+        time.sleep(seconds)
+        return spent(self.process.pid) - before
 
     def end(self, timeout=10):
         self.fe.sock.close()

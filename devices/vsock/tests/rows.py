@@ -222,6 +222,22 @@ def case_dials():
             g.send(RST, (100 + i, 2000))
 
 
+def case_idles_after_a_ring_that_ran_out():
+    """the guest's buffers run out, its program is gone, and then there are buffers again: the process sleeps"""
+    with Guest() as g:
+        s, ports = g.accept()
+        s.sendall(b"x" * 200000)
+        while struct.unpack_from("<H", g.fe.mem, g.rx.used + 2)[0] != g.rx.used_idx + 32 & 0xffff:
+            time.sleep(0.01)
+        g.send(RST, ports)
+        for _ in range(32):
+            assert g.next()
+        burnt = g.role.burns()
+        assert burnt < 0.05, "%.2f s of a processor in 2 s" % burnt
+        assert hung_up(s)
+        g.accept()
+
+
 def case_refuses():
     """packets for connections that do not exist, of other types, lengths that lie, answers to nothing: a reset, and the next one works"""
     with Guest() as g:
