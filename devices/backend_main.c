@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -257,23 +258,31 @@ static int make_inflight(struct backend *be)
 	return s->inflight_fd < 0 ? -1 : 0;
 }
 
+/* A user namespace may have no such user; its root has none of root's rights there, and is asked itself. */
+static void __attribute__((noreturn)) probe_as_nobody(const struct backend *be)
+{
+	(void)!setgroups(0, NULL);
+	(void)!setresgid(NOBODY, NOBODY, NOBODY);
+	(void)!setresuid(NOBODY, NOBODY, NOBODY);
+	_exit(-backend_ring_probe(be));
+}
+
 /*
- * Newer kernels (seen on 6.18) count a ring against the limit of locked memory of its user. Root is not counted, but the user that
- * the role will be is: so such a one is asked, in a child, where there is a limit. What other rings of that user leave is known when the
- * ring is made.
+ * Where kernel.io_uring_disabled is 1 root may make a ring, and the user that the role will be may not; and newer kernels (seen on 6.18) count
+ * a ring against the limit of locked memory of its user, but not root's. So such a user is asked, in a child. What other rings of that user
+ * leave is known when the ring is made.
  */
 static int probe_ring(const struct backend *be)
 {
-	struct rlimit limit;
-	int err = backend_ring_probe(be), status;
+	int status;
 	pid_t pid;
 
-	if (err || geteuid() || getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
-		return err;
+	if (geteuid())
+		return backend_ring_probe(be);
 	pid = fork();
 	if (!pid)
-		_exit(setresuid(NOBODY, NOBODY, NOBODY) ? 0 : -backend_ring_probe(be));
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? -WEXITSTATUS(status) : 0;
+		probe_as_nobody(be);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? -WEXITSTATUS(status) : backend_ring_probe(be);
 }
 
 /* Why there is no ring, with the limit by its name. */

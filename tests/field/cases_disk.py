@@ -203,6 +203,16 @@ def case_queue_that_waits_for_another():
         assert second.take(10)
 
 
+def case_rings_for_root_alone():
+    """io_uring for root alone (kernel.io_uring_disabled is 1): what root starts runs as another user, and serves without"""
+    fill("plain.img")
+    with fe.Role("lguest-block", "--blk-file=plain.img", kind=fe.Disk,
+                 env={**os.environ, "LD_PRELOAD": fe.program("field-errors.so"), "FIELD_RINGS": "1"}) as role:
+        front = role.up()
+        front.queue(0)
+        assert front.write(0, bytes(512)) == 0 and "runs without io_uring" in role.said(), role.said()
+
+
 def case_write_zeroes_of_the_longest():
     """the longest write-zeroes that a 4Kn disk offers, beginning at its second sector (A5); the longest that an earlier version did, and none that is longer"""
     with Loop("big.img", 6 << 30, 4096) as name:
