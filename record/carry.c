@@ -231,13 +231,14 @@ static bool heard(int *fd, short events)
 static int wait_for_news(int ms)
 {
 	struct pollfd p[2 + 2 * QUEUES] = { { .fd = front.fd, .events = POLLIN }, { .fd = back.fd, .events = POLLIN } };
+	struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
 	bool news = false;
 
 	for (unsigned int i = 0; i < QUEUES; i++) {
 		p[2 + 2 * i] = (struct pollfd){ .fd = queue[i].guest_kick, .events = POLLIN };
 		p[3 + 2 * i] = (struct pollfd){ .fd = queue[i].own_call, .events = POLLIN };
 	}
-	if (poll(p, 2 + 2 * QUEUES, ms) < 0)
+	if (ppoll(p, 2 + 2 * QUEUES, ms < 0 ? NULL : &limit, NULL) < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (unsigned int i = 0; i < QUEUES; i++) {
 		news |= heard(&queue[i].guest_kick, p[2 + 2 * i].revents);

@@ -15,7 +15,7 @@
 #define DONTWAIT (MSG_DONTWAIT | MSG_NOSIGNAL)
 
 static const struct policy_call calls[] = {
-	CALL(poll, POLICY_BOTH, "wait; does a wakening fit"),
+	CALL(ppoll, POLICY_BOTH, "wait; does a wakening fit: poll, stopped and continued, would need restart_syscall too"),
 	CALL(recvmsg, POLICY_BOTH, "messages of the front end", ARG_IS(0, POLICY_FD_CONTROL), ARG_WITHIN(2, RECV_FLAGS)),
 	CALL(recvmsg, POLICY_BOTH, "messages of the back end", ARG_IS(0, POLICY_FD_RESOURCE_OUT), ARG_WITHIN(2, RECV_FLAGS)),
 	CALL(sendmsg, POLICY_BOTH, "messages to the front end", ARG_IS(0, POLICY_FD_CONTROL), ARG_IS(2, DONTWAIT)),

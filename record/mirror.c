@@ -119,9 +119,10 @@ static void copy_all(bool from_guest)
 static void signal_fd(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	const struct timespec now = { 0, 0 };
 	uint64_t one = 1;
 
-	if (fd < 0 || poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
+	if (fd < 0 || ppoll(&p, 1, &now, NULL) != 1 || !(p.revents & POLLOUT))
 		return;
 	if (write(fd, &one, sizeof(one)) < 0)
 		return;	/* full: it will wake up all the same */

@@ -94,7 +94,7 @@ static const struct {
 	{ "core", { SYS_write, SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_restart_syscall, SYS_clock_gettime,
 		    SYS_close, SYS_exit_group } },
 	{ "control", { SYS_ppoll, SYS_close, SYS_clock_gettime, SYS_exit_group } },
-	{ "record", { SYS_poll, SYS_munmap, SYS_close, SYS_ftruncate, SYS_clock_gettime, SYS_exit_group } },
+	{ "record", { SYS_ppoll, SYS_munmap, SYS_close, SYS_ftruncate, SYS_clock_gettime, SYS_exit_group } },
 	{ "block-sync block-ro-sync block-keep-sync", { SYS_munmap, SYS_exit_group, SYS_ppoll, SYS_write, SYS_close, SYS_pread64 } },
 };
 

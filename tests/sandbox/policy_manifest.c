@@ -47,7 +47,7 @@ static const struct {
 	{ "core", 13, NULL, NULL },	/* counted below: several rows for one call */
 	{ "control", 13, "ppoll() accept4(0=4,3=80800) accept4(0=6,3=80800) dup3(1~10,2=80000) setsockopt(0~10,1=1,2=a) shutdown(0~10,1=2) close() recvmsg(0=3,2=4040) "
 		   "recvmsg(0~10,2~4040) sendmsg(0=3,2=4040) sendmsg(0~10,2=4040) clock_gettime() exit_group() ", NULL },
-	{ "record", 19, "poll() recvmsg(0=3,2~0) recvmsg(0=5,2~0) sendmsg(0=3,2=4040) sendmsg(0=5,2=4040) preadv2(2=1,5=8) write(0=4) write(0=2) write(2=8) "
+	{ "record", 19, "ppoll() recvmsg(0=3,2~0) recvmsg(0=5,2~0) sendmsg(0=3,2=4040) sendmsg(0=5,2=4040) preadv2(2=1,5=8) write(0=4) write(0=2) write(2=8) "
 			"eventfd2(0=0,1=80800) memfd_create(1=1) ftruncate() newfstatat(3=1000) fcntl(1=406) mmap(2=3,3=1) munmap() close() clock_gettime() "
 			"exit_group() ", NULL },
 	{ "minder", 3, "wait4() write(0=2) exit_group() ", NULL },
