@@ -5,9 +5,6 @@
  * It reads 8 bytes of a process that may be hijacked: a number, which it sends back, and a port. It may connect to the socket
  * NAME_port in one folder, and hand the connection over; behind its own filter (manifest-dial.c) it can do nothing else. It keeps its
  * user's identity, since that is whose sockets these are, without any capability. It ends when the sealed process does.
- *
- * Where it is started the listening socket is told to let no descriptor in: the sealed process takes none, and would wait for as long as its file likes to
- * be dropped.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +15,6 @@
 #include <unistd.h>
 
 #include "devices/vsock/vsock.h"
-#include "policy/listen.h"
 #include "policy/policy.h"
 
 POLICY_DECLARE(vsock_dial);
@@ -93,7 +89,6 @@ int vsock_dial_start(struct vsock *v)
 	int pair[2];
 	pid_t pid;
 
-	listen_without_rights(v->listen_fd);	/* still outside; those who are connected to by the helper are the user's choice */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	pid = fork();

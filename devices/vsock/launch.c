@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ipc/exit.h"
+#include "devices/vsock/name.h"
 #include "policy/fds.h"
 #include "run/child.h"
 #include "run/launch.h"
@@ -103,6 +104,10 @@ static int vsock_open(struct role *r)
 	const char *slash = strrchr(r->path, '/');
 	char folder[sizeof(a.sun_path)];
 
+	if (vsock_is_of_a_port(r->path)) {
+		complain("the socket name %s is one for a port of another guest: take one that does not end in _ and digits", r->path);
+		return EXIT_USAGE;
+	}
 	if (strlen(r->path) >= sizeof(a.sun_path) - PORT_DIGITS) {
 		complain("the socket name %s is too long: use one of less than %zu characters", r->path, sizeof(a.sun_path) - PORT_DIGITS);
 		return EXIT_HOST;

@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "devices/vsock/name.h"
 #include "devices/vsock/vsock.h"
+#include "policy/listen.h"
 #include "policy/policy.h"
 
 POLICY_DECLARE(vsock);
@@ -115,9 +117,14 @@ static int vsock_open(struct backend *be)
 		backend_fail(be, "--unix=PATH must be given, or --listen-fd, --dir-fd and --name");
 		return BACKEND_USAGE;
 	}
+	if (vsock_is_of_a_port(v->unix_path ? v->unix_path : v->name)) {
+		backend_fail(be, "%s is a name for a port of another guest: take one that does not end in _ and digits", v->unix_path ? v->unix_path : v->name);
+		return BACKEND_USAGE;
+	}
 	err = v->unix_path ? open_path(be, v) : 0;
 	if (err)
 		return err;
+	listen_without_rights(v->listen_fd);	/* those who are connected to by the helper are the user's choice */
 	err = vsock_dial_start(v);
 	if (err) {
 		backend_fail(be, "cannot start its helper: %s", strerror(-err));

@@ -151,7 +151,7 @@ void vsock_close_all(struct vsock *v);
 
 /* dial.c */
 
-/** vsock_dial_start() - refuse descriptors of whoever connects, and start the helper; its socket is at POLICY_FD_RESOURCE then. Return: 0 or -errno. */
+/** vsock_dial_start() - start the helper; its socket is at POLICY_FD_RESOURCE then. Return: 0 or -errno. */
 int vsock_dial_start(struct vsock *v);
 
 #endif

@@ -238,6 +238,17 @@ def case_idles_after_a_ring_that_ran_out():
         g.accept()
 
 
+def case_names():
+    """a socket that has the name of another guest's port is not made: that guest would be taken for the host's programs"""
+    for name in ("web_2", "./web_2", "web_x_4294967295"):
+        status, said = fe.refusal("lguest-vsock", "--socket-path=s", "--unix=" + name)
+        assert status == 2 and said == "lguest-vsock: %s is a name for a port of another guest: take one that does not end in _ and digits\n" % name, (status, said)
+        assert not os.path.exists(name)
+    for name in ("web_2x", "web_", "2"):
+        with fe.Role("lguest-vsock", "--unix=" + name) as role:
+            role.up()
+
+
 def case_refuses():
     """packets for connections that do not exist, of other types, lengths that lie, answers to nothing: a reset, and the next one works"""
     with Guest() as g:

@@ -84,10 +84,10 @@ unowned() {
 		wrong 105 'the tap tap8 has no owner, so that any user of this host may attach to it: make it yours .*or say --net tap8,unowned' \
 			"a tap that is anybody's $check" $K --net tap8 $check
 	done
-	lguest-run $K --net tap8,unowned --check >$out 2>$err && [ ! -s $err ]
+	lguest-run $K --net tap8,unowned --cgroup none --check >$out 2>$err && [ ! -s $err ]
 	check $? "a tap that is anybody's, if one says so"
 	tools/ip tuntap del tap8 mode tap
-	tools/ip tuntap add tap8 mode tap group 0 && lguest-run $K --net tap8 --check >$out 2>$err && [ ! -s $err ]
+	tools/ip tuntap add tap8 mode tap group 0 && lguest-run $K --net tap8 --cgroup none --check >$out 2>$err && [ ! -s $err ]
 	check $? "a tap of a group has an owner"
 	tools/ip tuntap del tap8 mode tap
 }
@@ -107,10 +107,10 @@ disks() {
 	losetup /dev/loop0 img2 && mkswap /dev/loop0 >/dev/null && swapon /dev/loop0
 	check $? "there is a disk that the host uses"
 	wrong 105 'cannot open the image /dev/loop0 for writing: .* (this host has mounted it' 'a disk that the host uses' $K --block /dev/loop0
-	lguest-run $K --block ro:/dev/loop0 --check >$out 2>$err && [ ! -s $err ]
+	lguest-run $K --block ro:/dev/loop0 --cgroup none --check >$out 2>$err && [ ! -s $err ]
 	check $? "a disk that the host uses, for reading only"
 	swapoff /dev/loop0
-	lguest-run $K --block /dev/loop0 --check >$out 2>$err && [ ! -s $err ]
+	lguest-run $K --block /dev/loop0 --cgroup none --check >$out 2>$err && [ ! -s $err ]
 	check $? "and when the host does not use it any more"
 	losetup -d /dev/loop0
 }
@@ -192,7 +192,7 @@ user() {
 # Alone in a folder, without the programs that it would start
 ask() {
 	mkdir -p /tmp/alone && cp lguest-run /tmp/alone/
-	/tmp/alone/lguest-run --check --kernel probe --initrd img --block img --block ro:img2 --net tap0 $other_devices --pidfile /tmp/pid >$out 2>$err
+	/tmp/alone/lguest-run --check --cgroup none --kernel probe --initrd img --block img --block ro:img2 --net tap0 $other_devices --pidfile /tmp/pid >$out 2>$err
 	s=$?
 	[ $s = 0 ] && printed 'everything that guest needs is there' && [ ! -s $err ] && [ ! -e /tmp/pid ]
 	check $? "--check: all is there, status 0, nothing started"
