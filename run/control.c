@@ -14,13 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <linux/fs.h>
 
 #include "ipc/exit.h"
 #include "policy/fds.h"
@@ -47,12 +45,13 @@
  * The one replacement that may be under way.
  * @role: NULL = none; @serial: who asked; @grow: for another size of its disk
  * @previous: the program that served, to go back to; 0 = none; @old: version of that
- * @killed: its process was ended for this; @back: we go back already
+ * @deaths: of its processes since one was ended for this; @back: we go back already
  */
 static struct {
 	struct role *role;
 	uint32_t serial;
-	bool grow, killed, back;
+	bool grow, back;
+	unsigned int deaths;
 	int previous;
 	char old[24];
 	uint64_t until_ms;
@@ -204,28 +203,30 @@ static int start(struct launch *l)
 	return child_start(l, &c, &l->control_pid, &l->control_pidfd);
 }
 
-static uint64_t size_of(const struct role *r)
+/* Bytes that a new process would serve of an image: what a start asks of it is asked again. Return: 0 when none would, with the end of "its image ...". */
+static uint64_t size_of(const struct role *r, const char **why)
 {
-	uint64_t size = 0;
-	struct stat st;
+	uint64_t size = r->kind->launch->size(r, why);
 
-	if (r->resource[0] < 0 || fstat(r->resource[0], &st))
+	if (!size)
 		return 0;
-	if (S_ISBLK(st.st_mode))
-		return ioctl(r->resource[0], BLKGETSIZE64, &size) ? 0 : size;
-	return S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	*why = resources_too_long(r);
+	return *why ? 0 : size;
 }
 
 int control_begin(struct launch *l)
 {
+	const char *why;
+
 	if (!l->control_dir)
 		return 0;
 	launched = l;
-	for (unsigned int i = 0; i < l->roles; i++)
-		if (!role_is_foreign(&l->role[i])) {
+	for (unsigned int i = 0; i < l->roles; i++) {
+		if (!role_is_foreign(&l->role[i]))
 			l->role[i].program = program_open(l, l->role[i].kind->name);
-			known_size[i] = size_of(&l->role[i]);
-		}
+		if (l->role[i].kind->launch->size)
+			known_size[i] = size_of(&l->role[i], &why);
+	}
 	return start(l);
 }
 
@@ -557,7 +558,7 @@ static void begin_replace(struct watch *w, struct role *r, const struct ask *a)
 	replace.role = r;
 	replace.serial = a->serial;
 	replace.grow = a->type == ASK_GROW;
-	replace.killed = true;
+	replace.deaths = 0;
 	replace.back = false;
 	replace.until_ms = now_ms() + REPLACE_MS;
 	last_replaced_ms[r - w->l->role] = now_ms();
@@ -599,24 +600,34 @@ static void ask_restart(struct watch *w, const struct ask *a)
 static void ask_grow(struct watch *w, const struct ask *a)
 {
 	struct role *r = find_role(w->l, a->word);
+	char text[200];
+	const char *why;
 	uint64_t size;
 
 	if (!may_replace(w, a, r))
 		return;
-	size = size_of(r);
+	if (!r->kind->launch->size) {
+		done(a->serial, ANSWER_BAD_ARGUMENT, "it is no disk");
+		return;
+	}
+	size = size_of(r, &why);
 	if (!size || size < known_size[r - w->l->role]) {
-		done(a->serial, ANSWER_BAD_ARGUMENT, size ? "its image is smaller than it was: a disk only grows" : "it is no disk");
+		snprintf(text, sizeof(text), "its image %s", size ? "is smaller than it was: a disk only grows" : why);
+		done(a->serial, ANSWER_BAD_ARGUMENT, text);
 		return;
 	}
 	known_size[r - w->l->role] = size;
 	replace.previous = 0;
-	replace.size = size / 512 * 512;
+	replace.size = size;
 	begin_replace(w, r, a);
 }
 
-bool control_replaces(const struct role *r)
+/* The sum of the pauses passes REPLACE_MS long before the shift ends: then give_in() counts anew. */
+int control_pause(const struct role *r)
 {
-	return replace.role == r && replace.killed;
+	if (replace.role != r)
+		return -1;
+	return replace.deaths++ ? RESTART_PAUSE_MS << (replace.deaths - 2) : 0;
 }
 
 static void end_replace(struct role *r)
@@ -665,7 +676,9 @@ static void give_in(uint64_t now)
 	replace.previous = 0;
 	snprintf(r->version, sizeof(r->version), "%s", replace.old);
 	replace.back = true;
+	replace.deaths = 0;
 	replace.until_ms = now + REPLACE_MS;
+	r->start_at_ms = now;
 	if (r->pid)
 		kill(r->pid, SIGKILL);
 }

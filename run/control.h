@@ -27,8 +27,15 @@ void control_event(enum answer_event event, const char *name, uint64_t value);
 /** control_back() - a role serves again, after @away_ms: somebody may have asked for that. */
 void control_back(struct role *r, uint64_t away_ms);
 
-/** control_replaces() - did this process end because an operator asked for another one? */
-bool control_replaces(const struct role *r);
+/**
+ * control_pause() - a process of @r has died: what does that cost while an operator's order replaces it?
+ * @r: the role
+ *
+ * The first death is the order's own, and free. What follows it and does not serve waits, but no strike is counted.
+ *
+ * Return: milliseconds to wait before the next start, -1: it is not being replaced, and pays as any other.
+ */
+int control_pause(const struct role *r);
 
 /** control_stats() - the core has answered CONTROL_STATS. */
 void control_stats(struct watch *w, const struct control_msg *msg);

@@ -165,6 +165,14 @@ int cmdline_check(const struct launch *l);
 /** resources_open() - open all that the command line names. Return: 0, or an exit status after complain(). */
 int resources_open(struct launch *l);
 
+/**
+ * resources_too_long() - is what its process writes a file that is longer than this process's limit of file sizes?
+ * @r: its resources are open
+ *
+ * Return: NULL, or the end of "the file ..." that says so; it lives until the next call.
+ */
+const char *resources_too_long(const struct role *r);
+
 /** resources_close() - take away what was made for this guest and not used: recordings that no process began. */
 void resources_close(const struct launch *l);
 

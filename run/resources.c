@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,21 @@ static int open_recording(struct role *r)
 		 errno == EEXIST ? " (name another folder, or move it away)" : errno == ELOOP || errno == ENOTDIR ? " (name a folder, not a link)" :
 		 text_remedy(errno));
 	return EXIT_FILE;
+}
+
+const char *resources_too_long(const struct role *r)
+{
+	static char text[160];
+	const int fd = r->resource[0];
+	struct rlimit most;
+	struct stat st;
+
+	if (fd < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY || fstat(fd, &st) || !S_ISREG(st.st_mode) || getrlimit(RLIMIT_FSIZE, &most) ||
+	    (rlim_t)st.st_size <= most.rlim_cur)
+		return NULL;
+	snprintf(text, sizeof(text), "has %llu MiB, and files of at most %llu KiB are allowed: its end could not be written (raise it: ulimit -f unlimited)",
+		 (unsigned long long)st.st_size >> 20, (unsigned long long)most.rlim_cur >> 10);
+	return text;
 }
 
 void resources_close(const struct launch *l)

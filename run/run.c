@@ -134,7 +134,7 @@ static void take_defaults(void)
 static int raise_file_size(const struct launch *l)
 {
 	struct rlimit have, none = { RLIM_INFINITY, RLIM_INFINITY };
-	struct stat st;
+	const char *why;
 
 	if (!setrlimit(RLIMIT_FSIZE, &none) || getrlimit(RLIMIT_FSIZE, &have))
 		return 0;
@@ -146,13 +146,10 @@ static int raise_file_size(const struct launch *l)
 		return EXIT_HOST;
 	}
 	for (unsigned int i = 0; i < l->roles; i++) {
-		int fd = l->role[i].resource[0];
-
-		if (fd < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY || fstat(fd, &st) || !S_ISREG(st.st_mode) ||
-		    (rlim_t)st.st_size <= have.rlim_cur)
+		why = resources_too_long(&l->role[i]);
+		if (!why)
 			continue;
-		complain("files of at most %llu KiB are allowed, and %s has %llu MiB: its end could not be written (raise it: ulimit -f unlimited)",
-			 (unsigned long long)have.rlim_cur >> 10, l->role[i].path, (unsigned long long)st.st_size >> 20);
+		complain("the file %s %s", l->role[i].path, why);
 		return EXIT_HOST;
 	}
 	return 0;

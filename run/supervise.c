@@ -280,6 +280,20 @@ static void give_up(struct watch *w, struct role *r, const char *why)
 	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), 0, -1);
 }
 
+static void dead_since(struct role *r, uint64_t now)
+{
+	without(r);
+	r->served_ms = 0;
+	r->died_ms = now;
+}
+
+static void start_after(struct role *r, int pause)
+{
+	r->start_at_ms = r->died_ms + (uint64_t)pause;
+	r->wanted = true;
+	r->undrained = false;
+}
+
 /* Count the end of a role's process. Return: will there be another one? */
 static bool count_death(struct watch *w, struct role *r, bool own_fault)
 {
@@ -287,9 +301,7 @@ static bool count_death(struct watch *w, struct role *r, bool own_fault)
 	uint64_t now = now_ms(), served = r->served_ms ? (r->lost_ms ? r->lost_ms : now) - r->served_ms : 0;
 	int pause = restart_pause(&r->restarts, now, served, own_fault);
 
-	r->served_ms = 0;
-	r->died_ms = now;
-	without(r);
+	dead_since(r, now);
 	control_event(EVENT_LOST, r->name, 0);
 	if (pause < 0) {
 		if (r->restarts.strikes >= RESTART_STRIKES)
@@ -299,9 +311,7 @@ static bool count_death(struct watch *w, struct role *r, bool own_fault)
 		give_up(w, r, often);
 		return false;
 	}
-	r->start_at_ms = now + (uint64_t)pause;
-	r->wanted = true;
-	r->undrained = false;
+	start_after(r, pause);
 	return true;
 }
 
@@ -389,6 +399,7 @@ static void describe_death(const struct role *r, const siginfo_t *info)
 static void role_died(struct watch *w, struct role *r)
 {
 	siginfo_t info;
+	int pause;
 
 	reap(r->pid, &info);
 	r->pid = 0;
@@ -407,12 +418,12 @@ static void role_died(struct watch *w, struct role *r)
 		finish(w, r->kind->status, "%s could not be started", r->name);
 		return;
 	}
-	if (control_replaces(r)) {
-		without(r);
-		r->served_ms = 0;
-		r->died_ms = r->start_at_ms = now_ms();
-		r->wanted = true;
-		r->undrained = false;
+	pause = control_pause(r);
+	if (pause >= 0) {
+		dead_since(r, now_ms());
+		start_after(r, pause);
+		if (pause)
+			describe_death(r, &info);
 		return;
 	}
 	if (count_death(w, r, r->blamed || info.si_code == CLD_EXITED || info.si_status != SIGKILL))

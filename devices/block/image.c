@@ -124,12 +124,27 @@ static void read_alignment(struct blk_image *image, uint32_t sector)
 }
 
 /*
+ * The end of the image cannot be written, which was said. Who opened it for us has asked the same when a guest began (launch.c): the image has been
+ * made longer since, and a disk that serves what it can is worth more to that guest than none. Return: 0, or @err where there was nobody to ask.
+ */
+static int serve_first(struct blk *blk, uint64_t bytes, int err)
+{
+	if (blk->given_fd < 0 || !bytes)
+		return err;
+	backend_fail(blk->be, "serves the first %llu of %llu bytes, until that is done", (unsigned long long)bytes,
+		     (unsigned long long)blk->image.capacity);
+	blk->image.capacity = bytes;
+	return 0;
+}
+
+/*
  * A disk of 512-byte sectors is what a partition table in an image was written for: that is what the guest is told, whatever the
  * host's disk or file system has, unless the user says otherwise.
  */
 static int set_block_size(struct blk *blk)
 {
 	struct blk_image *image = &blk->image;
+	uint64_t rest;
 
 	image->block_size = blk->block_size ? blk->block_size : BLK_SECTOR;
 	if (image->physical < image->block_size)
@@ -140,10 +155,11 @@ static int set_block_size(struct blk *blk)
 		return -EOPNOTSUPP;
 	}
 	image->capacity -= image->capacity % image->block_size;
-	if (image->capacity % image->off_align && !image->read_only) {
+	rest = image->read_only ? 0 : image->capacity % image->off_align;
+	if (rest) {
 		backend_fail(blk->be, "%s is no multiple of %u bytes, in which direct I/O writes there; leave out --direct, or make it longer "
 			     "(truncate -s %%%u)", image_name(blk), image->off_align, image->off_align);
-		return -EOPNOTSUPP;
+		return serve_first(blk, image->capacity - rest, -EOPNOTSUPP);
 	}
 	if (image->capacity)
 		return 0;
@@ -189,15 +205,16 @@ static int check_kind(struct blk *blk)
 }
 
 /* Writes beyond the limit would be errors in the guest, of which nobody here is told why. */
-static int check_limit(const struct blk *blk)
+static int check_limit(struct blk *blk)
 {
+	const struct blk_image *image = &blk->image;
 	struct rlimit l;
 
-	if (!blk->image.regular || blk->image.read_only || getrlimit(RLIMIT_FSIZE, &l) || blk->image.capacity <= l.rlim_cur)
+	if (!image->regular || image->read_only || getrlimit(RLIMIT_FSIZE, &l) || image->capacity <= l.rlim_cur)
 		return 0;
 	backend_fail(blk->be, "files of at most %llu KiB are allowed, and %s is longer: raise the limit (ulimit -f unlimited), or use --read-only",
 		     (unsigned long long)l.rlim_cur >> 10, image_name(blk));
-	return -EFBIG;
+	return serve_first(blk, l.rlim_cur - l.rlim_cur % image->physical, -EFBIG);
 }
 
 /* Time that went by before its front end came is nothing saved up. */

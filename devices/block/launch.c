@@ -27,6 +27,16 @@ static bool said_ro(const struct role *r)
 	return role_key(r, "ro");
 }
 
+/* As the guest sees it: what is left of the image behind the last one is not served. */
+static uint64_t sector_of(const struct role *r)
+{
+	uint64_t sector = SECTOR;
+
+	if (role_key(r, "sector"))
+		text_number(role_key(r, "sector"), UINT32_MAX, &sector);
+	return sector;
+}
+
 static const char *image_remedy(const struct role *r, int error)
 {
 	if (!said_ro(r) && (error == EACCES || error == EROFS || error == EPERM))
@@ -70,42 +80,59 @@ static int lock_image(const struct role *r)
 	return EXIT_HOST;
 }
 
-/* Where direct I/O writes larger blocks, the end of the image must be the end of one: the role would refuse it. */
-static int check_direct(const struct role *r, const struct stat *st)
+/* Where direct I/O writes larger blocks, the end of the image must be the end of one. Return: 0, or the size of such a block. */
+static uint32_t cut_block(const struct role *r, uint64_t size)
 {
 	uint32_t mem = BLK_ALIGN_GUESS, off = BLK_ALIGN_GUESS;
 
-	if (!role_key(r, "direct") || said_ro(r) || !S_ISREG(st->st_mode))
+	if (!role_key(r, "direct") || said_ro(r))
 		return 0;
 	blk_read_align(r->resource[0], &mem, &off);
-	if (!((uint64_t)st->st_size / SECTOR * SECTOR % off))
-		return 0;
-	complain("the image %s is no multiple of %u bytes, in which direct I/O writes there: leave out 'direct', or make it longer "
-		 "(truncate -s %%%u %s)", r->path, off, off, r->path);
-	return EXIT_FILE;
+	return size % off ? off : 0;
 }
 
-/* A disk needs a sector; a file can be made longer, a device has what it is bound to. */
-static int check_size(const struct role *r, const struct stat *st)
+/* A file can be made longer. */
+static uint64_t file_size(const struct role *r, uint64_t size, const char **why)
 {
-	uint64_t size = (uint64_t)st->st_size;
+	static char odd[160];
+	uint32_t block;
 
-	if (S_ISBLK(st->st_mode) && ioctl(r->resource[0], BLKGETSIZE64, &size)) {
-		complain("the size of %s cannot be read: %m", r->path);
-		return EXIT_FILE;
-	}
-	if (size >= SECTOR)
-		return check_direct(r, st);
-	if (S_ISBLK(st->st_mode))
-		complain("the block device %s is empty: bind it to something first (losetup, or put a medium in)", r->path);
-	else
-		complain("the image %s is smaller than one sector: make it as large as the disk shall be (truncate -s 1G %s)", r->path, r->path);
-	return EXIT_FILE;
+	*why = "is smaller than one sector: make it as large as the disk shall be (truncate -s 1G IMAGE)";
+	size -= size % sector_of(r);
+	block = size ? cut_block(r, size) : 0;
+	if (!block)
+		return size;
+	snprintf(odd, sizeof(odd), "is no multiple of %u bytes, in which direct I/O writes there: leave out 'direct', or make it longer "
+		 "(truncate -s %%%u IMAGE)", block, block);
+	*why = odd;
+	return 0;
+}
+
+/* A block device has what it is bound to. */
+static uint64_t device_size(const struct role *r, const char **why)
+{
+	uint64_t size;
+
+	*why = "does not say its size: is the device still there?";
+	if (ioctl(r->resource[0], BLKGETSIZE64, &size))
+		return 0;
+	*why = "is empty: bind it to something first (losetup, or put a medium in)";
+	return size - size % sector_of(r);
+}
+
+static uint64_t block_size(const struct role *r, const char **why)
+{
+	struct stat st;
+
+	*why = "is neither a file nor a block device: name one of these";
+	if (fstat(r->resource[0], &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		return 0;
+	return S_ISBLK(st.st_mode) ? device_size(r, why) : file_size(r, (uint64_t)st.st_size, why);
 }
 
 static int block_open(struct role *r)
 {
-	struct stat st;
+	const char *why;
 	int err;
 
 	r->resource[0] = fd_open(r->path, image_flags(r));
@@ -114,12 +141,10 @@ static int block_open(struct role *r)
 		complain("cannot open the image %s%s: %m%s", r->path, said_ro(r) ? "" : " for writing", image_remedy(r, err));
 		return err == EBUSY ? EXIT_HOST : EXIT_FILE;
 	}
-	if (fstat(r->resource[0], &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
-		complain("the image %s is neither a file nor a block device: name one of these", r->path);
-		return EXIT_FILE;
-	}
-	err = check_size(r, &st);
-	return err ? err : lock_image(r);
+	if (block_size(r, &why))
+		return lock_image(r);
+	complain("the image %s %s", r->path, why);
+	return EXIT_FILE;
 }
 
 static void block_args(struct role *r, struct child *c)
@@ -147,4 +172,4 @@ static void block_holds(const struct role *r)
 	       role_key(r, "direct") ? ", past the host's page cache" : "");
 }
 
-const struct kind_launch block_launch = { .asked = role_rates_asked, .open = block_open, .args = block_args, .holds = block_holds };
+const struct kind_launch block_launch = { .asked = role_rates_asked, .open = block_open, .size = block_size, .args = block_args, .holds = block_holds };

@@ -67,8 +67,9 @@ def case_direct_image_of_an_odd_size():
     if "no direct I/O" in ask("--block", image("t/a.img") + ",direct")[1]:
         raise Skip("no direct I/O on tmpfs here")
     accepts("--block", "t/a.img,direct")
-    refuses(101, "leave out 'direct', or make it longer (truncate -s %4096 t/b.img)", "--block", image("t/b.img", (1 << 20) + 512) + ",direct")
+    refuses(101, "leave out 'direct', or make it longer (truncate -s %4096 IMAGE)", "--block", image("t/b.img", (1 << 20) + 512) + ",direct")
     accepts("--block", "ro:t/b.img,direct", "--block", image("b.img", (1 << 20) + 512))
+    accepts("--block", "t/b.img,direct,sector=4096")	# its last sector is none of the guest's
 
 
 def case_back_end_that_lets_nobody_in():

@@ -102,7 +102,7 @@ disks() {
 	kill $other; wait $other
 	modprobe loop
 	for check in '' --check; do
-		wrong 101 'the block device /dev/loop0 is empty: bind it to something first' "a loop device that is bound to nothing $check" $K --block /dev/loop0 $check
+		wrong 101 'the image /dev/loop0 is empty: bind it to something first' "a loop device that is bound to nothing $check" $K --block /dev/loop0 $check
 	done
 	losetup /dev/loop0 img2 && mkswap /dev/loop0 >/dev/null && swapon /dev/loop0
 	check $? "there is a disk that the host uses"
