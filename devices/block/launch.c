@@ -15,6 +15,7 @@
 #include "ipc/exit.h"
 #include "devices/block/align.h"
 #include "policy/fds.h"
+#include "run/busy.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
@@ -66,14 +67,27 @@ static int in_use(const struct role *r)
 /*
  * An image that somebody writes must have one user; readers may share. The lock belongs to this open file, and so
  * outlives a role that dies, and ends with the last process that holds it. The role takes the other kind (fcntl), which is
- * QEMU's too: asked for here, since it starts later, and --check starts none.
+ * QEMU's too: asked for here, since it starts later, and --check starts none. Return: 0, or -1 with errno.
  */
-static int lock_image(const struct role *r)
+static int try_lock(const struct role *r)
 {
 	struct flock other = { .l_type = said_ro(r) ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
-	if (!flock(r->resource[0], (said_ro(r) ? LOCK_SH : LOCK_EX) | LOCK_NB) && !fcntl(r->resource[0], F_OFD_GETLK, &other))
-		return other.l_type == F_UNLCK ? 0 : in_use(r);
+	if (flock(r->resource[0], (said_ro(r) ? LOCK_SH : LOCK_EX) | LOCK_NB) || fcntl(r->resource[0], F_OFD_GETLK, &other))
+		return -1;
+	errno = EWOULDBLOCK;
+	return other.l_type == F_UNLCK ? 0 : -1;
+}
+
+static int lock_image(const struct role *r)
+{
+	int err;
+
+	do
+		err = try_lock(r);
+	while (err && errno == EWOULDBLOCK && busy_wait());
+	if (!err)
+		return 0;
 	if (errno == EWOULDBLOCK)
 		return in_use(r);
 	complain("the image %s cannot be locked: %m (does its file system, or its server, know locks? use a copy elsewhere)", r->path);
@@ -135,7 +149,9 @@ static int block_open(struct role *r)
 	const char *why;
 	int err;
 
-	r->resource[0] = fd_open(r->path, image_flags(r));
+	do
+		r->resource[0] = fd_open(r->path, image_flags(r));
+	while (r->resource[0] < 0 && errno == EBUSY && busy_wait());
 	if (r->resource[0] < 0) {
 		err = errno;
 		complain("cannot open the image %s%s: %m%s", r->path, said_ro(r) ? "" : " for writing", image_remedy(r, err));

@@ -17,6 +17,7 @@
 #include "ipc/exit.h"
 #include "devices/net/tap_owner.h"
 #include "policy/fds.h"
+#include "run/busy.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
@@ -37,6 +38,17 @@ static int tap_failed(const struct role *r)
 	return EXIT_HOST;
 }
 
+/* Return: 0, or -1 with errno. */
+static int attach(int fd, struct ifreq *ifr)
+{
+	int size = VNET_HEADER, err;
+
+	do
+		err = ioctl(fd, TUNSETIFF, ifr);
+	while (err && errno == EBUSY && busy_wait());
+	return err || ioctl(fd, TUNSETVNETHDRSZ, &size) || ioctl(fd, TUNGETIFF, ifr) ? -1 : 0;
+}
+
 /* Chosen here, so that a role that comes back has the address that the guest knows. */
 static void choose_mac(struct role *r)
 {
@@ -50,7 +62,6 @@ static void choose_mac(struct role *r)
 static int net_open(struct role *r)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int size = VNET_HEADER;
 
 	if (!role_key(r, "mac"))
 		choose_mac(r);
@@ -65,8 +76,7 @@ static int net_open(struct role *r)
 		return EXIT_HOST;
 	}
 	memcpy(ifr.ifr_name, r->path, strlen(r->path));
-	if (ioctl(r->resource[0], TUNSETIFF, &ifr) || ioctl(r->resource[0], TUNSETVNETHDRSZ, &size) ||
-	    ioctl(r->resource[0], TUNGETIFF, &ifr))
+	if (attach(r->resource[0], &ifr))
 		return tap_failed(r);
 	if (role_key(r, "unowned") || !tap_is_unowned(&ifr))
 		return 0;

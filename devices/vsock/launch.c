@@ -18,6 +18,7 @@
 #include "ipc/exit.h"
 #include "devices/vsock/name.h"
 #include "policy/fds.h"
+#include "run/busy.h"
 #include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
@@ -93,7 +94,9 @@ static int open_listener(struct role *r, const struct sockaddr_un *a)
 	int err;
 
 	r->resource[0] = fd_lift(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-	err = r->resource[0] < 0 ? -1 : bind_socket(r->resource[0], a);
+	do
+		err = r->resource[0] < 0 ? -1 : bind_socket(r->resource[0], a);
+	while (err && errno == EADDRINUSE && busy_wait());
 	umask(mask);
 	return err ? err : listen(r->resource[0], BACKLOG);
 }

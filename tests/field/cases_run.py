@@ -1,21 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0
 """lguest-run: what --check must find, and say."""
 import errno
+import fcntl
 import os
 import socket
+import struct
 import subprocess
+import time
 
 import fe
-from run import Loop, Skip, mount_tmpfs
+from run import Loop, Skip, mount_tmpfs, sh
 
-def ask(*args, env=None, console=("--console", "none")):
-    """lguest-run --check, with a plain file as its module's device. Return: (status, what it said)."""
+
+def begin(*args, env=None, console=("--console", "none")):
+    """lguest-run --check, with a plain file as its module's device."""
     open("module", "wb").close()
-    r = subprocess.run([fe.program("lguest-run"), "--kernel", fe.program("probe"), "--cgroup", "none", *console, "--check", *args],
-                       stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=20,
-                       env={**os.environ, "LD_PRELOAD": fe.program("field-errors.so"), "FIELD_MODULE": "module", **(env or {})})
+    return subprocess.Popen([fe.program("lguest-run"), "--kernel", fe.program("probe"), "--cgroup", "none", *console, "--check", *args],
+                            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                            env={**os.environ, "LD_PRELOAD": fe.program("field-errors.so"), "FIELD_MODULE": "module", **(env or {})})
+
+
+def ended(asked):
+    """Return: (status, what it said)."""
+    said = asked.communicate(timeout=20)[1].decode()
     # in a user namespace, a sentence of what the sandbox cannot have there
-    return r.returncode, "".join(line for line in r.stderr.decode().splitlines(True) if "the sandbox is without" not in line)
+    return asked.returncode, "".join(line for line in said.splitlines(True) if "the sandbox is without" not in line)
+
+
+def ask(*args, **kw):
+    return ended(begin(*args, **kw))
 
 
 def refuses(status, text, *args, **kw):
@@ -70,6 +83,45 @@ def case_direct_image_of_an_odd_size():
     refuses(101, "leave out 'direct', or make it longer (truncate -s %4096 IMAGE)", "--block", image("t/b.img", (1 << 20) + 512) + ",direct")
     accepts("--block", "ro:t/b.img,direct", "--block", image("b.img", (1 << 20) + 512))
     accepts("--block", "t/b.img,direct,sector=4096")	# its last sector is none of the guest's
+
+
+NANOSLEEP, F_OFD_SETLK = 230, 37
+
+
+def sleeping(asked):
+    """Until it sleeps to look again later, or has ended."""
+    until = time.monotonic() + 20
+    while asked.poll() is None and time.monotonic() < until:
+        with open("/proc/%d/syscall" % asked.pid, encoding="ascii") as f:
+            if f.read().startswith("%d " % NANOSLEEP):
+                return
+        time.sleep(0.01)
+
+
+def let_go(path, hold, *options, flags=os.O_RDWR):
+    """lguest-run finds @path busy, which @hold has made so; then it is free."""
+    fd = os.open(path, flags)
+    hold(fd)
+    asked = begin(*options)
+    sleeping(asked)
+    os.close(fd)
+    got, said = ended(asked)
+    assert got == 0 and not said, (got, said)
+
+
+def case_just_let_go():
+    """a tap, an image, and an image with the lock of a role's kind, which are let go when lguest-run has found them busy: it goes on (A6)"""
+    sh("ip", "tuntap", "add", "t10", "mode", "tap", "user", str(os.getuid()))
+    disk = os.path.abspath(image())
+    let_go("/dev/net/tun", lambda fd: fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"t10", 0x5002)), "--net", "t10")
+    let_go(disk, lambda fd: fcntl.flock(fd, fcntl.LOCK_EX), "--block", disk)
+    let_go(disk, lambda fd: fcntl.fcntl(fd, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)), "--block", disk)
+
+
+def case_block_device_just_let_go():
+    """a block device that was exclusively somebody else's when lguest-run looked first (A6)"""
+    with Loop(os.path.abspath("l.img"), 1 << 20) as name:
+        let_go(name, lambda fd: None, "--block", name, flags=os.O_RDWR | os.O_EXCL)
 
 
 def case_back_end_that_lets_nobody_in():
