@@ -56,7 +56,7 @@ mkdir "$root/debs" && cp "build/deb/lguest_$version"-*.deb "$root/debs/" || die 
 in_root 'dpkg -i /debs/*.deb' >"$work/log" 2>&1 || die "dpkg -i"
 # PROGRAMS=FOLDER: these in place of the package's, to try a change without building it
 [ -z "${PROGRAMS-}" ] || cp "$PROGRAMS"/lguest-* "$PROGRAMS"/lguestctl "$root/usr/bin/"
-host_modules "$release" "$host" || die "the modules"
+install -D -t "$root/lib/modules/$release/updates" "$host/root/lib/modules/$release/kernel/net"/{bridge/bridge,802/stp,llc/llc}.ko && host_modules "$release" "$host" || die "the modules"
 install -m 755 packaging/tests/systemd-host "$root/usr/local/sbin/lguest-test"
 install -D -m 755 "${B:-build/release}/probe" "$root/t/probe"
 install -d "$root/usr/lib/lguest" && strip -o "$root/usr/lib/lguest/vmlinux-6.1" "$(guest/build.sh)" && guest/mkinitramfs.sh -o "$root/t/initrd" -c 'echo serving; sleep 1000; exit 3' || die "the Linux guest"
