@@ -78,9 +78,23 @@ installed() {
 	check $? "$prefix: make uninstall leaves no file"
 }
 
+# The AppArmor profile, as packaging/debian/rules fills it in, has each program that makes namespaces, or that looks in a child whether it could.
+profiled() {
+	local devices profile p lacks=''
+	devices=$(ls devices/*/build.mk | cut -d/ -f2)
+	profile=$(sed -n 's,^profile lguest /usr/bin/lguest-{\(.*\)} .*,\1,p' packaging/lguest.apparmor)
+	profile=,${profile/@devices@/$(paste -sd, <<<"$devices")},
+	for p in run core control record replay $devices; do
+		! nm "build/release/lguest-$p" | grep -q ' T policy_fork_namespaced$' || case $profile in *,$p,*) ;; *) lacks="$lacks $p" ;; esac
+	done
+	[ -z "$lacks" ]
+	check $? "the AppArmor profile has every program that makes namespaces" "it lacks$lacks"
+}
+
 completions=$(command make -s --no-print-directory --eval 'completions: ; @echo $(notdir $(COMPLETIONS))' completions 2>"$log")
 installed /usr/local /etc
 installed /usr /usr/lib
+profiled
 make module-install DESTDIR="$root/m"
 check $? "make module-install"
 [ "$(modinfo -F version kmod/lg.ko)" = "$(cat VERSION)" ]
