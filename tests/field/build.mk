@@ -27,4 +27,4 @@ $(R)/$(1).tap: $(B)/loop4k launch-programs module
 		--log $(R)/$(1).console --file tests/field/host/$(1).sh:/w/$(1).sh --file $(B)/loop4k:/w/loop4k \
 		-- "sh /w/$(1).sh '3072 3328 4352 17152 262144'" > $$@ || grep -q '^not ok' $$@
 endef
-$(foreach g,windows sectors,$(eval $(call field_guest,$(g))))
+$(foreach g,windows sectors unseen,$(eval $(call field_guest,$(g))))
