@@ -19,6 +19,13 @@ $(R)/linux.tap: $(LINUX_NEEDS)
 	tests/linux/check.sh '--timeout 1200 --smp 2' selftest two 'boots 5' 'kills 5' > $@ || grep -q '^not ok' $@
 	tests/linux/check.sh '--timeout 600' features userland operator modules report >> $@
 
+CHECKS += signals
+CHECKS_BESIDE += signals
+.PHONY: $(R)/signals.tap
+$(R)/signals.tap: launch-programs module
+	@mkdir -p $(@D)
+	tests/linux/signals.sh > $@ || grep -q '^not ok' $@
+
 linux-hosts: $(LINUX_NEEDS) ## the guest's user space checked on every kind of host, all kernels (KERNELS=7.3: one)
 	for k in $(or $(KERNELS),6.1 6.12 7.3); do for smp in 1 2; do for pti in on off; do for levels in 4 5; do \
 		echo "# $$k, $$smp CPUs, PTI $$pti, $$levels levels"; \
