@@ -29,6 +29,7 @@
 #include "run/notify.h"
 #include "run/program.h"
 #include "run/say.h"
+#include "run/tell.h"
 #include "version.h"
 
 #define STRIKES		5	/* deaths of lguest-control within STRIKES_MS: the guest does not need it */
@@ -482,7 +483,7 @@ static void ask_stats(struct watch *w, uint32_t serial)
 	}
 	waiting[i] = serial;
 	asked_stats_ms = now_ms();
-	send_core(w, CONTROL_STATS, 0, 0, -1);
+	tell_stats(w);
 }
 
 /* --- pause, resume, ends --- */
@@ -502,7 +503,7 @@ static void set_paused(struct watch *w, uint32_t serial, bool pause)
 		w->paused = pause;
 		w->l->alive_ms = now_ms();
 		if (!pause)
-			send_core(w, CONTROL_EVENT, 0, CONTROL_RESUMED, -1);
+			tell_event(w, CONTROL_RESUMED);
 		control_event(pause ? EVENT_PAUSED : EVENT_RESUMED, "", 0);
 		notify("STATUS=the guest %s", pause ? "is paused" : "runs");
 	}

@@ -39,6 +39,7 @@ static char core_state(pid_t minder)
 	return state;
 }
 
+/* Where there is no room for a question, those before it are not answered either, and its time passes. */
 static void ask(const struct launch *l)
 {
 	struct control_msg msg = { .type = CONTROL_ASK };
@@ -46,8 +47,13 @@ static void ask(const struct launch *l)
 	send(l->control, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/*
+ * One that was found stopped is asked nothing more until it goes on: it answers then, and till then a socket full of questions would have no room
+ * for what it has to be told.
+ */
 int core_must_live(struct launch *l, uint64_t now)
 {
+	static bool stopped;
 	char state;
 
 	if (now - l->asked_ms < ASK_MS)
@@ -56,9 +62,12 @@ int core_must_live(struct launch *l, uint64_t now)
 	if (l->asked_ms && now - l->asked_ms > 2 * ASK_MS)
 		l->alive_ms = now;
 	l->asked_ms = now;
-	state = now - l->alive_ms > 2 * ASK_MS ? core_state(l->core_pid) : 'R';
-	if (!state || strchr("Tt", state))
+	state = stopped || now - l->alive_ms > 2 * ASK_MS ? core_state(l->core_pid) : 'R';
+	stopped = state == 'T' || state == 't';
+	if (!state || stopped)
 		l->alive_ms = now;	/* stopped, or nobody can tell */
+	if (stopped)
+		return ASK_MS;
 	if (now - l->alive_ms > LATE_MS)
 		return -1;
 	ask(l);

@@ -30,6 +30,7 @@
 #include "run/launch.h"
 #include "run/notify.h"
 #include "run/say.h"
+#include "run/tell.h"
 #include "run/watch.h"
 
 #define UNDRAINED_MS	60000	/* for the last I/O of a dead process: then the user and the driver are told, and it is waited on */
@@ -78,27 +79,6 @@ ssize_t take_packet(int fd, void *buf, size_t size)
 }
 
 /* --- the core --- */
-
-void send_core(struct watch *w, uint32_t type, uint32_t device, uint32_t code, int fd)
-{
-	char space[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct control_msg msg = { .type = type, .device = device, .code = code, .process = w->l->role[device].process };
-	struct iovec iov = { &msg, sizeof(msg) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (fd >= 0) {
-		m.msg_control = space;
-		m.msg_controllen = sizeof(space);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	/* A core that lets its socket fill up, or is gone, is found by its pidfd; it must not make us wait. */
-	sendmsg(w->l->control, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
 
 /*L:980
  * lguest-run hears it, and what it says is what the user gets: the guest's own status, or one of ipc/exit.h with a
@@ -149,7 +129,7 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 			return;	/* said once, however often a core says it */
 		r->given_up = true;
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
-		send_core(w, CONTROL_GIVE_UP, msg->device, 0, -1);
+		tell_given_up(w, r);
 	} else if (r->pid && !r->end_at_ms && msg->process == r->process) {
 		r->end_at_ms = now_ms() + (msg->code ? 0 : DYING_MS);
 		r->hangs = msg->code;
@@ -277,7 +257,7 @@ static void give_up(struct watch *w, struct role *r, const char *why)
 	r->given_up = true;
 	r->wanted = false;
 	control_event(EVENT_GIVEN_UP, r->name, 0);
-	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), 0, -1);
+	tell_given_up(w, r);
 }
 
 static void dead_since(struct role *r, uint64_t now)
@@ -344,14 +324,13 @@ static void end_recorder(const struct role *r, uint64_t now)
 
 /*L:460
  * The pause is over, and the drain pipe has hung up, if there was a process at all: nothing that the dead process had
- * asked of the kernel can still touch the window or the image, and a successor may begin. It gets the same descriptors
+ * asked of the kernel can still touch the window or the image, and a successor may begin, if the core can hear of it. It gets the same descriptors
  * and a new connection, whose other end goes to the core as CONTROL_CONNECT. There the way goes on in
  * control_message(), and ends in join() of core/device.c (L:740).
  */
 static void restart(struct watch *w, struct role *r)
 {
 	r->wanted = false;
-	fd_close(&r->drain);
 	not_recorded(r);
 	r->process++;
 	if (spawn_role(w->l, r)) {
@@ -361,7 +340,8 @@ static void restart(struct watch *w, struct role *r)
 			complain("%s could not be started: %s", r->name, when(r));
 		return;
 	}
-	send_core(w, CONTROL_CONNECT, (uint32_t)(r - w->l->role), 0, r->socket);
+	if (!tell_connection(w, r))
+		complain("%s: lguest-core does not get the connection to its new process: %m; the process ends, and the next one is tried", r->name);
 	fd_close(&r->socket);
 }
 
@@ -394,7 +374,8 @@ static void describe_death(const struct role *r, const siginfo_t *info)
 /*L:430
  * Where does a dead role go? Here: its pidfd woke turn(). Before the guest runs a death ends the start; a console that
  * the user left ends the guest; any other death is counted, and if it was not one too many the role is *wanted*. Then
- * two things must pass before restart() (L:460): the pause that the death costs, and the last I/O of the dead process.
+ * two things must pass before restart() (L:460): the pause that the death costs, and the last I/O of the dead process. And
+ * the core must be able to hear of the next one.
  */
 static void role_died(struct watch *w, struct role *r)
 {
@@ -438,7 +419,18 @@ static void look_at_drain(struct watch *w, struct role *r, uint64_t now)
 	r->undrained = true;
 	complain("%s: the last I/O of its dead process is not over after %d s: the guest's driver is told; it is started again when it is over",
 		 r->name, UNDRAINED_MS / 1000);
-	send_core(w, CONTROL_GIVE_UP, (uint32_t)(r - w->l->role), 0, -1);
+	tell_given_up(w, r);
+}
+
+/* A process that the core does not greet is of no use to anybody: it is started when the guest goes on, or when the core has taken what waits for it. */
+static bool can_be_greeted(struct watch *w)
+{
+	if (w->paused)
+		return false;
+	if (tell_has_room(w))
+		return true;
+	w->needs_room = true;
+	return false;
 }
 
 /* Return: milliseconds until something is due for a role that waits to be started, -1: nothing is. */
@@ -446,17 +438,18 @@ static int look_at_waiting(struct watch *w, uint64_t now)
 {
 	int next = -1, ms;
 
+	w->needs_room = false;
 	for (unsigned int i = 0; i < w->l->roles; i++) {
 		struct role *r = &w->l->role[i];
 
 		if (!r->wanted)
 			continue;
 		end_recorder(r, now);
-		if (now >= r->start_at_ms && r->drain < 0)
-			restart(w, r);	/* there was no process to wait for */
-		else if (now >= r->start_at_ms)
+		if (now >= r->start_at_ms && r->drain >= 0)
 			look_at_drain(w, r, now);
-		ms = now < r->start_at_ms ? (int)(r->start_at_ms - now) : r->undrained ? -1 : 1000;
+		else if (now >= r->start_at_ms && can_be_greeted(w))
+			restart(w, r);
+		ms = now < r->start_at_ms ? (int)(r->start_at_ms - now) : r->undrained || (w->paused && r->drain < 0) ? -1 : 1000;
 		if (ms >= 0 && (next < 0 || ms < next))
 			next = ms;
 	}
@@ -475,7 +468,7 @@ static void pass_window_size(const struct launch *l)
 
 void power_down(struct watch *w, uint32_t event, unsigned int seconds)
 {
-	send_core(w, CONTROL_EVENT, 0, event, -1);
+	tell_event(w, event);
 	w->stop_at_ms = seconds ? now_ms() + seconds * 1000ull : UINT64_MAX;
 	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", (seconds + 10) * 1000000ull + REAP_MS * 1000ull);
 	control_event(EVENT_POWERDOWN, "", 0);
@@ -547,7 +540,7 @@ static int watch_core(struct watch *w)
 {
 	int next;
 
-	if (!w->running || !w->l->core_pid || w->over)
+	if (!w->running || w->paused || !w->l->core_pid || w->over)
 		return -1;
 	next = core_must_live(w->l, now_ms());
 	if (next >= 0)
@@ -629,7 +622,7 @@ static unsigned int poll_set(const struct watch *w, struct pollfd *p)
 	uint64_t now = now_ms();
 
 	p[AT_SIGNALS] = wait_on(w->signals, true, POLLIN);
-	p[AT_CONTROL] = wait_on(l->control, true, POLLIN);
+	p[AT_CONTROL] = wait_on(l->control, true, tell_owes(w) || w->needs_room ? POLLIN | POLLOUT : POLLIN);
 	p[AT_CORE] = wait_on(l->core_pidfd, true, POLLIN);
 	p[AT_LOG] = wait_on(log_stuck(), true, POLLOUT);
 	p[AT_CORE_LOG] = wait_on(l->core_log.fd, true, POLLIN);
@@ -672,19 +665,20 @@ static void turn(struct watch *w)
 {
 	struct launch *l = w->l;
 	struct pollfd p[AT_ROLES + ROLE_FDS * GUEST_DEVICES];
-	unsigned int n = poll_set(w, p);
 	int ms = sooner(sooner(end_hung(l), watch_core(w)), sooner(look_at_waiting(w, now_ms()), unfinished(l)));
 	int ready;
 
 	ms = sooner(sooner(ms, notify_alive(now_ms())), sooner(look_at_stop(w, now_ms()), control_due(w, now_ms())));
-	ready = poll(p, n, ms);
+	ready = poll(p, poll_set(w, p), ms);
 	if (ready < 0)
 		return;
 	forget_when_quiet(w, ready - (p[AT_CONTROL].revents != 0));
 	read_logs(l);	/* what a process said comes before what is said of its end */
 	if (p[AT_SIGNALS].revents)
 		signalled(w);
-	if (p[AT_CONTROL].revents)
+	if (p[AT_CONTROL].revents & POLLOUT)
+		tell_owed(w);
+	if (p[AT_CONTROL].revents & ~POLLOUT)
 		core_message(w);
 	if (p[AT_CORE].revents && l->core_pid)
 		core_died(w);
@@ -696,7 +690,7 @@ static void turn(struct watch *w)
 		if (at[AT_PID].revents)
 			role_died(w, &l->role[i]);
 		if (at[AT_DRAIN].revents)
-			restart(w, &l->role[i]);
+			fd_close(&l->role[i].drain);	/* look_at_waiting() starts the next one */
 	}
 }
 

@@ -9,11 +9,22 @@
 #include "run/launch.h"
 
 /**
+ * struct owed - what the core is still to be told, since its socket had no room (tell.c)
+ * @events: a bit for each of enum control_event, CONTROL_RESUMED first; @given_up: for each role
+ * @stats: its counters are wanted
+ */
+struct owed {
+	uint32_t events, given_up;
+	bool stats;
+};
+
+/**
  * struct watch - the state of the loop
  * @over: the guest's end, @status: what lguest-run exits with then
  * @running: the core said so
  * @stop_at_ms: the guest was asked to power down, and is ended then; 0 = it was not asked, UINT64_MAX = it has all the time
  * @paused: the core is stopped, by an operator
+ * @needs_room: a role is to be started, and waits until the core's socket has room for its connection
  */
 struct watch {
 	struct launch *l;
@@ -21,6 +32,8 @@ struct watch {
 	bool over;
 	bool running;
 	bool paused;
+	bool needs_room;
+	struct owed owed;
 	int status;
 	uint64_t busy_ms;	/* when something last happened, 0: what that needed was given back */
 	uint64_t started_ms;
@@ -42,9 +55,6 @@ void finish(struct watch *w, int status, const char *fmt, ...) __attribute__((fo
  * is left in the socket, which must not be closed: to drop a descriptor takes as long as its file likes, and here only SIGKILL would end that wait.
  */
 ssize_t take_packet(int fd, void *buf, size_t size);
-
-/** send_core() - a message to the core, without waiting. @code: of those that have one. */
-void send_core(struct watch *w, uint32_t type, uint32_t device, uint32_t code, int fd);
 
 /**
  * power_down() - ask the guest to end itself

@@ -12,7 +12,7 @@ $(CONTROL_SERVE): $(addprefix $(B)/,tests/control/serve.o $(CONTROL_OBJS))
 
 CHECKS += control control-strangers
 CHECKS_WAITING += control
-CONTROL_NEEDS = $(PEERS)/fake/lguest-core $(CONTROL_HIJACKED) $(B)/probe launch-programs
+CONTROL_NEEDS = $(PEERS)/fake/lguest-core $(CONTROL_HIJACKED) $(B)/tests/control/hurry.so $(B)/probe launch-programs
 .PHONY: $(R)/control.tap $(R)/control-strangers.tap check-control-long
 $(R)/control.tap: $(CONTROL_NEEDS)
 	@mkdir -p $(@D)
@@ -24,7 +24,8 @@ $(R)/control-strangers.tap: $(CONTROL_NEEDS) $(CONTROL_SERVE)
 CHECKS += rates
 CHECKS_ALONE += rates
 .PHONY: $(R)/rates.tap
-$(B)/tests/control/uptime.so: tests/control/uptime.c
+# Clocks that are preloaded
+$(B)/tests/control/%.so: tests/control/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
 $(R)/rates.tap: $(B)/lguest-block $(BLKFE) $(B)/lguest-net $(BENCH_NET) $(B)/tests/control/uptime.so

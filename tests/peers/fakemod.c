@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/virtio_config.h>
 
 #include "core/control.h"
 #include "core/virtio_mmio.h"
@@ -423,10 +424,11 @@ static void shut_down(uint32_t code)
 	exit_with(&r);
 }
 
-/* It does what its host's lines ask, as Linux would; every 100 ms it reads a sector of device 0, if that is a disk. */
+/* It does what its host's lines ask, as Linux would; every 100 ms it reads a sector of device 0, if that is a disk, and looks at its status. */
 static void listen_to_host(void)
 {
 	unsigned long resumed = 0;
+	uint32_t before = 0, status;
 	uint64_t n = 0;
 
 	for (;;) {
@@ -436,6 +438,10 @@ static void listen_to_host(void)
 			shut_down(LGUEST_SHUTDOWN_RESTART);
 		if (__atomic_load_n(&lines_raised[CONTROL_RESUMED], __ATOMIC_RELAXED) != resumed)
 			print("[guest] resumed %lu\n", ++resumed);
+		status = load(0, VIRTIO_MMIO_STATUS);
+		if (status & ~before & VIRTIO_CONFIG_S_NEEDS_RESET)
+			print("[guest] device 0 needs a reset\n");
+		before = status;
 		if (number("disk", 0) && !read_sector(0, n % 100, 20000))
 			print("[guest] a read is LOST\n");
 		if (n++ % 10 == 0)
