@@ -29,6 +29,7 @@
 #include "run/control.h"
 #include "run/launch.h"
 #include "run/notify.h"
+#include "run/proc.h"
 #include "run/say.h"
 #include "run/tell.h"
 #include "run/watch.h"
@@ -41,6 +42,7 @@
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define RECORDER_MS	2000	/* for a recorder to end after its role */
 #define REFUSED_EVERY_MS 30000	/* a refusal of each device is told once in this time; an honest core says one in a minute */
+#define STRANGERS	256	/* children that may have been there before us: with more there is no telling who is left */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 
 uint64_t now_ms(void)
@@ -562,6 +564,44 @@ static bool is_known(const struct launch *l, pid_t pid)
 	return l->core_pid == pid || l->control_pid == pid;
 }
 
+/* --- strangers --- */
+
+/* A shell that became us by exec had children, which are ours now, and none of the guest's. 0: it is reaped, and its number may be anybody's. */
+static pid_t stranger[STRANGERS];
+
+static void note_strangers(void)
+{
+	proc_children(getpid(), stranger, STRANGERS);
+}
+
+static void forget_stranger(pid_t pid)
+{
+	for (unsigned int i = 0; i < STRANGERS; i++)
+		if (stranger[i] == pid)
+			stranger[i] = 0;
+}
+
+/* What strangers leave behind comes to us as well, in our session as a rule. What we start has sessions of its own. */
+static bool is_stranger(pid_t pid)
+{
+	for (unsigned int i = 0; i < STRANGERS; i++)
+		if (stranger[i] == pid)
+			return true;
+	return getsid(pid) == getsid(0);
+}
+
+/* Is nobody left but strangers? Where /proc does not tell, everybody is taken for ours. */
+static bool only_strangers(void)
+{
+	pid_t child[STRANGERS];
+	int n = proc_children(getpid(), child, STRANGERS);
+
+	for (int i = 0; i < n && i < STRANGERS; i++)
+		if (!is_stranger(child[i]))
+			return false;
+	return n > 0 && n <= STRANGERS;
+}
+
 /* A role whose minder was killed (end_hung() does) is ours to reap; the children that pidfds watch are left to those. */
 static void reap_adopted(const struct launch *l)
 {
@@ -571,6 +611,7 @@ static void reap_adopted(const struct launch *l)
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid || is_known(l, info.si_pid))
 			return;
+		forget_stranger(info.si_pid);
 		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
 	}
 }
@@ -712,6 +753,8 @@ static void reap_orphans(void)
 	sigprocmask(SIG_BLOCK, &news, NULL);
 	do {
 		pid = waitpid(-1, NULL, WNOHANG);
+		if (!pid && only_strangers())
+			return;
 		if (!pid)
 			sigtimedwait(&news, NULL, &tick);
 		now = now_ms();
@@ -829,6 +872,7 @@ int supervise(struct launch *l)
 		return EXIT_HOST;
 	}
 	terminal_save();
+	note_strangers();
 	err = start_all(l);
 	if (err) {
 		w.over = true;

@@ -331,6 +331,48 @@ def stays():
     g.wait("is still not gone: lguest-run ends without it", 10)
 
 
+@case
+def strangers_children():
+    """started by exec of a shell that has children: lguest-run waits for no process that is not of its guest, nor speaks of it, and reaps what dies"""
+    g = guest("--" + BARE, before=("sh", "-c", "sleep 300 & setsid sleep 301 & (sleep 302 & sleep 303) & exec \"$@\"", "sh")).up()
+    children = {pid: parent for pid, parent in sleepers() if g.ours(pid)}
+    require(len(children) == 4, "the shell's children are %r" % children)
+    first = min(pid for pid, parent in children.items() if parent == g.run.pid)
+    try:
+        os.kill(first, signal.SIGKILL)
+        os.kill(next(parent for parent in children.values() if parent != g.run.pid), signal.SIGKILL)	# what it leaves is adopted
+        until = time.monotonic() + 10
+        while os.path.exists("/proc/%d" % first) and time.monotonic() < until:
+            time.sleep(0.05)
+        require(not os.path.exists("/proc/%d" % first), "a stranger that died is not reaped")
+        at = time.monotonic()
+        g.run.terminate()
+        try:
+            code = g.run.wait(20)
+        except subprocess.TimeoutExpired:
+            raise Failed("lguest-run waits for them") from None
+        require(code == 143 and time.monotonic() - at < 1 * SLACK, "status %s after %.1f s" % (code, time.monotonic() - at))
+        require(not g.said("not gone"), "said: %r" % g.said("not gone"))
+    finally:
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def sleepers():
+    """[(pid, parent)] of sleep 300 to 303."""
+    found = []
+    for d in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open("/proc/%s/cmdline" % d, "rb") as f:
+                words = f.read().split(b"\0")
+            with open("/proc/%s/stat" % d) as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            if words[0] == b"sleep" and words[1][:2] == b"30":
+                found.append((int(d), parent))
+    return found
+
+
 def lguest_run(g):
     """unshare and sh have become it."""
     return g.run.pid
