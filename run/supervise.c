@@ -42,6 +42,7 @@
 #define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define RECORDER_MS	2000	/* for a recorder to end after its role */
 #define REFUSED_EVERY_MS 30000	/* a refusal of each device is told once in this time; an honest core says one in a minute */
+#define EXTEND_MS	30000	/* how often a service manager is told that a stop has no end: it has one of its own */
 #define STRANGERS	256	/* children that may have been there before us: with more there is no telling who is left */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 
@@ -468,11 +469,18 @@ static void pass_window_size(const struct launch *l)
 			kill(l->role[i].pid, SIGWINCH);
 }
 
+/* What a service manager is to wait: @ms, and then for the end of everything. */
+static unsigned long long stop_usec(uint64_t ms)
+{
+	return (ms + 10000 + REAP_MS) * 1000;
+}
+
 void power_down(struct watch *w, uint32_t event, unsigned int seconds)
 {
 	tell_event(w, event);
-	w->stop_at_ms = seconds ? now_ms() + seconds * 1000ull : UINT64_MAX;
-	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", (seconds + 10) * 1000000ull + REAP_MS * 1000ull);
+	w->extended_ms = now_ms();
+	w->stop_at_ms = seconds ? w->extended_ms + seconds * 1000ull : UINT64_MAX;
+	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", stop_usec(seconds ? seconds * 1000ull : EXTEND_MS));
 	control_event(EVENT_POWERDOWN, "", 0);
 }
 
@@ -487,11 +495,23 @@ static void power_signal(struct watch *w)
 	power_down(w, CONTROL_POWERDOWN, w->l->stop_timeout);
 }
 
-/* Return: milliseconds until a guest that was asked to end is ended, -1: none was. */
+/* Return: milliseconds until a stop without end is to be extended again. */
+static int extend_stop(struct watch *w, uint64_t now)
+{
+	if (now - w->extended_ms >= EXTEND_MS) {
+		w->extended_ms = now;
+		notify("EXTEND_TIMEOUT_USEC=%llu", stop_usec(EXTEND_MS));
+	}
+	return (int)(EXTEND_MS - (now - w->extended_ms));
+}
+
+/* Return: milliseconds until something is due for a guest that was asked to end, -1: none was. */
 static int look_at_stop(struct watch *w, uint64_t now)
 {
-	if (!w->stop_at_ms || w->stop_at_ms == UINT64_MAX || w->over)
+	if (!w->stop_at_ms || w->over)
 		return -1;
+	if (w->stop_at_ms == UINT64_MAX)
+		return extend_stop(w, now);
 	if (now < w->stop_at_ms)
 		return w->stop_at_ms - now < 3600000 ? (int)(w->stop_at_ms - now) : 3600000;
 	finish(w, EXIT_STOPPED, "the guest did not power down in time, and was ended");

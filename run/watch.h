@@ -23,6 +23,7 @@ struct owed {
  * @over: the guest's end, @status: what lguest-run exits with then
  * @running: the core said so
  * @stop_at_ms: the guest was asked to power down, and is ended then; 0 = it was not asked, UINT64_MAX = it has all the time
+ * @extended_ms: when the service manager was last told that this takes longer
  * @paused: the core is stopped, by an operator
  * @needs_room: a role is to be started, and waits until the core's socket has room for its connection
  */
@@ -37,7 +38,7 @@ struct watch {
 	int status;
 	uint64_t busy_ms;	/* when something last happened, 0: what that needed was given back */
 	uint64_t started_ms;
-	uint64_t stop_at_ms;
+	uint64_t stop_at_ms, extended_ms;
 	char text[sizeof(((struct control_msg *)0)->text)];
 };
 
