@@ -315,7 +315,10 @@ static void print_stats(const json_t *s)
 	}
 	json_array_foreach(json_object_get(s, "processes"), i, v) {
 		say_padded(text(v, "name"), 12);
-		printf(" user %lld ms, system %lld ms, resident %lld KiB", number(v, "user_ms"), number(v, "system_ms"), number(v, "resident") >> 10);
+		if (number(v, "resident"))
+			printf(" user %lld ms, system %lld ms, resident %lld KiB", number(v, "user_ms"), number(v, "system_ms"), number(v, "resident") >> 10);
+		else
+			printf(" not known");	/* each that lives is resident */
 		if (json_object_get(v, "cgroup"))
 			printf("; group %lld us, %lld KiB", number(json_object_get(v, "cgroup"), "usage_usec"),
 			       number(json_object_get(v, "cgroup"), "memory") >> 10);

@@ -94,6 +94,12 @@ static void of_counters(const char *guest, const json_t *counters)
 	}
 }
 
+/* Each that lives is resident: lguest-run could not look at this one. */
+static bool known(const json_t *process)
+{
+	return number(process, "resident");
+}
+
 static void of_processes(const char *guest, const json_t *all)
 {
 	json_t *p, *g;
@@ -101,11 +107,15 @@ static void of_processes(const char *guest, const json_t *all)
 
 	family("process_cpu_seconds_total", "counter", "Processor time of the process that runs now.");
 	json_array_foreach(all, i, p) {
+		if (!known(p))
+			continue;
 		sample("process_cpu_seconds_total", guest, "process", text(p, "name"));
 		printf("%.3f\n", (double)(number(p, "user_ms") + number(p, "system_ms")) / 1000);
 	}
 	family("process_resident_bytes", "gauge", "Its resident memory.");
 	json_array_foreach(all, i, p) {
+		if (!known(p))
+			continue;
 		sample("process_resident_bytes", guest, "process", text(p, "name"));
 		printf("%lld\n", number(p, "resident"));
 	}

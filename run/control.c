@@ -26,7 +26,9 @@
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/control.h"
+#include "run/life.h"
 #include "run/notify.h"
+#include "run/proc.h"
 #include "run/program.h"
 #include "run/say.h"
 #include "run/tell.h"
@@ -249,7 +251,7 @@ static void forget_what_was_said(struct launch *l)
 	for (int i = 0; i < LEFT_MOST && recv(theirs, &a, sizeof(a), MSG_DONTWAIT) >= 0; i++)
 		;
 	for (int i = 0; i < LEFT_MOST && !taken_over; i++)
-		if (take_packet(l->asks, &ask, sizeof(ask)) < 0) {
+		if (take_packet(l->asks, &ask, sizeof(ask), NULL) < 0) {
 			if (errno == EPROTO)
 				give_up(l);
 			break;
@@ -385,42 +387,26 @@ static void tell_status(const struct watch *w, uint32_t serial)
 	done(serial, ANSWER_OK, "");
 }
 
-/* The one child of a minder, or the process itself where there is no minder. */
+/* What a minder minds, its one child. Return: 0 where that is not told: the minder's own numbers are nobody's. */
 static pid_t minded(pid_t minder)
 {
-	char path[64];
-	int pid = 0;
-	FILE *f;
+	pid_t child = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)minder, (int)minder);
-	f = fopen(path, "re");
-	if (f && fscanf(f, "%d", &pid) != 1)
-		pid = 0;
-	if (f)
-		fclose(f);
-	return pid > 0 ? pid : minder;
+	return minder && proc_children(minder, &child, 1) > 0 ? child : 0;
 }
 
 static void add_process(struct answer *a, pid_t pid)
 {
-	unsigned long long user = 0, system = 0;
-	const uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK), page = (uint64_t)sysconf(_SC_PAGESIZE);
-	char path[64];
-	long rss = 0;
-	FILE *f;
+	struct proc_stat s;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
+	if (!proc_stat(pid, &s))
 		return;
-	if (fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %*u %*u %ld", &user, &system, &rss) == 3) {
-		a->value[PROCESS_USER_MS] = user * 1000 / hz;
-		a->value[PROCESS_SYSTEM_MS] = system * 1000 / hz;
-		a->value[PROCESS_RESIDENT] = (uint64_t)rss * page;
-	}
-	fclose(f);
+	a->value[PROCESS_USER_MS] = s.user_ms;
+	a->value[PROCESS_SYSTEM_MS] = s.system_ms;
+	a->value[PROCESS_RESIDENT] = s.resident;
 }
 
+/* What is not told of a process stays 0: each that lives is resident. */
 static void tell_process(uint32_t serial, const char *name, pid_t pid, const char *group)
 {
 	struct answer a = { .serial = serial, .kind = ANSWER_PROCESS };
@@ -428,8 +414,7 @@ static void tell_process(uint32_t serial, const char *name, pid_t pid, const cha
 	size_t at = 0;
 
 	add_text(&a, &at, name);
-	if (pid)
-		add_process(&a, pid);
+	add_process(&a, pid);
 	if (group && cgroup_bill(group, &bill)) {
 		a.value[PROCESS_CGROUP] = 1;
 		a.value[PROCESS_CGROUP_USEC] = bill.usec;
@@ -456,10 +441,10 @@ void control_stats(struct watch *w, const struct control_msg *msg)
 		memcpy(a.value, msg->stats, LG_STAT_NR * sizeof(a.value[0]));
 		send_answer(&a);
 		tell_process(waiting[i], "lguest-run", getpid(), NULL);
-		tell_process(waiting[i], "core", l->core_pid ? minded(l->core_pid) : 0, "core");
+		tell_process(waiting[i], "core", l->core_pid ? core_process() : 0, "core");
 		for (unsigned int k = 0; k < l->roles; k++)
 			if (!role_is_foreign(&l->role[k]))
-				tell_process(waiting[i], l->role[k].name, l->role[k].pid ? minded(l->role[k].pid) : 0, l->role[k].name);
+				tell_process(waiting[i], l->role[k].name, minded(l->role[k].pid), l->role[k].name);
 		if (l->control_pid)
 			tell_process(waiting[i], "control", minded(l->control_pid), "control");
 		done(waiting[i], ANSWER_OK, "");
@@ -496,7 +481,7 @@ static void set_paused(struct watch *w, uint32_t serial, bool pause)
 		return;
 	}
 	if (w->paused != pause) {
-		if (kill(minded(w->l->core_pid), pause ? SIGSTOP : SIGCONT)) {
+		if (core_signal(pause ? SIGSTOP : SIGCONT)) {
 			done(serial, ANSWER_FAILED, "the core cannot be signalled: was lguest-run started by the user who runs it?");
 			return;
 		}
@@ -727,7 +712,7 @@ static void do_ask(struct watch *w, const struct ask *a)
 static bool take_ask(struct watch *w)
 {
 	struct ask a = { 0 };
-	ssize_t n = take_packet(w->l->asks, &a, sizeof(a));
+	ssize_t n = take_packet(w->l->asks, &a, sizeof(a), NULL);
 
 	if (n < 0 && errno == EPROTO)
 		give_up(w->l);

@@ -2,41 +2,49 @@
 /*L:480
  * life.c: does lguest-core still serve its devices? lguest-run asks it every few seconds, as the core asks the roles (core/device.c).
  *
- * It may send a message that needs no wait, and read /proc of the core. A core that is stopped is a guest that somebody
- * paused: it owes no answer until it goes on.
+ * It may send a message that needs no wait, signal the core, and read its state in /proc. A core that somebody has stopped owes no answer until it goes
+ * on, if /proc shows that; one of which nothing is known owes it.
  */
-#include <stdio.h>
-#include <string.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/control.h"
+#include "run/child.h"
 #include "run/launch.h"
+#include "run/life.h"
+#include "run/proc.h"
 
 #define ASK_MS	4000	/* how often it is asked: each time wakes both */
 #define LATE_MS	20000	/* an answer that takes longer does not come: it answers between any two things that it does, each of 3 s at most */
 
-/* The core is the one child of its minder. Return: its state as proc(5) has it, 0 = nobody knows. */
-static char core_state(pid_t minder)
-{
-	char path[64], state = 0;
-	int pid = 0;
-	FILE *f;
+static pid_t core;
+static int core_pidfd = -1;	/* so that a signal reaches it or nobody */
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)minder, (int)minder);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%d", &pid) != 1)
-		pid = 0;
-	fclose(f);
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = pid ? fopen(path, "re") : NULL;
-	if (!f)
-		return 0;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(f);
-	return state;
+void core_is(pid_t pid)
+{
+	if (pid <= 0 || core)
+		return;
+	core_pidfd = fd_lift((int)syscall(SYS_pidfd_open, pid, 0));
+	core = pid;
+}
+
+pid_t core_process(void)
+{
+	return core;
+}
+
+int core_signal(int sig)
+{
+	return (int)syscall(SYS_pidfd_send_signal, core_pidfd, sig, NULL, 0);
+}
+
+static bool core_stands(void)
+{
+	struct proc_stat s;
+
+	return proc_stat(core, &s) && (s.state == 'T' || s.state == 't');
 }
 
 /* Where there is no room for a question, those before it are not answered either, and its time passes. */
@@ -54,7 +62,6 @@ static void ask(const struct launch *l)
 int core_must_live(struct launch *l, uint64_t now)
 {
 	static bool stopped;
-	char state;
 
 	if (now - l->asked_ms < ASK_MS)
 		return (int)(ASK_MS - (now - l->asked_ms));
@@ -62,12 +69,11 @@ int core_must_live(struct launch *l, uint64_t now)
 	if (l->asked_ms && now - l->asked_ms > 2 * ASK_MS)
 		l->alive_ms = now;
 	l->asked_ms = now;
-	state = stopped || now - l->alive_ms > 2 * ASK_MS ? core_state(l->core_pid) : 'R';
-	stopped = state == 'T' || state == 't';
-	if (!state || stopped)
-		l->alive_ms = now;	/* stopped, or nobody can tell */
-	if (stopped)
+	stopped = (stopped || now - l->alive_ms > 2 * ASK_MS) && core_stands();
+	if (stopped) {
+		l->alive_ms = now;
 		return ASK_MS;
+	}
 	if (now - l->alive_ms > LATE_MS)
 		return -1;
 	ask(l);

@@ -5,6 +5,8 @@
 #ifndef LGUEST_RUN_PROC_H
 #define LGUEST_RUN_PROC_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /**
@@ -14,5 +16,18 @@
  * Return: how many there are, -1: that is not told.
  */
 int proc_children(pid_t pid, pid_t *list, int most);
+
+/**
+ * struct proc_stat - of a process, from proc(5)'s stat
+ * @state: a letter
+ * @resident: bytes
+ */
+struct proc_stat {
+	char state;
+	uint64_t user_ms, system_ms, resident;
+};
+
+/** proc_stat() - Return: is that told? */
+bool proc_stat(pid_t pid, struct proc_stat *s);
 
 #endif

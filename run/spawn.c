@@ -176,6 +176,7 @@ int spawn_core(struct launch *l)
 	int control[2], err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) || !pair(control, &l->control) ||
+	    setsockopt(l->control, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) ||	/* which process the core is: core_is() */
 	    log_pipe(&l->core_log, "core", ROLE_BURST, ROLE_RATE) || log_pipe(&l->guest_log, "guest", GUEST_BURST, GUEST_RATE)) {
 		complain("no descriptors left for the core: %m");
 		return EXIT_HOST;

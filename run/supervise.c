@@ -28,6 +28,7 @@
 #include "run/child.h"
 #include "run/control.h"
 #include "run/launch.h"
+#include "run/life.h"
 #include "run/notify.h"
 #include "run/proc.h"
 #include "run/say.h"
@@ -67,18 +68,32 @@ void finish(struct watch *w, int status, const char *fmt, ...)
 	va_end(ap);
 }
 
-ssize_t take_packet(int fd, void *buf, size_t size)
+static pid_t sender_of(struct msghdr *m)
 {
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	struct ucred u = { 0 };
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+		memcpy(&u, CMSG_DATA(c), sizeof(u));
+	return u.pid;
+}
+
+ssize_t take_packet(int fd, void *buf, size_t size, pid_t *sender)
+{
+	_Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(struct ucred))];	/* and of that nothing is left for a descriptor */
 	struct iovec iov = { buf, size };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = sender ? space : NULL, .msg_controllen = sender ? sizeof(space) : 0 };
 
 	/* A kernel that has no room for descriptors says that there are some. */
 	if (recvmsg(fd, &m, MSG_PEEK | MSG_DONTWAIT) < 0)
 		return -1;
-	if (!(m.msg_flags & MSG_CTRUNC))
-		return recv(fd, buf, size, MSG_DONTWAIT | MSG_TRUNC);
-	errno = EPROTO;
-	return -1;
+	if (m.msg_flags & MSG_CTRUNC) {
+		errno = EPROTO;
+		return -1;
+	}
+	if (sender)
+		*sender = sender_of(&m);
+	return recv(fd, buf, size, MSG_DONTWAIT | MSG_TRUNC);
 }
 
 /* --- the core --- */
@@ -168,11 +183,12 @@ static void device_back(struct role *r, uint32_t process)
 static bool core_message(struct watch *w)
 {
 	struct control_msg msg;
+	pid_t sender;
 	ssize_t n;
 
 	if (w->l->control < 0)
 		return false;
-	n = take_packet(w->l->control, &msg, sizeof(msg));
+	n = take_packet(w->l->control, &msg, sizeof(msg), &sender);
 	if (n < 0 && errno == EPROTO)
 		finish(w, EXIT_CORE, "lguest-core sent a descriptor, which ours never does: it was taken over, and the guest is over");
 	if (n == 0)
@@ -187,6 +203,7 @@ static bool core_message(struct watch *w)
 		for (unsigned int i = 0; i < w->l->roles; i++)
 			serves(&w->l->role[i]);
 		w->running = true;
+		core_is(sender);
 		notify("READY=1\nSTATUS=the guest runs");
 		/* fall through */
 	case CONTROL_ALIVE:

@@ -51,11 +51,12 @@ void finish(struct watch *w, int status, const char *fmt, ...) __attribute__((fo
 /**
  * take_packet() - a packet of a process that may be hijacked, without waiting
  * @fd: SOCK_SEQPACKET
+ * @sender: NULL, or, where @fd has SO_PASSCRED: who sent it, as the kernel has it; 0 = a process that this namespace does not see
  *
  * Return: its length, which may be more than @size; 0 = it is empty, or the other end is closed; -1 with errno. EPROTO: a descriptor came with it. Then it
  * is left in the socket, which must not be closed: to drop a descriptor takes as long as its file likes, and here only SIGKILL would end that wait.
  */
-ssize_t take_packet(int fd, void *buf, size_t size);
+ssize_t take_packet(int fd, void *buf, size_t size, pid_t *sender);
 
 /**
  * power_down() - ask the guest to end itself
