@@ -53,6 +53,7 @@ run() {
 	tests/host/run --lguest / --dmesg-clean --mem 1024 $options --file "$module:/lg.ko" --file "$kernel:/vmlinux" "${guests[@]}" \
 		--guest crash '=for i in 2 3 4; do while :; do :; done & done; sleep 1; echo c >/proc/sysrq-trigger' \
 		--guest boot '=n=$(nproc); echo 0 >/sys/devices/system/cpu/cpu1/online; [ $(nproc) = $((n - 1)) ] || exit 2; echo 1 >/sys/devices/system/cpu/cpu1/online; '"$LOG"'; exit $((10 + $(nproc)))' \
+		--guest late '=cd /sys/devices/system/cpu; echo 0 >cpu1/online; echo guest: off; read x; echo 1 >cpu1/online && exit 2; echo guest: refused; read x; sleep 2; [ "$(cat online)" = 0 ] || exit 3; echo 1 >cpu1/online || exit 4; [ "$(cat online)" = 0-1 ] || exit 5; '"$LOG"'; exit 12' \
 		--file tests/linux/host/smp.sh --file tests/debug/leaks.sh \
 		-- "sh /leaks.sh clear; s=0; $(printf 'sh /smp.sh %s || s=1; ' "$@")sh /leaks.sh look || s=1; exit \$s"
 }
@@ -114,7 +115,7 @@ long() {
 
 what=$1; shift
 case $what in
-check) run '--smp 2 --timeout 600' 'checks 2' 'checks 4' 'crash 4' ;;
+check) run '--smp 2 --timeout 600' 'checks 2' 'checks 4' 'crash 4' 'late 2' ;;
 run) run "$@" ;;
 long) long ;;
 *) echo "smp.sh: what is $what?" >&2; exit 2 ;;

@@ -11,6 +11,7 @@
 #	smp.sh kills N CPUS	lguest-core killed N times, at random instants of boot, checks and CPUs that go and come
 #	smp.sh modules CPUS	torture tests of the kernel's own, as modules (initramfs torture)
 #	smp.sh stress CPUS	stress-ng (initramfs stress)
+#	smp.sh late 2		a CPU whose thread does not run while it is started is given up, and when it runs stays down until it is started again
 #	smp.sh stopped CPUS	threads of the core are stopped for a second each, as if the host had no time for that vCPU
 . "$(dirname "$0")/lib.sh"
 tap_prefix="smp: " seen=
@@ -100,6 +101,28 @@ unplug() {
 	wait $!
 	results out "the host's CPU went off and on $n times" $?
 	[ $n -ge 3 ]; check $? "the host's CPU went off and on $n times"
+}
+
+# shellcheck disable=SC2094 # what the guest has said says what it is told
+late() {
+	mount -t cgroup -o freezer none /mnt 2>/dev/null || { check 1 "this host has no freezer for threads"; return; }
+	mkdir -p /mnt/cold
+	{
+		within 60 grep -q 'guest: off' out
+		core=$(pidof lguest-core)
+		for core in $core; do [ $(ls /proc/$core/task | wc -l) != 3 ] || break; done
+		ls /proc/$core/task | sort -n | tail -n 1 >/mnt/cold/tasks	# main, CPU 0, CPU 1
+		echo FROZEN >/mnt/cold/freezer.state
+		within 10 grep -q FROZEN /mnt/cold/freezer.state
+		echo go
+		within 60 grep -q 'guest: refused' out
+		echo THAWED >/mnt/cold/freezer.state
+		echo go
+	} | ./lguest-run --kernel vmlinux --initrd late --cpus $1 --memory 128 --cmdline quiet --log log.late >out 2>err.late
+	s=$?
+	tr -d '\r' <out | grep -q '^guest: refused' && [ $s = 12 ]
+	check $? "a CPU whose thread ran too late stays down, and comes when it is started again (status $s)"
+	[ $s = 12 ] || cat log.late err.late out | tail -n 40 | quoted
 }
 
 # Each thread of the core's in turn. SIGSTOP stops a process: what stops one thread is the freezer of its own control group, where threads have one
