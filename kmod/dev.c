@@ -37,14 +37,14 @@ static int lg_open(struct inode *inode, struct file *file)
 	mutex_init(&lg->pin_lock);
 	mutex_init(&lg->gone_lock);
 	INIT_LIST_HEAD(&lg->irqfds);
-	INIT_LIST_HEAD(&lg->shrink_list);
+	INIT_LIST_HEAD(&lg->list);
 	file->private_data = lg;
 	return 0;
 }
 
 /*H:530
  * All that lives has an end, and this is the guest's, however it comes about. Look at the order: no thread can run it
- * any more, then the host's shrinker forgets it, then the switcher's slot goes, then the shadow tables, and the
+ * any more, then nobody who looks at all guests (the host's shrinker) sees it, then the switcher's slot goes, then the shadow tables, and the
  * memory which they map goes last. (Where does a dead role go? Not here: the module does not know roles. role_died()
  * in run/supervise.c has it.)
  */
@@ -60,7 +60,7 @@ static void process_gone(struct mmu_notifier *notifier, struct mm_struct *mm)
 
 	mutex_lock(&lg->gone_lock);
 	kill_guest(lg, "the process that made the guest is gone");
-	lg_not_shrinkable(lg);
+	lg_delist(lg);
 	lg_unmap_switcher(lg, mm);
 	lg_shadow_exit(lg);
 	lg_free_regions(lg, mm);
@@ -108,7 +108,7 @@ static int make_guest(struct lguest *lg, unsigned int shadow_pages)
 	}
 	lg->user = get_uid(current_user());
 	lg_debugfs_add(lg);
-	lg_shrinkable(lg);
+	lg_enlist(lg);
 	smp_store_release(&lg->mm, mm);
 	return 0;
 }

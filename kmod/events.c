@@ -373,6 +373,8 @@ void lg_fill_time(struct lg_vcpu *vcpu)
 	s8 shift = 0;
 	unsigned long flags;
 
+	if (khz)
+		WRITE_ONCE(vcpu->lg->reads_tsc, true);
 	t->version = 1;
 	t->tsc_khz = khz;
 	local_irq_save(flags);

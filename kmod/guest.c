@@ -3,13 +3,35 @@
  * A guest as a whole, for whoever has something to tell it: that it is over, or that a vCPU is to look. Callable from any context,
  * interrupts and the notifiers of others included, so nothing here sleeps, and it calls nothing of ours.
  */
+#include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/wait.h>
 #include <trace/events/ipi.h>
 #include "compat.h"
 #include "lg.h"
+
+DEFINE_SPINLOCK(lg_guests_lock);
+LIST_HEAD(lg_guests);
+
+/** lg_enlist - a guest is one of all guests from now on */
+void lg_enlist(struct lguest *lg)
+{
+	spin_lock(&lg_guests_lock);
+	list_add_tail(&lg->list, &lg_guests);
+	spin_unlock(&lg_guests_lock);
+}
+
+/** lg_delist - it goes, or never was one: nobody who looks at all guests sees it any more */
+void lg_delist(struct lguest *lg)
+{
+	spin_lock(&lg_guests_lock);
+	if (!list_empty(&lg->list))
+		list_del_init(&lg->list);
+	spin_unlock(&lg_guests_lock);
+}
 
 static void kick_all(struct lguest *lg)
 {

@@ -239,11 +239,15 @@ struct lg_vcpu {
  * @mm: whose guest it is; NULL until CREATE has succeeded, and set last: who sees it sees a whole guest
  * @failed: CREATE went wrong: this file never gets a guest
  * @user, @accounted: whose locked memory it counts as, and how many pages
+ * @list: of all guests (guest.c), from when it has tables until they go
+ * @reads_tsc: a vCPU was told how to read the time from it
  */
 struct lguest {
 	struct mm_struct *mm;
 	struct mutex lock;
 	bool failed;
+	struct list_head list;
+	bool reads_tsc;
 	struct mmu_notifier notifier;
 	struct mutex gone_lock;		/* process_gone() may be called twice, and at once */
 	struct user_struct *user;
@@ -279,7 +283,6 @@ struct lguest {
 	struct list_head sp_cache, doomed, zapped;
 	unsigned int sp_cached, nr_zapped, sp_count, sp_max;
 	unsigned int sp_target;		/* free tables to have at hand: enough for the next few faults of each vCPU */
-	struct list_head shrink_list;	/* of all guests that have tables */
 	atomic_t shrink;	/* tables that the host wants back: the vCPUs' threads see to it */
 
 	spinlock_t events_lock;
@@ -393,8 +396,6 @@ bool lg_overlaps_host(u64 first, u64 last, bool large);
 /* shrink.c */
 int lg_shrinker_init(void);
 void lg_shrinker_exit(void);
-void lg_shrinkable(struct lguest *lg);
-void lg_not_shrinkable(struct lguest *lg);
 void lg_shrink(struct lg_vcpu *vcpu);
 
 /* pcid.c */
@@ -403,10 +404,20 @@ void lg_cr3_loaded(struct lg_vcpu *vcpu);
 void lg_take_asid(struct lg_vcpu *vcpu);
 void lg_flush_globals(struct lg_vcpu *vcpu);
 
+/* suspend.c */
+int lg_suspend_init(void);
+void lg_suspend_exit(void);
+
 /* vcpu.c */
 int lg_vcpu_create(struct lguest *lg, u32 id);
 void lg_vcpu_free(struct lg_vcpu *vcpu);
 int lg_vcpu_run(struct lg_vcpu *vcpu, struct lguest_run *run);
+
+/* guest.c */
+extern spinlock_t lg_guests_lock;
+extern struct list_head lg_guests;
+void lg_enlist(struct lguest *lg);
+void lg_delist(struct lguest *lg);
 void lg_kick(struct lg_vcpu *vcpu);
 __printf(2, 3) void kill_guest(struct lguest *lg, const char *fmt, ...);
 void lg_shut_down(struct lguest *lg, u32 code, u32 status, const char *text, u32 length);

@@ -126,22 +126,26 @@ static int __init lg_init(void)
 	if (err)
 		return err;
 	err = lg_shrinker_init();
-	if (err) {
-		lg_switcher_exit();
-		return err;
-	}
+	if (err)
+		goto no_shrinker;
+	err = lg_suspend_init();
+	if (err)
+		goto no_notifier;
 	lg_debugfs_init();
 	preempt_notifier_inc();
 	err = misc_register(&lg_device);
 	if (err)
-		goto out;
+		goto no_device;
 	pr_info("lguest: /dev/lguest, API version %d, %d-level host, PCID %s\n", LGUEST_API_VERSION, lg_la57 ? 5 : 4,
 		lg_pcid ? "on" : "off");
 	return 0;
-out:
+no_device:
 	preempt_notifier_dec();
 	lg_debugfs_exit();
+	lg_suspend_exit();
+no_notifier:
 	lg_shrinker_exit();
+no_shrinker:
 	lg_switcher_exit();
 	return err;
 }
@@ -151,6 +155,7 @@ static void __exit lg_exit(void)
 	misc_deregister(&lg_device);
 	preempt_notifier_dec();
 	lg_debugfs_exit();
+	lg_suspend_exit();
 	lg_shrinker_exit();
 	lg_switcher_exit();
 }

@@ -14,9 +14,6 @@
 /* Tables that one turn gives back: some 100 us */
 #define A_TURN	64
 
-static DEFINE_SPINLOCK(guests_lock);
-static LIST_HEAD(guests);
-
 /* What a guest has beyond what it needs to run at all */
 static unsigned long spare(const struct lguest *lg)
 {
@@ -30,10 +27,10 @@ static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
 	unsigned long sum = 0;
 	struct lguest *lg;
 
-	spin_lock(&guests_lock);
-	list_for_each_entry(lg, &guests, shrink_list)
+	spin_lock(&lg_guests_lock);
+	list_for_each_entry(lg, &lg_guests, list)
 		sum += spare(lg);
-	spin_unlock(&guests_lock);
+	spin_unlock(&lg_guests_lock);
 	return sum;
 }
 
@@ -43,17 +40,17 @@ static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
 	struct lg_vcpu *vcpu;
 	struct lguest *lg;
 
-	spin_lock(&guests_lock);
-	lg = list_first_entry_or_null(&guests, struct lguest, shrink_list);
+	spin_lock(&lg_guests_lock);
+	lg = list_first_entry_or_null(&lg_guests, struct lguest, list);
 	if (lg) {
-		list_move_tail(&lg->shrink_list, &guests);
+		list_move_tail(&lg->list, &lg_guests);
 		if (atomic_read(&lg->shrink) < spare(lg))
 			atomic_add(sc->nr_to_scan, &lg->shrink);
 		vcpu = smp_load_acquire(&lg->vcpu[0]);
 		if (vcpu && atomic_read(&lg->shrink))
 			lg_kick(vcpu);
 	}
-	spin_unlock(&guests_lock);
+	spin_unlock(&lg_guests_lock);
 	return lg ? 0 : SHRINK_STOP;
 }
 
@@ -77,23 +74,6 @@ void lg_shrink(struct lg_vcpu *vcpu)
 			atomic_set(&lg->shrink, 0);
 		cond_resched();
 	}
-}
-
-/** lg_shrinkable - a guest has tables from now on */
-void lg_shrinkable(struct lguest *lg)
-{
-	spin_lock(&guests_lock);
-	list_add_tail(&lg->shrink_list, &guests);
-	spin_unlock(&guests_lock);
-}
-
-/** lg_not_shrinkable - its tables go, or there never were any: not seen by the shrinker any more */
-void lg_not_shrinkable(struct lguest *lg)
-{
-	spin_lock(&guests_lock);
-	if (!list_empty(&lg->shrink_list))
-		list_del_init(&lg->shrink_list);
-	spin_unlock(&guests_lock);
 }
 
 static struct shrinker *shrinker;

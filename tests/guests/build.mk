@@ -56,11 +56,11 @@ GUEST_HOSTS_LONG := 1-on-4 1-off-5 2-on-5 2-off-4
 GUEST_GROUPS := guests guests-unmitigated $(addprefix guests-,$(GUEST_HOSTS) $(GUEST_HOSTS_LONG))
 # A host with two CPUs uses little more than one processor, and bears another such beside it. NMIs do not: with half of its time the guest is hit by too few.
 # guests-apart, whose vCPUs must run at once, has its threads' places fixed: with both on one processor two such hosts are in balance for the scheduler.
-CHECKS += $(GUEST_GROUPS) guests-nmi guests-apart
+CHECKS += $(GUEST_GROUPS) guests-nmi guests-apart guests-odd-hosts
 CHECKS_PAIRED += $(GUEST_GROUPS) guests-apart
 CHECKS_ALONE += guests-nmi
 CHECKS_LONG += $(addprefix guests-,$(GUEST_HOSTS_LONG))
-.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,$(GUEST_GROUPS) guests-nmi guests-apart guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf guests-ticks guests-avx512 guests-runs guests-newest))
+.PHONY: bench-icount $(addprefix $(R)/,$(addsuffix .tap,$(GUEST_GROUPS) guests-nmi guests-apart guests-odd-hosts guests-full guests-bochs guests-seeded guests-hostile guests-ibt guests-kvm guests-mce guests-apf guests-ticks guests-avx512 guests-runs guests-newest))
 .PHONY: $(addprefix $(R)/,$(addsuffix .tap,guests-fail-at latency))
 
 # guest_host HOST SUITE-OPTIONS
@@ -82,6 +82,11 @@ $(R)/guests-nmi.tap: module $(B)/lgtest
 $(R)/guests-apart.tap: module $(B)/lgtest
 	@mkdir -p $(@D)
 	$(GUEST_RUN) '--smp 2 --apart --pti off --levels 4 --timeout 300' --test smp-chase > $@
+
+# Hosts that are seldom, some of them played by a changed module
+$(R)/guests-odd-hosts.tap: $(B)/lgtest
+	@mkdir -p $(@D)
+	tests/guests/odd-hosts.sh $(B)/lgtest > $@ || grep -q "^not ok" $@
 
 # Too slow for `make check`: `make check-guests-full` and so on, each for itself.
 # The whole suite with its long loops in every kind of host

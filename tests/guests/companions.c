@@ -99,6 +99,33 @@ static void *make_ldt(void *argument)
 	return NULL;
 }
 
+/* False when there is no such file */
+static bool write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+
+	if (!f && errno == ENOENT)
+		return false;
+	if (!f || fputs(text, f) < 0 || fclose(f))
+		die("cannot write '%s' to %s: %s", text, name, strerror(errno));
+	return true;
+}
+
+/* This thread is the one that the host does not freeze */
+static void *suspend(void *argument)
+{
+	struct job *job = argument;
+
+	if (write_file("/sys/power/pm_test", "freezer") && write_file("/sys/module/suspend/parameters/pm_test_delay", "1")) {
+		write_file("/sys/power/state", "freeze");
+		write_file("/sys/power/pm_test", "none");
+	} else {
+		job->line++;
+	}
+	raise_line(job);
+	return NULL;
+}
+
 static int irqfd(struct ctx *c, unsigned int line)
 {
 	struct lguest_irqfd i = { .fd = eventfd(0, EFD_CLOEXEC), .irq = line };
@@ -449,6 +476,9 @@ void serve_notify(struct ctx *c, const struct lguest_run *run)
 		break;
 	case HOST_SHRINK:
 		shrink();
+		break;
+	case HOST_SUSPEND:
+		thread(suspend, job);
 		break;
 	case HOST_MEASURE:
 	case HOST_MEASURED:

@@ -72,7 +72,7 @@ struct test {
 #define T_BENCH		16	/* not in --all: it measures */
 #define T_HUGE		32	/* the second region on 2 MiB pages of the host's */
 #define T_TWO_CPUS	8	/* skipped on a host with one */
-#define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1, or the latency probe beside it */
+#define T_DEBUG		64	/* not in --all: it takes a module built with LG_DEBUG=1 or with a change, or the latency probe beside it */
 
 #define T_KVM		256	/* not in --all: it takes a host with KVM */
 #define T_RELEASE	512	/* the second region may be released by the guest */

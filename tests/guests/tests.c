@@ -67,6 +67,9 @@ const struct test tests[] = {
 	PASS("timer", "timer", 0, .flags = T_RANDOM),
 	PASS("halt-race", "halt_race", 5000, .flags = T_RANDOM | T_LONG, .start = bind_ping, .seconds = 40),
 	PASS("clock", "clock", 0),
+	PASS("suspend", "suspend", 0, .seconds = 30),
+	PASS("suspend-halted", "suspend", 1, .seconds = 30),
+	{ .name = "suspend-back", .image = "suspend", .ending = DIES, .text = "the host was suspended or hibernated", .flags = T_DEBUG, .seconds = 30 },
 	PASS("ioeventfd", "ioeventfd", 1000, .start = bind_notifies, .finish = counted_direct),
 	PASS("irqfd", "irqfd", 0),
 

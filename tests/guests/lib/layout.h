@@ -40,6 +40,7 @@
 #define HOST_MEASURE	0x98	/* the latency probe begins anew */
 #define HOST_MEASURED	0xa0	/* and says what it has seen */
 #define HOST_SHRINK	0xa8	/* the host wants all memory back that it can do without */
+#define HOST_SUSPEND	0xb0	/* line: the host goes to sleep as far as that its processes are frozen, for a second, then raises the line; the next one where it cannot */
 #define IN(line, us)	((line) | (unsigned long)(us) << 8)
 #define PING_LINE	9
 #define USER_BASE	0x400000		/* .user in user mode */
