@@ -122,6 +122,11 @@ static inline u64 lg_run_delay(void)
 #endif
 }
 
+/* Kernels that do not know it leave it off */
+#ifndef X86_FEATURE_APX
+#define X86_FEATURE_APX	(21 * 32 + 9)
+#endif
+
 /* What another guest, or the launcher, trained must not steer what runs next here */
 static inline void lg_branch_barrier(void)
 {

@@ -15,20 +15,37 @@
 #include <asm/fpu/xcr.h>
 #include <asm/fpu/xstate.h>
 #include <asm/msr.h>
+#include <asm/processor-flags.h>
+#include <asm/special_insns.h>
 #include "compat.h"
 #include "lg.h"
 
-#ifdef LG_OWN_FPU
-
 /* What a guest kernel saves for its processes (docs/guest.md); the rest is in its initial state whenever the guest runs */
 #define GUEST_XSTATE	(XFEATURE_MASK_FP | XFEATURE_MASK_SSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512)
-#define MXCSR_OFFSET	24
-#define MXCSR_INITIAL	0x1f80
+/* What a program may lose: PKRU is 0 for it, tiles are refused (XFD), and MPX, of which no kernel knows any more, does nothing when it is in its initial state */
+#define OTHER_XSTATE	(XFEATURE_MASK_PKRU | XFEATURE_MASK_XTILE | XFEATURE_MASK_BNDREGS | XFEATURE_MASK_BNDCSR)
 
 static u64 host_xcr0(void)
 {
 	return xgetbv(XCR_XFEATURE_ENABLED_MASK);
 }
+
+/**
+ * lg_fpu_unsaved - registers that this host has on, that a guest's programs would find and use, and that nobody would save for them
+ *
+ * Return: their bits of XCR0.
+ */
+u64 lg_fpu_unsaved(void)
+{
+	if (!(native_read_cr4() & X86_CR4_OSXSAVE))
+		return 0;
+	return host_xcr0() & ~(u64)(GUEST_XSTATE | OTHER_XSTATE);
+}
+
+#ifdef LG_OWN_FPU
+
+#define MXCSR_OFFSET	24
+#define MXCSR_INITIAL	0x1f80
 
 /**
  * lg_fpu_create - memory for a vCPU's FPU state, which is the initial one

@@ -438,6 +438,7 @@ void lg_set_clockevent(struct lg_vcpu *vcpu, u64 ns);
 void lg_fill_time(struct lg_vcpu *vcpu);
 
 /* fpu.c */
+u64 lg_fpu_unsaved(void);
 bool lg_fpu_create(struct lg_fpu *fpu);
 void lg_fpu_free(struct lg_fpu *fpu);
 void lg_fpu_run(struct lg_fpu *fpu, bool in);

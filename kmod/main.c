@@ -33,6 +33,19 @@
 bool lg_la57, lg_pcid;
 u64 lg_cea_entry;
 
+/* The kernel's command line knows APX by no name, only by its number, which is the kernel's own */
+static const char *unsaved_registers(void)
+{
+	static char why[200];
+	u64 bits = lg_fpu_unsaved();
+
+	if (!bits)
+		return NULL;
+	snprintf(why, sizeof(why), "this host has registers on that nobody would save for a guest (XCR0 %#llx); where they are APX's (0x80000), boot it with clearcpuid=%u",
+		 bits, X86_FEATURE_APX);
+	return why;
+}
+
 /* Why this host can't be used, or NULL */
 static const char *unfit_host(void)
 {
@@ -47,6 +60,8 @@ static const char *unfit_host(void)
 #ifdef LG_OWN_FPU
 	if (lg_async_page_faults())
 		return "this host takes KVM's asynchronous page faults, and its kernel lets only KVM do so for a guest; boot it with no-kvmapf";
+	if (!(native_read_cr4() & X86_CR4_OSXSAVE))
+		return "this host has XSAVE switched off, with which lg.ko saves a guest's registers on its kernel; boot it without noxsave";
 #endif
 	if (lg_invlpgb() && boot_cpu_has(X86_FEATURE_PTI))
 		return "this host uses INVLPGB and page-table isolation, which leave no PCIDs; boot it with pti=off";
@@ -68,7 +83,7 @@ static const char *unfit_host(void)
 		return "this host has no FSGSBASE instructions, or has them switched off";
 	if (!boot_cpu_has(X86_FEATURE_NX) || !boot_cpu_has(X86_FEATURE_SYSCALL))
 		return "this host's processor has no NX or no SYSCALL";
-	return NULL;
+	return unsaved_registers();
 }
 
 /* The top-level entry that maps the host's cpu_entry_area: the same in all of its page tables */
