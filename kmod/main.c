@@ -66,7 +66,7 @@ static const char *unfit_host(void)
 	if (lg_invlpgb() && boot_cpu_has(X86_FEATURE_PTI))
 		return "this host uses INVLPGB and page-table isolation, which leave no PCIDs; boot it with pti=off";
 	if (lg_invlpgb() && !IS_ENABLED(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION))
-		return "this host uses INVLPGB, and its kernel, built without page-table isolation, all PCIDs; boot it with clearcpuid=invlpgb";
+		return "this host uses INVLPGB, and its kernel, built without page-table isolation, all PCIDs; boot it with clearcpuid=419";	/* INVLPGB has no name there */
 	if (boot_cpu_has(X86_FEATURE_XENPV))
 		return "this host is a Xen PV guest itself: its kernel is not in ring 0";
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
