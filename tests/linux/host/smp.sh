@@ -113,7 +113,7 @@ late() {
 		for core in $core; do [ $(ls /proc/$core/task | wc -l) != 3 ] || break; done
 		ls /proc/$core/task | sort -n | tail -n 1 >/mnt/cold/tasks	# main, CPU 0, CPU 1
 		echo FROZEN >/mnt/cold/freezer.state
-		within 10 grep -q FROZEN /mnt/cold/freezer.state
+		within 60 grep -q FROZEN /mnt/cold/freezer.state || exit
 		echo go
 		within 60 grep -q 'guest: refused' out
 		echo THAWED >/mnt/cold/freezer.state
