@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*L:360
- * supervise.c: lguest-run after the start: wait, start a dead role again, end everything (launch.h).
+ * supervise.c: lguest-run after the start: wait, start a dead role again, and when the guest is over have all ended (launch.h, end.h).
  *
  * A role that dies gets a fresh process with the same descriptors, once the last I/O of the old one is over (its
  * drain pipe hangs up), and the core is sent the new connection. Every death costs (restart.h): pauses grow, and a role that serves
@@ -27,24 +27,19 @@
 #include "policy/policy.h"
 #include "run/child.h"
 #include "run/control.h"
+#include "run/end.h"
 #include "run/launch.h"
 #include "run/life.h"
 #include "run/notify.h"
-#include "run/proc.h"
 #include "run/say.h"
 #include "run/tell.h"
 #include "run/watch.h"
 
 #define UNDRAINED_MS	60000	/* for the last I/O of a dead process: then the user and the driver are told, and it is waited on */
 #define QUIET_MS	2000	/* without any event but the core's signs of life */
-#define GRACE_MS	300	/* for roles to end by themselves when the core is gone */
-#define REAP_MS		60000	/* for killed processes to be gone: the core gives back all of guest memory first */
-#define REAP_QUIET_MS	5000	/* of that without a word */
-#define DRAIN_MS	500	/* then for the kernel to let go of what they held */
 #define RECORDER_MS	2000	/* for a recorder to end after its role */
 #define REFUSED_EVERY_MS 30000	/* a refusal of each device is told once in this time; an honest core says one in a minute */
 #define EXTEND_MS	30000	/* how often a service manager is told that a stop has no end: it has one of its own */
-#define STRANGERS	256	/* children that may have been there before us: with more there is no telling who is left */
 #define DYING_MS	2000	/* for a process whose connection is dead to be seen dead itself */
 
 uint64_t now_ms(void)
@@ -489,7 +484,7 @@ static void pass_window_size(const struct launch *l)
 /* What a service manager is to wait: @ms, and then for the end of everything. */
 static unsigned long long stop_usec(uint64_t ms)
 {
-	return (ms + 10000 + REAP_MS) * 1000;
+	return (ms + 10000 + END_REAP_MS) * 1000;
 }
 
 void power_down(struct watch *w, uint32_t event, unsigned int seconds)
@@ -593,66 +588,6 @@ static int sooner(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-static bool is_known(const struct launch *l, pid_t pid)
-{
-	for (unsigned int i = 0; i < l->roles; i++)
-		if (l->role[i].pid == pid)
-			return true;
-	return l->core_pid == pid || l->control_pid == pid;
-}
-
-/* --- strangers --- */
-
-/* A shell that became us by exec had children, which are ours now, and none of the guest's. 0: it is reaped, and its number may be anybody's. */
-static pid_t stranger[STRANGERS];
-
-static void note_strangers(void)
-{
-	proc_children(getpid(), stranger, STRANGERS);
-}
-
-static void forget_stranger(pid_t pid)
-{
-	for (unsigned int i = 0; i < STRANGERS; i++)
-		if (stranger[i] == pid)
-			stranger[i] = 0;
-}
-
-/* What strangers leave behind comes to us as well, in our session as a rule. What we start has sessions of its own. */
-static bool is_stranger(pid_t pid)
-{
-	for (unsigned int i = 0; i < STRANGERS; i++)
-		if (stranger[i] == pid)
-			return true;
-	return getsid(pid) == getsid(0);
-}
-
-/* Is nobody left but strangers? Where /proc does not tell, everybody is taken for ours. */
-static bool only_strangers(void)
-{
-	pid_t child[STRANGERS];
-	int n = proc_children(getpid(), child, STRANGERS);
-
-	for (int i = 0; i < n && i < STRANGERS; i++)
-		if (!is_stranger(child[i]))
-			return false;
-	return n > 0 && n <= STRANGERS;
-}
-
-/* A role whose minder was killed (end_hung() does) is ours to reap; the children that pidfds watch are left to those. */
-static void reap_adopted(const struct launch *l)
-{
-	siginfo_t info;
-
-	for (;;) {
-		info.si_pid = 0;
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid || is_known(l, info.si_pid))
-			return;
-		forget_stranger(info.si_pid);
-		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
-	}
-}
-
 /* --- what is said --- */
 
 static struct log_source *source(struct launch *l, unsigned int i)
@@ -672,6 +607,12 @@ static void read_logs(struct launch *l)
 	for (unsigned int i = 0; i < sources(l); i++)
 		log_read(source(l, i), now);
 	log_write();
+}
+
+static void last_words(struct launch *l)
+{
+	for (unsigned int i = 0; i < sources(l); i++)
+		log_last(source(l, i), now_ms());
 }
 
 /* Return: milliseconds until an unfinished line is to be written, -1: there is none. */
@@ -761,7 +702,7 @@ static void turn(struct watch *w)
 	if (p[AT_CORE].revents && l->core_pid)
 		core_died(w);
 	control_turn(w, p[AT_ASKS].revents, p[AT_ASKER].revents);
-	reap_adopted(l);
+	end_reap_adopted(l);
 	for (unsigned int i = 0; i < l->roles && !w->over; i++) {
 		const struct pollfd *at = &p[AT_ROLES + ROLE_FDS * i];
 
@@ -770,98 +711,6 @@ static void turn(struct watch *w)
 		if (at[AT_DRAIN].revents)
 			fd_close(&l->role[i].drain);	/* look_at_waiting() starts the next one */
 	}
-}
-
-/*
- * A role in its own pid namespace is the child of a minder; when the minder was killed the kernel kills the role,
- * and hands it to us (run.c made us its reaper). Its tap and its image are free only when it is gone.
- */
-static void reap_orphans(void)
-{
-	const struct timespec tick = { .tv_nsec = 100000000 };
-	uint64_t from = now_ms(), now = from;
-	bool told = false;
-	sigset_t news;
-	pid_t pid;
-
-	/* Blocked, so that no end is missed between the look and the wait */
-	sigemptyset(&news);
-	sigaddset(&news, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &news, NULL);
-	do {
-		pid = waitpid(-1, NULL, WNOHANG);
-		if (!pid && only_strangers())
-			return;
-		if (!pid)
-			sigtimedwait(&news, NULL, &tick);
-		now = now_ms();
-		notify_alive(now);
-		if (!pid && !told && now - from > REAP_QUIET_MS) {
-			complain("a process of this guest was killed and is not gone yet: what it has of the host (memory, image, tap) is in use until it is");
-			told = true;
-		}
-	} while (pid >= 0 && now - from < REAP_MS);
-	if (pid >= 0)
-		complain("a killed process of this guest is still not gone: lguest-run ends without it; see why with ps -eo pid,stat,wchan:32,args");
-}
-
-static bool wait_child(pid_t pid, int pidfd, uint64_t until)
-{
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	uint64_t now = now_ms();
-
-	if (poll(&p, 1, now < until ? (int)(until - now) : 0) <= 0)
-		return false;
-	waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED);
-	return true;
-}
-
-/*
- * A dead role's ring lives on in the kernel until its last request is over, and holds the tap and the image: who
- * starts the next guest as soon as this program has ended must find them free.
- */
-static void wait_drain(const struct role *r, uint64_t until)
-{
-	struct pollfd p = { .fd = r->drain };
-	uint64_t now = now_ms();
-
-	if (r->drain < 0 || poll(&p, 1, now < until ? (int)(until - now) : 0))
-		return;
-	complain("%s: the last I/O of its process is not over; %s is in use until it is", r->name, r->path ? r->path : "what it holds");
-}
-
-/*L:990
- * And all that is left is ended: the core, by a signal that it cannot refuse; the roles, whose connections closed with
- * it, after a short grace; those that are killed are waited for, a minute at most, and then what the kernel still does for them, half a second, so that image
- * and tap are free when we return, or a sentence says that they are not. That is the whole of user space. One call in
- * it stayed closed: LGUEST_RUN. Chapter Host opens it, from the other side of /dev/lguest.
- */
-/* The core first: with it the guest stops. Roles see their connections close, finish what is in flight, and end. */
-static void end_all(struct launch *l)
-{
-	uint64_t until;
-
-	if (l->core_pid) {
-		kill(l->core_pid, SIGKILL);
-		waitid(P_PID, (id_t)l->core_pid, &(siginfo_t){ 0 }, WEXITED);
-	}
-	until = now_ms() + GRACE_MS;
-	control_end(l, until);
-	for (unsigned int i = 0; i < l->roles; i++) {
-		struct role *r = &l->role[i];
-
-		fd_close(&r->socket);
-		if (!r->pid || wait_child(r->pid, r->pidfd, until))
-			continue;
-		kill(r->pid, SIGKILL);
-		waitid(P_PID, (id_t)r->pid, &(siginfo_t){ 0 }, WEXITED);
-	}
-	reap_orphans();
-	until = now_ms() + DRAIN_MS;
-	for (unsigned int i = 0; i < l->roles; i++)
-		wait_drain(&l->role[i], until);
-	for (unsigned int i = 0; i < sources(l); i++)
-		log_last(source(l, i), now_ms());
 }
 
 static int take_signals(void)
@@ -909,7 +758,7 @@ int supervise(struct launch *l)
 		return EXIT_HOST;
 	}
 	terminal_save();
-	note_strangers();
+	end_note_strangers();
 	err = start_all(l);
 	if (err) {
 		w.over = true;
@@ -919,6 +768,7 @@ int supervise(struct launch *l)
 		turn(&w);
 	control_over(w.status, w.text);
 	end_all(l);
+	last_words(l);
 	terminal_restore();
 	if (w.text[0])
 		complain("%s", w.text);
