@@ -7,27 +7,19 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
 
+#include "policy/pass.h"
 #include "run/tell.h"
 
 static bool send_message(const struct watch *w, struct control_msg *msg, int fd)
 {
-	char space[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { msg, sizeof(*msg) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
+	union pass room;
 
-	if (fd >= 0) {
-		m.msg_control = space;
-		m.msg_controllen = sizeof(space);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
+	if (fd >= 0)
+		pass_fd(&m, &room, fd);
 	return sendmsg(w->l->control, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 

@@ -8,13 +8,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "devices/vsock/vsock.h"
+#include "policy/pass.h"
 #include "policy/policy.h"
 
 POLICY_DECLARE(vsock_dial);
@@ -40,20 +40,12 @@ static int dial(const char *name, uint32_t port)
 static void answer(uint32_t id, int fd)
 {
 	struct { uint32_t id; int32_t error; } text = { id, fd < 0 ? fd : 0 };
-	char space[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { &text, sizeof(text) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
+	union pass room;
 
-	if (fd >= 0) {
-		m.msg_control = space;
-		m.msg_controllen = sizeof(space);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
+	if (fd >= 0)
+		pass_fd(&m, &room, fd);
 	while (sendmsg(POLICY_FD_RESOURCE, &m, MSG_NOSIGNAL) < 0) {
 		if (errno != ETOOMANYREFS || !m.msg_control)
 			_exit(0);	/* the sealed process is gone */
