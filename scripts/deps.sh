@@ -16,7 +16,7 @@ set -eu
 packages_of() {
 	case $1 in
 	build)	 echo gcc make pkg-config libc6-dev ;;
-	host)	 echo bats qemu-system-x86 busybox-static xz-utils zstd kmod python3-minimal python3 ;;
+	host)	 echo bats procps qemu-system-x86 busybox-static xz-utils zstd kmod python3-minimal python3 ;;
 	kmod)	 echo 'gcc-12|gcc-14' make libc6-dev libelf1 sparse linux-headers-amd64 ;;
 	guest)	 echo gcc make flex bison bc perl libelf-dev libssl-dev xz-utils cpio kmod rsync patch python3 \
 			  'linux-source-6.1|linux-source' busybox-static squashfs-tools e2fsprogs ;;

@@ -61,3 +61,15 @@ fcntl.ioctl(f, 0x400454ca, struct.pack(\"16sH22x\", b\"lg-a\", 0x5002)); print(1
 @test "taps: down waits until a dead guest has let go" {
 	place '' '$up; coproc holds; read -r -u "${COPROC[0]}"; $down & waits $!; eval "exec ${COPROC[1]}>&-"; wait $!; fails there'
 }
+
+@test "taps: two guests whose names begin alike do not get one tap; a first configuration names no kernel" {
+	place '' 'mkdir "$1/lib" "$1/bin" && mount --bind "$1/lib" /var/lib
+		printf "#!/bin/sh\nset -- \$2\necho \$2:x:4244:4244::/:/bin/sh >>/etc/passwd; echo \$2:x:4244: >>/etc/group\n" >"$1/bin/systemd-sysusers" && chmod 755 "$1/bin/systemd-sysusers"
+		PATH=$1/bin:$PATH add="packaging/lguest-guest add"
+		$add a-long-name-of-one --tap; cat /etc/lguest/a-long-name-of-one.conf
+		grep "^net = lg-a-long-name-$" /etc/lguest/a-long-name-of-one.conf; fails grep "^kernel" /etc/lguest/a-long-name-of-one.conf
+		fails $add a-long-name-of-two --tap 2>"$1/said"
+		grep "the tap lg-a-long-name- is named in /etc/lguest/a-long-name-of-one.tap already" "$1/said"
+		fails ls /etc/lguest/a-long-name-of-two.conf; fails ls /var/lib/lguest/a-long-name-of-two
+		$add a-long-name-of-two'
+}
