@@ -247,11 +247,17 @@ static void read_regs(struct lg_vcpu *vcpu, struct lguest_regs *r)
 	r->cr3 = vcpu->root ? vcpu->root->low->gfn << PAGE_SHIFT : 0;
 }
 
+/* A host with five levels lets any program of the guest load a base of 57 bits: what the guest has already it keeps, or a load of a register would end it */
+static bool may_be_base(u64 base, u64 now)
+{
+	return base == now || lg_canonical48(base);
+}
+
 static long write_regs(struct lg_vcpu *vcpu, struct lguest_regs *r)
 {
 	if (memchr_inv(r->reserved, 0, sizeof(r->reserved)) || r->mode > 1 || !lg_canonical48(r->rip) ||
-	    !lg_canonical48(r->gsbase) || !lg_canonical48(r->kernel_gsbase) || !lg_canonical48(r->fsbase) ||
-	    r->cr3 & ~0x000ffffffffff000ULL)
+	    !may_be_base(r->gsbase, vcpu->sw->gsbase) || !may_be_base(r->kernel_gsbase, vcpu->sw->kernel_gsbase) ||
+	    !may_be_base(r->fsbase, vcpu->guest_fsbase) || r->cr3 & ~0x000ffffffffff000ULL)
 		return -EINVAL;
 	/* One that is being started by another vCPU is not to be had */
 	if (vcpu->state != LG_RUNNING && !lg_claim(vcpu))

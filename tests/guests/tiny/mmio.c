@@ -29,6 +29,31 @@ USER static void from_user(u64 arg)
 	user_syscall(0, v);
 }
 
+/* 57 bits, which a host of five levels gives to every program, and emulators to all */
+#define WIDE (1UL << 55)
+
+USER static void wide_from_user(u64 arg)
+{
+	u32 v = 0x4321;
+	u64 f, g;
+
+	asm volatile("wrfsbase %4; wrgsbase %4; movl %%eax, (%%rdi); movl (%%rdi), %%eax; rdfsbase %1; rdgsbase %2; xor %%ecx, %%ecx; wrgsbase %%rcx"
+		     : "+a"(v), "=&r"(f), "=&r"(g) : "D"(arg), "r"(WIDE) : "rcx", "memory");
+	user_syscall(0, f == WIDE && g == WIDE ? v : 0);
+}
+
+static void wide_bases(void)
+{
+	if (TRY_AT("wrfsbase %%rdi", WIDE) != NO_FAULT)
+		return;
+	write32(AT, 6);
+	CHECK_EQ(read32(AT), (u32)~6);
+	CHECK_EQ(rdfsbase(), WIDE);
+	wrfsbase(0);
+	CHECK_EQ(user_call(wide_from_user, USER_AT), (u32)~0x4321);
+	wrfsbase(0);
+}
+
 void guest_main(u64 arg, u64 seed)
 {
 	u8 *code = page_alloc();
@@ -47,6 +72,7 @@ void guest_main(u64 arg, u64 seed)
 	}
 	CHECK_EQ(pte_get(pte_of(boot_pml4, AT, 1)) & (PTE_A | PTE_D), PTE_A | PTE_D);
 	CHECK_EQ(user_call(from_user, USER_AT), (u32)~0x1234);
+	wide_bases();
 	/* Permissions come first. */
 	pte_lose(pte_of(boot_pml4, AT, 1), MMIO_PA | PTE_P, LG_LOST_ALL);
 	hcall(LHCALL_FLUSH_TLB, LG_FLUSH_LOST, 0, 0, 0);
