@@ -84,7 +84,7 @@ int lg_ioeventfd(struct lguest *lg, const struct lguest_ioeventfd *args)
 }
 
 /*H:500
- * And here the kick leaves the module: among 64 bindings at most the right one is found and its eventfd is signalled.
+ * And here the kick leaves the module: among 256 bindings at most the right one is found and its eventfd is signalled.
  * Chapter Drivers has told the rest: the device's process wakes in its loop (backend_kicked() in devices/backend.c), and
  * reads the request from the ring by itself.
  */

@@ -29,7 +29,7 @@
 
 #define LG_ROOTS		64	/* address spaces cached: one PCID pair each */
 #define LG_ROOT_HASH_BITS	6
-#define LG_MAX_IOEVENTFDS	64
+#define LG_MAX_IOEVENTFDS	256	/* 16 devices of 16 queues */
 #define LG_MAX_IRQFDS		64
 #define LG_PIN_GROUP		16
 #define LG_HUGE_ORDER		9

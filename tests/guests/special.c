@@ -134,7 +134,7 @@ static void api_eventfds(struct ctx *c, int fd)
 	refused(c, "the same IOEVENTFD twice", ioctl(fd, LGUEST_IOEVENTFD, &e), EEXIST);
 	e.flags = 16;
 	refused(c, "IOEVENTFD with a flag", ioctl(fd, LGUEST_IOEVENTFD, &e), EINVAL);
-	for (e.value = 1, e.flags = 0; e.value < 64; e.value++)
+	for (e.value = 1, e.flags = 0; e.value < 256; e.value++)
 		if (ioctl(fd, LGUEST_IOEVENTFD, &e))
 			fail(c, "IOEVENTFD %llu: %s", (unsigned long long)e.value, strerror(errno));
 	refused(c, "one IOEVENTFD too many", ioctl(fd, LGUEST_IOEVENTFD, &e), ENOSPC);
