@@ -391,7 +391,7 @@ static int try_pin(struct lg_vcpu *vcpu, struct lg_region *r, u64 want)
 			return got;
 	}
 	err = keep_run(vcpu, r, run.first, got);
-	if (err && err != -EAGAIN && got > 1) {	/* a neighbour's fault, perhaps */
+	if (err && err != -EAGAIN) {	/* a neighbour's fault, perhaps, or the page went out of its file just now, and there is another */
 		got = pin_run(vcpu, r, (struct run){ want, want + 1 });
 		err = got < 0 ? got : keep_run(vcpu, r, want, got);
 	}
