@@ -32,6 +32,7 @@ struct console_size {
  * @out: bytes on their way to @out_fd; @own_out when nobody gave us memory for them
  * @held, @chain, @chain_off: a request of the guest that did not fit into @out
  * @out_file: the output is a file, which may be full for a while: @full, and @retry_timer until it is tried again
+ * @out_fifo: it is a FIFO, which may be without a reader for a while: the same
  * @limit: bytes that a file may have, 0 = as many as it likes
  * @stalled: nobody took a byte for a second; until one is taken what does not fit is dropped, and counted in @lost
  */
@@ -61,7 +62,7 @@ struct console {
 	struct backend_io out_io;
 	struct iovec out_iov[2];
 	bool out_stale;
-	bool out_file, full;
+	bool out_file, out_fifo, full;
 	uint64_t limit;
 	struct backend_timer retry_timer;
 

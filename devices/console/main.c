@@ -181,8 +181,11 @@ static int console_open(struct backend *be)
 		r = open_unix(be, con);
 	if (r)
 		return -EIO;
-	/* Standard output may be a file as well. */
-	con->out_file = con->out_fd >= 0 && !fstat(con->out_fd, &st) && S_ISREG(st.st_mode);
+	/* Standard output may be a file or a FIFO as well. */
+	if (con->out_fd >= 0 && !fstat(con->out_fd, &st)) {
+		con->out_file = S_ISREG(st.st_mode);
+		con->out_fifo = S_ISFIFO(st.st_mode);
+	}
 	backend_file_limit(be, !con->out_file ? 0 : con->limit ? con->limit : UINT64_MAX);
 	backend_limit(be, con->size_known ? 1ull << VIRTIO_CONSOLE_F_SIZE : 0, CONSOLE_QUEUES);
 	return 0;

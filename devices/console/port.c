@@ -5,7 +5,7 @@
  * A guest that prints while nobody reads: Linux spins in the hypervisor console's put_chars() until its buffer
  * comes back, so holding it for good would hang a processor of the guest, and buffering without bound is
  * Firecracker's CVE-2020-27174. Hence: 64 KiB of buffer, then the guest waits, and after a second in which not one
- * byte was taken, output is dropped, counted and announced. A file that is full is such a reader, tried again each second.
+ * byte was taken, output is dropped, counted and announced. A file that is full is such a reader, tried again each second, and so is a FIFO without one.
  *
  * It may: move bytes between guest buffers and two descriptors. It may not: open or configure anything.
  */
@@ -291,9 +291,11 @@ static void transmit(struct console *con, struct vq *q)
 	start_write(con);
 }
 
-/* Errors of a file that may be over: no room, no quota, a limit that is raised or a file that is cut, a disk that comes back. */
+/* Errors that may be over: no room, no quota, a limit that is raised or a file that is cut, a disk that comes back, and the reader of a FIFO. */
 static const char *passing(const struct console *con, int32_t res)
 {
+	if (con->out_fifo && res == -EPIPE)
+		return "nobody reads it";
 	if (!con->out_file)
 		return NULL;
 	switch (res) {
@@ -309,7 +311,7 @@ static const char *passing(const struct console *con, int32_t res)
 static void wait_for_room(struct console *con, const char *why)
 {
 	if (!con->full)
-		backend_log(con->be, "the console's file takes nothing: %s; what the guest prints is dropped until it does", why);
+		backend_log(con->be, "the console's output takes nothing: %s; what the guest prints is dropped until it does", why);
 	con->full = con->stalled = true;
 	backend_timer(con->be, &con->retry_timer, RETRY_MS);
 }

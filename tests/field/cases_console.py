@@ -87,6 +87,29 @@ def case_limited_file():
         until(lambda: b"bytes of output were lost" in content("log"))
 
 
+def there(fd):
+    """What can be read at once"""
+    return os.read(fd, 65536) if select.select([fd], [], [], 0)[0] else b""
+
+
+def case_fifo_whose_reader_comes_back():
+    """whoever reads a console's FIFO may end and come back: what was printed meanwhile is there, and the log has said it"""
+    os.mkfifo("f")
+    reader = os.open("f", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open("f", os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND)
+    with open("/dev/null") as nothing, fe.Role("lguest-console", "--stdio", kind=Console, stdin=nothing, stdout=writer) as role:
+        guest = role.fe.start()
+        os.close(reader)
+        guest.print(b"while nobody reads")
+        until(lambda: "takes nothing: nobody reads it" in role.said())
+        reader = os.open("f", os.O_RDONLY | os.O_NONBLOCK)
+        guest.print(b", and after")
+        got = bytearray()
+        until(lambda: got.extend(there(reader)) or got == b"while nobody reads, and after")
+    os.close(reader)
+    os.close(writer)
+
+
 class Terminal:
     """A pty with a console on it; @master is the user's end."""
     def __init__(self):

@@ -60,7 +60,7 @@ static int32_t perform(const struct io_uring_sqe *sqe, uint8_t how)
 		if (con->out_file && how >= 2 && how < 6)
 			return -full[how - 2];
 		n = total(sqe, con->out->byte, sizeof(con->out->byte));
-		return how == 0 ? 0 : how == 1 ? -32 : how & 1 ? n : n / 2 + 1;
+		return how == 0 ? 0 : how == 1 ? -EPIPE : how & 1 ? n : n / 2 + 1;
 	case IORING_OP_READV:
 		if (sqe->fd == POLICY_FD_RESIZE)
 			return size_read(sqe, how);
@@ -107,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		con->out_fd = 5;
 		con->terminal = size && data[0] & 0x40;
 		con->out_file = size && data[0] & 0x20;
+		con->out_fifo = size && data[0] & 0x08 && !con->out_file;
 	}
 	if (size > 1 && data[0] & 0x10)
 		con->own_out.taken = data[1] * 640u;	/* more than there can be, too */

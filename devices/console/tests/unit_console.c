@@ -343,6 +343,29 @@ Test(console, a_full_file_is_tried_again)
 	cr_assert_eq(con->out_fd, -1, "of anything else than a file it is the end");
 }
 
+/* Whoever writes a FIFO into a log is started anew: what is kept waits for it, and what was lost is told. */
+Test(console, a_fifo_without_a_reader_is_tried_again)
+{
+	open_again();
+	con->out_fifo = true;
+	print(0, 4096);
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), -EPIPE);
+	cr_assert_eq(fake_find(IORING_OP_WRITEV), -1, "not at once");
+	for (uint16_t n = 0; n < 16; n++)
+		print(n % 8, 4096);
+	cr_assert_eq(fake_used_idx(1), 17, "the guest does not wait");
+	fake_complete((unsigned int)fake_find(IORING_OP_TIMEOUT), -ETIME);
+	cr_assert_eq(fake.logged, 1);
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), CONSOLE_OUT);
+	cr_assert_eq(con->lost, 0);
+	shows("\r\n[4096 bytes of output were lost: nobody read them]");
+	open_again();
+	con->out_fifo = false;
+	print(0, 4096);
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), -EPIPE);
+	cr_assert_eq(con->out_fd, -1, "of anything else than a FIFO it is the end");
+}
+
 Test(console, interrupts_of_more_than_a_second_do_not_leave)
 {
 	int timer;
