@@ -153,14 +153,30 @@ static void pass(struct backend *be, struct backend_queue *bq)
 		be->quiet |= 1u << q->index;
 }
 
+/* Changes with each chain that the device keeps */
+static uint32_t taken(const struct vq *q)
+{
+	return (uint32_t)q->last_avail << 16 | q->resubmit_at;
+}
+
+/* Who has taken something goes to the end of the line: what all share (a bound, buffers) is not always the first queue's. */
 static void run_pending(struct backend *be)
 {
+	const unsigned int first = be->first, n = be->session.queues;
 	uint32_t todo = be->pending;
+	unsigned int k, i;
+	uint32_t before;
 
 	be->pending = 0;
-	for (unsigned int i = 0; todo; i++, todo >>= 1)
-		if (todo & 1)
-			pass(be, &be->queue[i]);
+	for (k = 0; k < n; k++) {
+		i = (first + k) % n;
+		if (!(todo >> i & 1))
+			continue;
+		before = taken(&be->queue[i].v->vq);
+		pass(be, &be->queue[i]);
+		if (taken(&be->queue[i].v->vq) != before)
+			be->first = (i + 1) % n;
+	}
 }
 
 /* An operation is over: it waits on the list for its turn. Without done() somebody waits for it in place. */
