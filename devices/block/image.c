@@ -167,6 +167,17 @@ static int set_block_size(struct blk *blk)
 	return -ENOSPC;
 }
 
+/*
+ * A hole punched behind the end changes nothing and tells whether holes can be made at all. Not so an error that passes, of a server for one: what was
+ * offered once has to be offered by the next process too, or the guest's disk is gone.
+ */
+static bool makes_holes(int fd, off_t end)
+{
+	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end + 4096, 4096))
+		return true;
+	return errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM && errno != ETXTBSY && errno != EINVAL;
+}
+
 static int check_kind(struct blk *blk)
 {
 	struct blk_image *image = &blk->image;
@@ -197,10 +208,7 @@ static int check_kind(struct blk *blk)
 		backend_quick(blk->be);
 	image->range_align = image->regular ? 1 : sector;
 	read_alignment(image, sector);
-	/* A hole punched behind the end changes nothing and tells whether holes can be made at all. */
-	image->can_discard = !image->read_only && !blk->no_discard &&
-			     (!image->regular || !fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-							    st.st_size + 4096, 4096));
+	image->can_discard = !image->read_only && !blk->no_discard && (!image->regular || makes_holes(image->fd, st.st_size));
 	return set_block_size(blk);
 }
 

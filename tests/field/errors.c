@@ -3,6 +3,7 @@
  * errors.c: loaded before libc (LD_PRELOAD): calls that fail as they do on file systems that the build machine has not.
  *
  *	FIELD_FLOCK=N	flock() fails with errno N
+ *	FIELD_HOLES=N	fallocate() fails with errno N
  *	FIELD_MODULE=F	file F stands where /dev/lguest would be
  *	FIELD_RINGS=1	io_uring is the first process's alone, as it is root's where kernel.io_uring_disabled is 1; locked memory has no limit
  *	FIELD_OPENS=F	the flags of every open() for writing of a name that ends in ".img" are appended to file F, as "EXCL" or "plain"
@@ -28,6 +29,16 @@ int flock(int fd, int operation)
 
 	if (!n)
 		return (int)syscall(SYS_flock, fd, operation);
+	errno = atoi(n);
+	return -1;
+}
+
+int fallocate(int fd, int mode, off_t at, off_t length)
+{
+	const char *n = getenv("FIELD_HOLES");
+
+	if (!n)
+		return (int)syscall(SYS_fallocate, fd, mode, at, length);
 	errno = atoi(n);
 	return -1;
 }
