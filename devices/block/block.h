@@ -33,7 +33,7 @@
  * @direct: O_DIRECT; @mem_align, @off_align: what that asks of buffers and offsets, in bytes; powers of two, 1 without
  * @range_align: what fallocate() asks: 1 of a file, its sector of a block device
  * @block_size: what the guest is told, bytes; @physical: what it had better write at once
- * @can_discard: the file system punches holes
+ * @can_discard: the file system punches holes, or it is a block device: some can, and the others say so at each request
  * @regular: a regular file, not a block device
  */
 struct blk_image {
@@ -60,6 +60,7 @@ struct blk_image {
  * @start, @span: of the image, what the operation under way has in @bounce; @part: bytes of the request that it is about
  * @fill: the span is being read, because the request changes only some of it; @filled: it was, and is to be written
  * @by_hand: this part of a write-zeroes is written, since fallocate() takes whole blocks only
+ * @other_way: zeroes that fallocate() could not make as asked are made as a hole, or written in place of one
  * @writer: counts among blk.writers; @exclusive: as the only one
  * @tries: of this operation, that were interrupted
  * @seg: what is left of the data, [@first, @nseg): in @near, or in a buffer of the pool (@list)
@@ -81,7 +82,7 @@ struct blk_req {
 	uint16_t nseg;
 	uint16_t first;
 	uint8_t tries;
-	bool fill, filled, by_hand, writer, exclusive;
+	bool fill, filled, by_hand, writer, exclusive, other_way;
 	struct iovec *seg;
 	struct iovec near[BLK_SEGS];
 };

@@ -89,11 +89,15 @@ static bool go_on(struct blk *blk, struct blk_req *r, uint64_t done)
 /* A range operation or a flush ended. Return: true to run it again, in another way, or for the rest. */
 static bool step_range(struct blk *blk, struct blk_req *r, int64_t res)
 {
-	/* ZERO_RANGE is not everywhere; a hole reads as zeroes too. */
-	if (res == -EOPNOTSUPP && r->fallocate_mode == (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)) {
-		r->fallocate_mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	/* Neither is everywhere, tmpfs has the hole alone and a plain disk the zeroes alone; and either reads as zeroes. */
+	if (res == -EOPNOTSUPP && r->type == VIRTIO_BLK_T_WRITE_ZEROES && !r->other_way) {
+		r->fallocate_mode ^= FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE;
+		r->other_way = true;
 		return true;
 	}
+	/* A discard is a hint: a disk that knows none is done with it. */
+	if (res == -EOPNOTSUPP && r->type == VIRTIO_BLK_T_DISCARD && !blk->image.regular)
+		res = 0;
 	if (!res) {
 		r->tries = 0;
 		return go_on(blk, r, r->part);
@@ -408,7 +412,7 @@ bool blk_submit(struct blk *blk, struct vq *q, const struct vq_chain *c)
 	r->seg = r->near;
 	r->bounce = r->list = NULL;
 	r->tries = 0;
-	r->fill = r->filled = r->by_hand = r->writer = r->exclusive = false;
+	r->fill = r->filled = r->by_hand = r->writer = r->exclusive = r->other_way = false;
 	r->status = (uint8_t *)last->iov_base + last->iov_len - 1;
 	r->fallocate_mode = 0;
 	status = take(blk, r, c, &written);

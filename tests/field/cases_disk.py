@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Images and disks of every kind of block: what a guest was promised it gets, with and without --direct, on both engines."""
+import errno
 import hashlib
 import os
 import random
@@ -201,6 +202,52 @@ def case_queue_that_waits_for_another():
         burnt = role.burns(1.5)
         assert not second.take(0) and burnt < 0.05, "%.2f s of a processor in 1.5 s" % burnt
         assert second.take(10)
+
+
+def case_busy_queue_leaves_the_bound_to_others():
+    """two queues with one bound: the one that always has more waiting is not the only one that is served"""
+    fill("two.img")
+    for bound in ("--iops=50", "--bw=1000000"):
+        with fe.Role("lguest-block", "--blk-file=two.img", "--num-queues=2", bound, kind=fe.Disk) as role:
+            front = role.up()
+            queues = front.queue(0), front.queue(1)
+            for busy, other in (queues, queues[::-1]):
+                for slot in range(16):
+                    front.submit(busy, READ, 0, [(front.DATA, 65536, 1)], slot=slot)
+                front.submit(other, READ, 8, [(front.DATA, 512, 1)], slot=16)
+                served = 0
+                while not other.take(0):
+                    if busy.take(0.01):
+                        served += 1
+                        assert served < 100, "%s: the other queue waits for ever" % bound
+                        front.submit(busy, READ, 0, [(front.DATA, 65536, 1)], slot=served % 16)
+                for _ in range(16):
+                    assert busy.take(10)
+
+
+def case_disk_that_makes_no_holes():
+    """a block device that knows neither discard nor write-zeroes (a plain disk): zeroes are zeroes, also with UNMAP, and a discard does nothing"""
+    os.mkdir("ram")
+    sh("mount", "-t", "ramfs", "none", "ram")
+    with Loop("ram/plain.img", SIZE) as name:
+        with fe.Role("lguest-block", "--blk-file=" + name, kind=fe.Disk) as role:
+            front = role.up()
+            front.queue(0)
+            assert front.write(0, b"x" * 8192) == 0
+            assert front.range(DISCARD, 0, 8) == 0 and front.range(ZEROES, 0, 8, 1) == 0
+            assert front.read(0, 8192) == (0, bytes(4096) + b"x" * 4096)
+
+
+def case_error_that_passes_takes_no_feature():
+    """a process that comes while the image's server answers with an error offers what the one before it did"""
+    fill("holes.img")
+    offered = []
+    for code in (0, errno.ENOSPC, errno.EIO, errno.EINTR, errno.EOPNOTSUPP):
+        more = {"LD_PRELOAD": fe.program("field-errors.so"), "FIELD_HOLES": str(code)} if code else {}
+        with fe.Role("lguest-block", "--blk-file=holes.img", kind=fe.Disk, env={**os.environ, **more}) as role:
+            role.up()
+            offered.append(role.fe.offered)
+    assert offered[:4] == offered[:1] * 4 and offered[4] != offered[0], offered
 
 
 def case_rings_for_root_alone():

@@ -305,6 +305,32 @@ Test(blk, a_long_range_goes_in_pieces)
 	cr_expect_eq(status(0, 0), VIRTIO_BLK_S_OK);
 }
 
+/* Zeroes are tried both ways, each once; a disk that knows no discard has done it. */
+Test(blk, a_range_that_the_disk_does_not_know)
+{
+	const struct { uint32_t type, flags; bool regular; int mode[2]; uint8_t status; } way[] = {
+		{ VIRTIO_BLK_T_WRITE_ZEROES, 0, true, { FALLOC_FL_ZERO_RANGE, FALLOC_FL_PUNCH_HOLE }, VIRTIO_BLK_S_UNSUPP },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP, false, { FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE }, VIRTIO_BLK_S_UNSUPP },
+		{ VIRTIO_BLK_T_DISCARD, 0, true, { FALLOC_FL_PUNCH_HOLE }, VIRTIO_BLK_S_UNSUPP },
+		{ VIRTIO_BLK_T_DISCARD, 0, false, { FALLOC_FL_PUNCH_HOLE }, VIRTIO_BLK_S_OK },
+	};
+
+	open_block(false);
+	for (uint16_t i = 0; i < 4; i++) {
+		blk->image.regular = way[i].regular;
+		*(struct virtio_blk_discard_write_zeroes *)(void *)(fake.mem + DATA(i)) =
+			(struct virtio_blk_discard_write_zeroes){ 8, 8, way[i].flags };
+		ask(0, i, way[i].type, 0, 16);
+		for (int k = 0; k < 2 && way[i].mode[k]; k++) {
+			cr_assert_eq(fake.pending_n, 1);
+			cr_expect_eq(pending(0)->len, (unsigned int)(way[i].mode[k] | FALLOC_FL_KEEP_SIZE));
+			fake_complete(0, -EOPNOTSUPP);
+		}
+		cr_assert_eq(fake.pending_n, 0, "way %u", i);
+		cr_expect_eq(status(0, i), way[i].status, "way %u", i);
+	}
+}
+
 Test(blk, who_reads_and_writes_back_is_alone)
 {
 	open_block(true);
