@@ -473,26 +473,35 @@ static void ask_stats(struct watch *w, uint32_t serial)
 
 /* --- pause, resume, ends --- */
 
-/* A core that is stopped is a guest that stands: its roles go on and wait, and it owes no sign of life (life.c). */
-static void set_paused(struct watch *w, uint32_t serial, bool pause)
+/* A core that is stopped is a guest that stands: its roles go on and wait, and it owes no sign of life (life.c). Return: is it so now? */
+static bool set_paused(struct watch *w, bool pause)
 {
-	if (!w->running || w->stop_at_ms) {
+	if (w->paused == pause)
+		return true;
+	if (core_signal(pause ? SIGSTOP : SIGCONT))
+		return false;
+	w->paused = pause;
+	w->l->alive_ms = now_ms();
+	if (!pause)
+		tell_event(w, CONTROL_RESUMED);
+	control_event(pause ? EVENT_PAUSED : EVENT_RESUMED, "", 0);
+	notify("STATUS=the guest %s", pause ? "is paused" : "runs");
+	return true;
+}
+
+bool control_resume(struct watch *w)
+{
+	return set_paused(w, false);
+}
+
+static void ask_pause(struct watch *w, uint32_t serial, bool pause)
+{
+	if (!w->running || w->stop_at_ms)
 		done(serial, ANSWER_NOT_NOW, w->running ? "the guest was asked to end" : "the guest does not run yet");
-		return;
-	}
-	if (w->paused != pause) {
-		if (core_signal(pause ? SIGSTOP : SIGCONT)) {
-			done(serial, ANSWER_FAILED, "the core cannot be signalled: was lguest-run started by the user who runs it?");
-			return;
-		}
-		w->paused = pause;
-		w->l->alive_ms = now_ms();
-		if (!pause)
-			tell_event(w, CONTROL_RESUMED);
-		control_event(pause ? EVENT_PAUSED : EVENT_RESUMED, "", 0);
-		notify("STATUS=the guest %s", pause ? "is paused" : "runs");
-	}
-	done(serial, ANSWER_OK, "");
+	else if (!set_paused(w, pause))
+		done(serial, ANSWER_FAILED, "the core cannot be signalled: was lguest-run started by the user who runs it?");
+	else
+		done(serial, ANSWER_OK, "");
 }
 
 static void ask_end(struct watch *w, const struct ask *a)
@@ -686,7 +695,7 @@ static void do_ask(struct watch *w, const struct ask *a)
 		break;
 	case ASK_PAUSE:
 	case ASK_RESUME:
-		set_paused(w, a->serial, a->type == ASK_PAUSE);
+		ask_pause(w, a->serial, a->type == ASK_PAUSE);
 		break;
 	case ASK_POWERDOWN:
 	case ASK_RESET:

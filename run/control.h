@@ -37,6 +37,9 @@ void control_back(struct role *r, uint64_t away_ms);
  */
 int control_pause(const struct role *r);
 
+/** control_resume() - a guest that an operator has paused goes on. Return: does it run now? */
+bool control_resume(struct watch *w);
+
 /** control_stats() - the core has answered CONTROL_STATS. */
 void control_stats(struct watch *w, const struct control_msg *msg);
 

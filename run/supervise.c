@@ -487,24 +487,39 @@ static unsigned long long stop_usec(uint64_t ms)
 	return (ms + 10000 + END_REAP_MS) * 1000;
 }
 
-void power_down(struct watch *w, uint32_t event, unsigned int seconds)
+/* Return: milliseconds that the guest has until it is ended, of those without end as many as are told at a time. */
+static uint64_t stop_left(const struct watch *w, uint64_t now)
 {
-	tell_event(w, event);
-	w->extended_ms = now_ms();
-	w->stop_at_ms = seconds ? w->extended_ms + seconds * 1000ull : UINT64_MAX;
-	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", stop_usec(seconds ? seconds * 1000ull : EXTEND_MS));
-	control_event(EVENT_POWERDOWN, "", 0);
+	if (w->stop_at_ms == UINT64_MAX)
+		return EXTEND_MS;
+	return w->stop_at_ms > now ? w->stop_at_ms - now : 0;
 }
 
-/* The first SIGPWR asks the guest; a second one ends it, and so does the first before the guest runs or while it cannot hear. */
+void power_down(struct watch *w, uint32_t event, unsigned int seconds)
+{
+	uint64_t now = now_ms(), until = seconds ? now + seconds * 1000ull : UINT64_MAX;
+
+	if (w->asked != event) {
+		tell_event(w, event);
+		control_event(EVENT_POWERDOWN, "", 0);
+	}
+	w->asked = event;
+	if (!w->stop_at_ms || until < w->stop_at_ms)
+		w->stop_at_ms = until;
+	w->extended_ms = now;
+	notify("STOPPING=1\nSTATUS=the guest was asked to end\nEXTEND_TIMEOUT_USEC=%llu", stop_usec(stop_left(w, now)));
+}
+
+/* The first SIGPWR asks the guest, also one that an operator has paused, or has asked already; a second one ends it, and so does the first before it runs. */
 static void power_signal(struct watch *w)
 {
-	if (!w->running || w->paused || w->stop_at_ms) {
+	if (!w->running || w->sigpwr || !control_resume(w)) {
 		finish(w, EXIT_STOPPED, "ended by SIGPWR");
 		return;
 	}
-	complain("the guest is asked to power down; it is ended after %u s", w->l->stop_timeout);
+	w->sigpwr = true;
 	power_down(w, CONTROL_POWERDOWN, w->l->stop_timeout);
+	complain("the guest is asked to power down; it is ended after %llu s", (unsigned long long)(stop_left(w, now_ms()) + 999) / 1000);
 }
 
 /* Return: milliseconds until a stop without end is to be extended again. */

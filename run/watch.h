@@ -23,6 +23,7 @@ struct owed {
  * @over: the guest's end, @status: what lguest-run exits with then
  * @running: the core said so
  * @stop_at_ms: the guest was asked to power down, and is ended then; 0 = it was not asked, UINT64_MAX = it has all the time
+ * @asked: CONTROL_POWERDOWN or CONTROL_RESET, whatever it was last asked; @sigpwr: by that signal
  * @extended_ms: when the service manager was last told that this takes longer
  * @paused: the core is stopped, by an operator
  * @needs_room: a role is to be started, and waits until the core's socket has room for its connection
@@ -34,6 +35,8 @@ struct watch {
 	bool running;
 	bool paused;
 	bool needs_room;
+	bool sigpwr;
+	uint32_t asked;
 	struct owed owed;
 	int status;
 	uint64_t busy_ms;	/* when something last happened, 0: what that needed was given back */
@@ -61,7 +64,7 @@ ssize_t take_packet(int fd, void *buf, size_t size, pid_t *sender);
 /**
  * power_down() - ask the guest to end itself
  * @event: CONTROL_POWERDOWN or CONTROL_RESET (core/control.h)
- * @seconds: until it is ended; 0 = as long as it likes
+ * @seconds: until it is ended; 0 = as long as it likes. Of one that was asked before the sooner end counts.
  */
 void power_down(struct watch *w, uint32_t event, unsigned int seconds);
 
