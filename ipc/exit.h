@@ -16,7 +16,7 @@ enum lguest_exit_status {
 	EXIT_HOST = 105,		/* another resource of the host: tap, terminal, processes, descriptors */
 	EXIT_SANDBOX = 106,		/* the sandbox cannot be put on */
 	EXIT_GUEST_CRASH = 110,		/* the guest kernel panicked */
-	EXIT_GUEST_RESTART = 111,	/* the guest asked for a restart */
+	EXIT_GUEST_RESTART = 111,	/* the guest asked for a restart, or did not do one in time */
 	EXIT_GUEST_KILLED = 112,	/* lg.ko or the core killed the guest */
 	EXIT_LEFT = 113,		/* the user left with three times ctrl-C */
 	EXIT_STOPPED = 114,		/* ended by an operator, or not powered down in time */

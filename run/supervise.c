@@ -541,7 +541,10 @@ static int look_at_stop(struct watch *w, uint64_t now)
 		return extend_stop(w, now);
 	if (now < w->stop_at_ms)
 		return w->stop_at_ms - now < 3600000 ? (int)(w->stop_at_ms - now) : 3600000;
-	finish(w, EXIT_STOPPED, "the guest did not power down in time, and was ended");
+	if (w->asked == CONTROL_RESET)
+		finish(w, EXIT_GUEST_RESTART, "the guest did not restart itself in time, and was ended: start it again, unless its unit does");
+	else
+		finish(w, EXIT_STOPPED, "the guest did not power down in time, and was ended");
 	return 0;
 }
 
