@@ -39,6 +39,7 @@
 #define REPLACE_MS	5000	/* for a new program to serve; how often one device may be replaced, too */
 #define STATS_MS	2000	/* for the core to count */
 #define STATS_PENDING	8
+#define UNREAD_MS	2000	/* for lguest-control to read what it was answered */
 #define ASKS_AT_ONCE	16
 #define LEFT_MOST	1024	/* packets that a dead lguest-control can have left, and those that it did not take */
 #define LOG_BURST	4096u
@@ -67,8 +68,10 @@ static bool taken_over;			/* lguest-control sent what it never does: there is no
 static bool made_folder;
 static unsigned int deaths;
 static uint64_t first_death_ms;
-static uint32_t waiting[STATS_PENDING];	/* serials of "stats" */
+static struct { uint32_t serial; bool counted; } waiting[STATS_PENDING];	/* who said "stats", and whether the core has answered that */
+static uint64_t counters[LG_STAT_NR];
 static uint64_t asked_stats_ms;
+static uint64_t crowded_ms;		/* since when the socket to lguest-control has no room for an answer, 0 = it has */
 static uint64_t last_replaced_ms[GUEST_DEVICES];
 static uint64_t refused_ms;		/* when a program last did not say what it is */
 static uint64_t known_size[GUEST_DEVICES];	/* of images */
@@ -257,6 +260,7 @@ static void forget_what_was_said(struct launch *l)
 			break;
 		}
 	memset(waiting, 0, sizeof(waiting));
+	crowded_ms = 0;
 }
 
 /* Whatever it was that ended it: the guest goes on, and so does lguest-run. */
@@ -285,6 +289,39 @@ static void asker_died(struct launch *l, uint64_t now)
 }
 
 /* --- answers --- */
+
+/*
+ * An answer is some twenty packets at most, and each of them is sent or lost. Where poll(2) calls a socket writable three quarters of it are free, room for
+ * more than a hundred: nothing is answered before that, and what is asked meanwhile waits in the socket.
+ */
+static bool has_room(const struct launch *l)
+{
+	struct pollfd p = { .fd = l->asks, .events = POLLOUT };
+
+	if (poll(&p, 1, 0) > 0 && p.revents & POLLOUT)
+		crowded_ms = 0;
+	else if (!crowded_ms)
+		crowded_ms = now_ms();
+	return !crowded_ms;
+}
+
+short control_waits_for(void)
+{
+	return crowded_ms ? POLLOUT : POLLIN;
+}
+
+/* Return: milliseconds until it is to have read something of what fills its socket, -1: there is room. */
+static int look_at_crowd(const struct launch *l, uint64_t now)
+{
+	if (!crowded_ms || l->asks <= 0 || !l->control_pid || has_room(l))
+		return -1;
+	if (now - crowded_ms < UNREAD_MS)
+		return (int)(UNREAD_MS - (now - crowded_ms));
+	complain("lguest-control does not read what it was answered: ending it");
+	kill(l->control_pid, SIGKILL);
+	crowded_ms = now;
+	return UNREAD_MS;
+}
 
 static void send_answer(const struct answer *a)
 {
@@ -426,29 +463,44 @@ static void tell_process(uint32_t serial, const char *name, pid_t pid, const cha
 }
 
 /*L:845
- * The core has told the module's counters, for which somebody may be waiting: he gets them, and what each process of the guest has used.
+ * The core has told the module's counters, for which somebody may be waiting: he gets them, and what each process of the guest has used, as soon as there is
+ * room for that.
  */
-void control_stats(struct watch *w, const struct control_msg *msg)
+void control_stats(const struct control_msg *msg)
 {
+	_Static_assert(LG_STAT_NR <= ANSWER_VALUES, "the counters fit");
+	memcpy(counters, msg->stats, sizeof(counters));
+	for (unsigned int i = 0; i < STATS_PENDING; i++)
+		waiting[i].counted = waiting[i].serial;
+}
+
+static void tell_counted(const struct watch *w, uint32_t serial)
+{
+	struct answer a = { .serial = serial, .kind = ANSWER_COUNTERS, .n = LG_STAT_NR };
 	const struct launch *l = w->l;
 
-	for (unsigned int i = 0; i < STATS_PENDING; i++) {
-		struct answer a = { .serial = waiting[i], .kind = ANSWER_COUNTERS, .n = LG_STAT_NR };
+	memcpy(a.value, counters, sizeof(counters));
+	send_answer(&a);
+	tell_process(serial, "lguest-run", getpid(), NULL);
+	tell_process(serial, "core", l->core_pid ? core_process() : 0, "core");
+	for (unsigned int i = 0; i < l->roles; i++)
+		if (!role_is_foreign(&l->role[i]))
+			tell_process(serial, l->role[i].name, minded(l->role[i].pid), l->role[i].name);
+	if (l->control_pid)
+		tell_process(serial, "control", minded(l->control_pid), "control");
+	done(serial, ANSWER_OK, "");
+}
 
-		if (!waiting[i])
+static void answer_counted(const struct watch *w)
+{
+	for (unsigned int i = 0; i < STATS_PENDING; i++) {
+		if (!waiting[i].counted)
 			continue;
-		_Static_assert(LG_STAT_NR <= ANSWER_VALUES, "the counters fit");
-		memcpy(a.value, msg->stats, LG_STAT_NR * sizeof(a.value[0]));
-		send_answer(&a);
-		tell_process(waiting[i], "lguest-run", getpid(), NULL);
-		tell_process(waiting[i], "core", l->core_pid ? core_process() : 0, "core");
-		for (unsigned int k = 0; k < l->roles; k++)
-			if (!role_is_foreign(&l->role[k]))
-				tell_process(waiting[i], l->role[k].name, minded(l->role[k].pid), l->role[k].name);
-		if (l->control_pid)
-			tell_process(waiting[i], "control", minded(l->control_pid), "control");
-		done(waiting[i], ANSWER_OK, "");
-		waiting[i] = 0;
+		if (!has_room(w->l))
+			return;
+		tell_counted(w, waiting[i].serial);
+		waiting[i].serial = 0;
+		waiting[i].counted = false;
 	}
 }
 
@@ -460,13 +512,13 @@ static void ask_stats(struct watch *w, uint32_t serial)
 		done(serial, ANSWER_NOT_NOW, "the guest does not run now");
 		return;
 	}
-	while (i < STATS_PENDING && waiting[i])
+	while (i < STATS_PENDING && waiting[i].serial)
 		i++;
 	if (i == STATS_PENDING) {
 		done(serial, ANSWER_BUSY, "eight others wait for the same");
 		return;
 	}
-	waiting[i] = serial;
+	waiting[i].serial = serial;
 	asked_stats_ms = now_ms();
 	tell_stats(w);
 }
@@ -741,36 +793,48 @@ void control_turn(struct watch *w, short asks, short ended)
 	struct launch *l = w->l;
 	int taken = 0;
 
-	while (asks && l->asks > 0 && taken < ASKS_AT_ONCE && !w->over && take_ask(w))
+	if (l->asks > 0)
+		answer_counted(w);
+	while (asks && l->asks > 0 && taken < ASKS_AT_ONCE && !w->over && has_room(l) && take_ask(w))
 		taken++;
 	if (ended && l->control_pid)
 		asker_died(l, now_ms());
 }
 
-/*L:843
- * What was asked and takes time has a bound, and this is where the loop of lguest-run learns of the nearest: a core that does not answer,
- * a new program that does not serve.
- */
-int control_due(struct watch *w, uint64_t now)
+/* Return: milliseconds until the core is to have counted for who waits, -1: nobody does. */
+static int look_at_stats(uint64_t now)
 {
 	int next = -1;
 
-	(void)w;
 	for (unsigned int i = 0; i < STATS_PENDING; i++) {
-		if (!waiting[i])
+		if (!waiting[i].serial || waiting[i].counted)
 			continue;
 		if (now - asked_stats_ms >= STATS_MS) {
-			done(waiting[i], ANSWER_TIMEOUT, "the core did not answer within 2 s");
-			waiting[i] = 0;
+			done(waiting[i].serial, ANSWER_TIMEOUT, "the core did not answer within 2 s");
+			waiting[i].serial = 0;
 		} else {
 			next = (int)(STATS_MS - (now - asked_stats_ms));
 		}
 	}
+	return next;
+}
+
+/* Return: milliseconds until a new program is to serve, -1: no device is replaced. */
+static int look_at_replaced(uint64_t now)
+{
 	if (!replace.role)
-		return next;
-	if (now >= replace.until_ms) {
-		give_in(now);
-		return 0;
-	}
-	return next < 0 || (int)(replace.until_ms - now) < next ? (int)(replace.until_ms - now) : next;
+		return -1;
+	if (now < replace.until_ms)
+		return (int)(replace.until_ms - now);
+	give_in(now);
+	return 0;
+}
+
+/*L:843
+ * What was asked and takes time has a bound, and this is where the loop of lguest-run learns of the nearest: a core that does not answer,
+ * a new program that does not serve, a lguest-control that does not read.
+ */
+int control_due(struct watch *w, uint64_t now)
+{
+	return sooner(look_at_stats(now), sooner(look_at_replaced(now), look_at_crowd(w->l, now)));
 }

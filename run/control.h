@@ -18,6 +18,9 @@ int control_begin(struct launch *l);
 /** control_turn() - what happened to the socket to lguest-control (@asks) and to its process (@ended), as poll(2) has it. */
 void control_turn(struct watch *w, short asks, short ended);
 
+/** control_waits_for() - what that socket is waited on for, as poll(2) has it. */
+short control_waits_for(void);
+
 /** control_due() - what is due by time. Return: milliseconds until the next, -1: nothing is. */
 int control_due(struct watch *w, uint64_t now);
 
@@ -41,7 +44,7 @@ int control_pause(const struct role *r);
 bool control_resume(struct watch *w);
 
 /** control_stats() - the core has answered CONTROL_STATS. */
-void control_stats(struct watch *w, const struct control_msg *msg);
+void control_stats(const struct control_msg *msg);
 
 /** control_over() - the guest is over: the last event. */
 void control_over(int status, const char *text);

@@ -214,7 +214,7 @@ static bool core_message(struct watch *w)
 		device_refused(&w->l->role[msg.device]);
 		break;
 	case CONTROL_STATS:
-		control_stats(w, &msg);
+		control_stats(&msg);
 		break;
 	case CONTROL_END:
 		core_ended(w, &msg);
@@ -601,11 +601,6 @@ static int watch_core(struct watch *w)
 	return 0;
 }
 
-static int sooner(int a, int b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 /* --- what is said --- */
 
 static struct log_source *source(struct launch *l, unsigned int i)
@@ -664,7 +659,7 @@ static unsigned int poll_set(const struct watch *w, struct pollfd *p)
 	p[AT_LOG] = wait_on(log_stuck(), true, POLLOUT);
 	p[AT_CORE_LOG] = wait_on(l->core_log.fd, true, POLLIN);
 	p[AT_GUEST_LOG] = wait_on(l->guest_log.fd, true, POLLIN);
-	p[AT_ASKS] = wait_on(l->asks, true, POLLIN);
+	p[AT_ASKS] = wait_on(l->asks, true, control_waits_for());
 	p[AT_ASKER] = wait_on(l->control_pidfd, true, POLLIN);
 	p[AT_ASKER_LOG] = wait_on(l->control_log.fd, true, POLLIN);
 	for (unsigned int i = 0; i < l->roles; i++) {

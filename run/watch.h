@@ -48,6 +48,12 @@ struct watch {
 /** now_ms() - CLOCK_MONOTONIC */
 uint64_t now_ms(void);
 
+/** sooner() - of two times to wait, each -1 for none. */
+static inline int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /** finish() - the guest is over; only the first reason counts. */
 void finish(struct watch *w, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
