@@ -50,6 +50,7 @@
  * @role: NULL = none; @serial: who asked; @grow: for another size of its disk
  * @previous: the program that served, to go back to; 0 = none; @old: version of that
  * @deaths: of its processes since one was ended for this; @back: we go back already
+ * @until_ms: when its time is over, which stands while the guest is paused: nothing is started then
  */
 static struct {
 	struct role *role;
@@ -72,6 +73,7 @@ static struct { uint32_t serial; bool counted; } waiting[STATS_PENDING];	/* who 
 static uint64_t counters[LG_STAT_NR];
 static uint64_t asked_stats_ms;
 static uint64_t crowded_ms;		/* since when the socket to lguest-control has no room for an answer, 0 = it has */
+static uint64_t paused_ms;		/* since when the guest is */
 static uint64_t last_replaced_ms[GUEST_DEVICES];
 static uint64_t refused_ms;		/* when a program last did not say what it is */
 static uint64_t known_size[GUEST_DEVICES];	/* of images */
@@ -528,14 +530,20 @@ static void ask_stats(struct watch *w, uint32_t serial)
 /* A core that is stopped is a guest that stands: its roles go on and wait, and it owes no sign of life (life.c). Return: is it so now? */
 static bool set_paused(struct watch *w, bool pause)
 {
+	uint64_t now = now_ms();
+
 	if (w->paused == pause)
 		return true;
 	if (core_signal(pause ? SIGSTOP : SIGCONT))
 		return false;
 	w->paused = pause;
-	w->l->alive_ms = now_ms();
-	if (!pause)
+	w->l->alive_ms = now;
+	if (pause) {
+		paused_ms = now;
+	} else {
+		replace.until_ms += now - paused_ms;
 		tell_event(w, CONTROL_RESUMED);
+	}
 	control_event(pause ? EVENT_PAUSED : EVENT_RESUMED, "", 0);
 	notify("STATUS=the guest %s", pause ? "is paused" : "runs");
 	return true;
@@ -819,10 +827,10 @@ static int look_at_stats(uint64_t now)
 	return next;
 }
 
-/* Return: milliseconds until a new program is to serve, -1: no device is replaced. */
-static int look_at_replaced(uint64_t now)
+/* Return: milliseconds until a new program is to serve, -1: no device is replaced, or the guest is paused. */
+static int look_at_replaced(const struct watch *w, uint64_t now)
 {
-	if (!replace.role)
+	if (!replace.role || w->paused)
 		return -1;
 	if (now < replace.until_ms)
 		return (int)(replace.until_ms - now);
@@ -836,5 +844,5 @@ static int look_at_replaced(uint64_t now)
  */
 int control_due(struct watch *w, uint64_t now)
 {
-	return sooner(look_at_stats(now), sooner(look_at_replaced(now), look_at_crowd(w->l, now)));
+	return sooner(look_at_stats(now), sooner(look_at_replaced(w, now), look_at_crowd(w->l, now)));
 }
