@@ -142,6 +142,7 @@ static void device_lost(struct watch *w, const struct control_msg *msg)
 			return;	/* said once, however often a core says it */
 		r->given_up = true;
 		complain("%s is gone (%s): the guest goes on without it", r->name, msg->text);
+		control_event(EVENT_GIVEN_UP, r->name, 0);
 		tell_given_up(w, r);
 	} else if (r->pid && !r->end_at_ms && msg->process == r->process) {
 		r->end_at_ms = now_ms() + (msg->code ? 0 : DYING_MS);
@@ -280,6 +281,7 @@ static void dead_since(struct role *r, uint64_t now)
 	without(r);
 	r->served_ms = 0;
 	r->died_ms = now;
+	control_event(EVENT_LOST, r->name, 0);
 }
 
 static void start_after(struct role *r, int pause)
@@ -297,7 +299,6 @@ static bool count_death(struct watch *w, struct role *r, bool own_fault)
 	int pause = restart_pause(&r->restarts, now, served, own_fault);
 
 	dead_since(r, now);
-	control_event(EVENT_LOST, r->name, 0);
 	if (pause < 0) {
 		if (r->restarts.strikes >= RESTART_STRIKES)
 			snprintf(often, sizeof(often), "died %d times within %d s", RESTART_STRIKES, RESTART_STRIKES_MS / 1000);
