@@ -24,7 +24,8 @@
 #define READS		16	/* of one socket in one turn */
 
 /*
- * What is at a client's number. LEAVING: hung up on, and closed when what is in it has been read. LOST: a descriptor is in it, which stays there until this
+ * What is at a client's number. LEAVING: hung up on, and closed when its request is answered and what is in it has been read: who asks and goes is to
+ * leave no more requests than there are places. LOST: a descriptor is in it, which stays there until this
  * process ends: the last close of one that ends does not wait.
  */
 enum place { PLACE_FREE, PLACE_SERVED, PLACE_LEAVING, PLACE_LOST };
@@ -115,6 +116,11 @@ static ssize_t receive(struct client *c, void *data, size_t n)
 		c->place = PLACE_LOST;
 	}
 	return seen;
+}
+
+static bool leaving(const struct client *c)
+{
+	return c->place == PLACE_LEAVING && !c->serial;
 }
 
 /* Once there is nothing left to read, the close drops nothing. An error is told when all is read, too. */
@@ -321,11 +327,13 @@ static void answered(const struct answer *a)
 	for (struct client *c = clients; c < clients + CONTROL_CLIENTS; c++) {
 		struct line_text t;
 
-		if (!served(c) || c->serial != a->serial)
+		if (c->serial != a->serial)
 			continue;
-		t = room(c);
-		line_answer(&t, c->type, a, c->id, c->parts);
-		printed(c, &t);
+		if (served(c)) {
+			t = room(c);
+			line_answer(&t, c->type, a, c->id, c->parts);
+			printed(c, &t);
+		}
 		c->parts++;
 		if (a->kind != ANSWER_DONE)
 			return;
@@ -383,9 +391,9 @@ int serve_poll(struct pollfd *p)
 	p[SERVE_STATUS] = (struct pollfd){ .fd = free_place(false) ? CONTROL_FD_STATUS : -1, .events = POLLIN };
 	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++) {
 		const struct client *c = &clients[i];
-		bool reads = c->place == PLACE_LEAVING || (!c->serial && c->got < sizeof(c->in));
+		bool reads = leaving(c) || (!c->serial && c->got < sizeof(c->in));
 
-		p[SERVE_CLIENTS + i] = (struct pollfd){ .fd = served(c) || c->place == PLACE_LEAVING ? client_fd(c) : -1,
+		p[SERVE_CLIENTS + i] = (struct pollfd){ .fd = served(c) || leaving(c) ? client_fd(c) : -1,
 			.events = (short)((reads ? POLLIN : 0) | (c->used != c->sent ? POLLOUT : 0)) };
 		ms = left(c, now);
 		next = ms >= 0 && (next < 0 || ms < next) ? ms : next;
@@ -415,7 +423,7 @@ bool serve(const struct pollfd *p)
 		if (!left(c, now))
 			hang_up(c);
 		flush(c);
-		if (c->place == PLACE_LEAVING)
+		if (leaving(c))
 			let_go(c);
 	}
 	if (p[SERVE_LISTEN].revents)

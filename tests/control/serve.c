@@ -299,6 +299,32 @@ static bool places_for_the_owner(void)
 	return !hears(late, "LGUEST") && !hears(dial(CONTROL), "LGUEST");
 }
 
+/* Clients that ask and go, more than there are places, are no more requests than there are places: the owner's is taken beside them. */
+static bool who_asks_and_goes(void)
+{
+	struct answer done = { .kind = ANSWER_DONE };
+	struct ask a[20];
+	int owner = client(CONTROL), fd, n = 0;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		fd = dial(STATUS_ONLY);
+		must(says(fd, STATUS), "a request");
+		close(fd);
+		turns();
+	}
+	must(says(owner, STATUS), "the owner's request");
+	while (n < 20 && recv(run, &a[n], sizeof(a[n]), MSG_DONTWAIT) == sizeof(a[n]))
+		n++;
+	if (n != 13 || a[12].rights != ASK_MAY_ALL)
+		return false;
+	for (int i = 0; i < n; i++) {
+		done.serial = a[i].serial;
+		must(send(run, &done, sizeof(done), 0) == sizeof(done), "an answer");
+	}
+	turns();
+	return hears(owner, "return") && is_served(client(STATUS_ONLY));
+}
+
 /* A line begins with its first byte, and what lguest-run takes for an answer is not the client's time. */
 static bool half_a_line(void)
 {
@@ -347,6 +373,7 @@ static const struct { bool (*holds)(void); const char *what; } cases[] = {
 	{ without_a_place, "the 17th client waits for a place; a descriptor that it has sent is not dropped" },
 	{ places_come_back, "a client that is hung up on leaves its place, whatever it had sent" },
 	{ places_for_the_owner, "12 clients of the status socket, served or lost, leave four places to the control socket" },
+	{ who_asks_and_goes, "who asks and goes keeps his place until that is answered, and leaves it then" },
 	{ half_a_line, "a line has 10 s from its first byte to its last, but for the time that an answer takes" },
 	{ silence, "a client of the status socket that says nothing for a minute is hung up on, one that listens or waits for an answer is not, nor the owner's" },
 };
