@@ -368,6 +368,7 @@ void policy_report(const struct policy_role *role, unsigned int layers, FILE *ou
 
 int policy_parse_require(const char *text, unsigned int *layers)
 {
+	unsigned long long n;
 	char *rest;
 
 	if (!strcmp(text, "all"))
@@ -377,8 +378,11 @@ int policy_parse_require(const char *text, unsigned int *layers)
 	else if (!strcmp(text, "none"))
 		*layers = 0;
 	else {
-		*layers = (unsigned int)strtoul(text, &rest, 0);
-		return *rest || rest == text || *layers > POLICY_LAYERS_ALL ? -EINVAL : 0;
+		/* A minus would be taken for a number, and the largest ones come to the same as small ones. */
+		n = strtoull(text, &rest, 0);
+		if (*text < '0' || *text > '9' || *rest || n > POLICY_LAYERS_ALL)
+			return -EINVAL;
+		*layers = (unsigned int)n;
 	}
 	return 0;
 }

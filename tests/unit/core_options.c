@@ -188,6 +188,11 @@ Test(core_options, mistakes_are_named)
 	refused("--kernel|k|--limit|../core:memory.max=1M", "has no process ../core");
 	refused("--kernel|k|--cgroup|none|--limit|core:memory.max=1G", "--cgroup is none");
 	refused("--kernel|k|--check=1", "takes no value");
+	refused("--kernel|k|--require|4294967296", "--require 4294967296 is not one of all, namespaces, none");
+	refused("--kernel|k|--require|-18446744073709551615", "is not one of all, namespaces, none");
+	refused("--kernel|k|--require|-0", "is not one of all, namespaces, none");
+	refused("--kernel|k|--require| 1", "is not one of all, namespaces, none");
+	refused("--kernel|k|--require|", "is not one of all, namespaces, none");
 }
 
 /* From 4 KiB to 256 MiB and beyond, in odd steps: whole sets of swiotlb slots, and as many as the driver needs, or one sentence. */
