@@ -23,6 +23,7 @@
  * @path: the object: image, tap name, console target, socket
  * @value: of each of the kind's keys; NULL: not said (role_key())
  * @window: bytes; 0 = dma=direct
+ * @direct: that was the last word on it while the option was read
  * @name: "block0"
  *
  * @chosen: text that launch.c chose for what was not said, the same for each process
@@ -46,6 +47,7 @@ struct role {
 	const char *path;
 	const char *value[KIND_KEYS_MAX];
 	uint64_t window;
+	bool direct;
 	char name[24];
 
 	char chosen[24];

@@ -43,6 +43,7 @@ static int set_window(struct role *r, const char *value)
 {
 	if (!text_size(value, 1 << 20, &r->window) || !r->window)
 		return wrong("--%s: window=%s is not a size like 8M", r->kind->name, value);
+	r->direct = false;
 	return 0;
 }
 
@@ -59,11 +60,8 @@ static int check_window(const struct role *r)
 
 static int set_dma(struct role *r, const char *value)
 {
-	if (!strcmp(value, "direct"))
-		r->window = 0;
-	else if (strcmp(value, "window"))
-		return wrong("--%s: dma=%s is neither window nor direct", r->kind->name, value);
-	return 0;
+	r->direct = !strcmp(value, "direct");
+	return r->direct || !strcmp(value, "window") ? 0 : wrong("--%s: dma=%s is neither window nor direct", r->kind->name, value);
 }
 
 /* Keys of every device. */
@@ -201,6 +199,8 @@ static int add_device(struct launch *l, const struct device_kind *kind, char *te
 	clause = kind->launch->asked ? kind->launch->asked(r) : NULL;
 	if (clause)
 		return wrong("--%s %s", kind->name, clause);
+	if (r->direct)
+		r->window = 0;
 	err = check_window(r);
 	if (err)
 		return err;

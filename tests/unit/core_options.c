@@ -228,6 +228,24 @@ Test(core_options, windows_that_work)
 	cr_expect_eq(parse(&l, "--kernel|k|--block|i,window=64K,dma=direct"), 0, "no window at all");
 }
 
+/* The last word counts, and takes nothing back that it does not speak of: without a window is never what is left of two words. */
+Test(core_options, the_last_word_on_memory)
+{
+	static const struct { const char *keys; uint64_t window; } row[] = {
+		{ "dma=direct", 0 }, { "dma=window", 8 << 20 }, { "dma=window,dma=direct", 0 }, { "dma=direct,dma=window", 8 << 20 },
+		{ "window=12M,dma=direct", 0 }, { "dma=direct,window=12M", 12 << 20 }, { "window=12M,dma=window", 12 << 20 },
+		{ "window=12M,dma=direct,dma=window", 12 << 20 }, { "dma=direct,window=12M,dma=direct", 0 }, { "window=12M,window=16M", 16 << 20 },
+	};
+	static struct launch l;
+	char line[128];
+
+	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		snprintf(line, sizeof(line), "--kernel|k|--vhost-user|socket=/s,type=fs,%s", row[i].keys);
+		cr_assert_eq(parse(&l, line), 0, "%s: %s", line, said);
+		cr_expect_eq(l.role[0].window, row[i].window, "%s: %llu", line, (unsigned long long)l.role[0].window);
+	}
+}
+
 Test(core_options, one_console_for_a_terminal)
 {
 	static struct launch l;
