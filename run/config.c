@@ -17,7 +17,9 @@
 #include "run/say.h"
 #include "run/text.h"
 
-#define CONFIG_LINE_MAX	4096
+#define CONFIG_LINE_MAX	4094
+#define TEXT_OF(number)	TEXT_OF_WORD(number)
+#define TEXT_OF_WORD(word)	#word
 #define CONFIG_TEXT_MAX	65536
 
 /* Values of configuration files; the options point into it for the life of the process. */
@@ -114,6 +116,23 @@ static char *skip_mark(char *line, unsigned int number)
 	return number == 1 && !strncmp(line, "\xef\xbb\xbf", 3) ? line + 3 : line;
 }
 
+/* Read byte by byte: for the functions of text a NUL would be the end of a line that goes on. Return: NULL, or what is wrong with it. */
+static const char *read_line(FILE *f, char *line)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getc(f)) != EOF && c != '\n') {
+		if (!c)
+			return "a NUL, and is no text: write it anew";
+		if (n == CONFIG_LINE_MAX)
+			return "more than " TEXT_OF(CONFIG_LINE_MAX) " characters";
+		line[n++] = (char)c;
+	}
+	line[n] = '\0';
+	return NULL;
+}
+
 /*L:180
  * --config led us here from the table of options, and each line leads back: config_line() gives it to option_set(), as
  * the loop over argv does. So a file can say nothing that a command line cannot, and has the same sentences for its
@@ -121,8 +140,9 @@ static char *skip_mark(char *line, unsigned int number)
  */
 int config_load(struct launch *l, const char *path)
 {
-	char line[CONFIG_LINE_MAX];
+	char line[CONFIG_LINE_MAX + 1] = "";
 	unsigned int number = 0;
+	const char *has;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = 0;
 	struct stat st;
 	FILE *f;
@@ -138,12 +158,12 @@ int config_load(struct launch *l, const char *path)
 		complain("cannot open the configuration %s: %m%s", path, text_remedy(errno));
 		return EXIT_FILE;
 	}
-	while (!err && fgets(line, sizeof(line), f)) {
+	while (!err && !feof(f)) {
 		number++;
-		if (!strchr(line, '\n') && !feof(f))
-			err = wrong("%s line %u has more than %d characters", path, number, CONFIG_LINE_MAX - 2);
-		else
-			err = config_line(l, path, number, skip_mark(line, number));
+		has = read_line(f, line);
+		if (ferror(f))
+			break;
+		err = has ? wrong("%s line %u has %s", path, number, has) : config_line(l, path, number, skip_mark(line, number));
 	}
 	if (!err && ferror(f)) {
 		complain("cannot read the configuration %s: %m%s", path, text_remedy(errno));

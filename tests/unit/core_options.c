@@ -348,12 +348,17 @@ Test(core_options, there_is_a_limit_of_devices)
 	refused(line, "more than 16 devices");
 }
 
-static void write_config(const char *path, const char *text)
+static void write_bytes(const char *path, const char *text, size_t size)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
-	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	cr_assert_eq(write(fd, text, size), (ssize_t)size);
 	close(fd);
+}
+
+static void write_config(const char *path, const char *text)
+{
+	write_bytes(path, text, strlen(text));
 }
 
 Test(core_options, configuration_file)
@@ -392,6 +397,39 @@ Test(core_options, configuration_file)
 	cr_expect_eq(parse(&l, line), EXIT_USAGE);
 	unlink(path);
 	cr_expect_eq(parse(&l, line), EXIT_FILE);
+}
+
+/* Nothing behind a NUL is passed over, wherever it is, and a line that is too long is told from one that has a NUL. */
+Test(core_options, configuration_that_is_no_text)
+{
+	static const struct { const char *text; size_t size; unsigned int line; } row[] = {
+		{ "kernel k\nmem\0ory 64M\ncpus 2\n", 27, 2 }, { "kernel k\nmemory 64M\0", 20, 2 }, { "kernel k\nmemory 64M\0\n", 21, 2 },
+		{ "kernel k\nname a\0memory 1T", 25, 2 }, { "kernel k\n# a\0\n", 14, 2 }, { "\0", 1, 1 }, { "\0kernel k\n", 10, 1 },
+	};
+	char path[] = "/tmp/core-options-XXXXXX", line[64], expected[64];
+	static char longest[2 * 4096];
+	static struct launch l;
+
+	close(mkstemp(path));
+	snprintf(line, sizeof(line), "--config|%s", path);
+	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		write_bytes(path, row[i].text, row[i].size);
+		snprintf(expected, sizeof(expected), "%s line %u has a NUL, ", path, row[i].line);
+		cr_expect_eq(parse(&l, line), EXIT_USAGE, "row %u", i);
+		cr_expect_not_null(strstr(said, expected), "row %u: %s", i, said);
+	}
+	strcpy(longest, "kernel k\n#");
+	memset(longest + 10, 'x', 4093);
+	write_config(path, longest);
+	cr_expect_eq(parse(&l, line), 0, "4094 characters: %s", said);
+	strcat(longest, "\n");
+	write_config(path, longest);
+	cr_expect_eq(parse(&l, line), 0, "4094 characters and an end: %s", said);
+	longest[strlen(longest) - 1] = 'x';
+	write_config(path, longest);
+	cr_expect_eq(parse(&l, line), EXIT_USAGE);
+	cr_expect_not_null(strstr(said, "line 2 has more than 4094 characters"), "%s", said);
+	unlink(path);
 }
 
 /* Exit statuses are what scripts look at: no kind may have another's, but for those that only foreign programs serve. */
