@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "policy/helper.h"
 #include "policy/internal.h"
 
 static const struct {
@@ -262,6 +263,17 @@ void policy_share_user(uid_t user)
 		shared_user = user;
 	else if (!shared_user)
 		shared_user = POLICY_USER_FIRST + (uid_t)getpid();
+}
+
+int policy_become_shared_user(void)
+{
+	const struct policy_user u = { .was_root = geteuid() == 0, .id = shared_user, .gid = shared_user };
+	bool dropped;
+	int err;
+
+	policy_drop_bounding_set(&dropped);
+	err = u.was_root && u.id ? policy_change_user(&u, false) : 0;
+	return err == -EINVAL ? 0 : err;	/* as confine(): there is no other user here */
 }
 
 int policy_confine_parent(const struct policy_role *role)

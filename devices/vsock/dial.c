@@ -3,8 +3,9 @@
  * dial.c: the helper that connects to the host's sockets for the sealed process, which sees no file system and makes no socket.
  *
  * It reads 8 bytes of a process that may be hijacked: a number, which it sends back, and a port. It may connect to the socket
- * NAME_port in one folder, and hand the connection over; behind its own filter (manifest-dial.c) it can do nothing else. It keeps its
- * user's identity, since that is whose sockets these are, without any capability. It ends when the sealed process does.
+ * NAME_port in one folder, and hand the connection over; behind its own filter (manifest-dial.c) it can do nothing else. It has the identity
+ * of --user, or its starter's where that was not said, since that is whose sockets these are, without any capability. So started by root it follows
+ * whatever stands in the folder as root: connect() knows no way to refuse links, and a call that does would open files. It ends when the sealed process does.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "devices/vsock/vsock.h"
+#include "policy/helper.h"
 #include "policy/pass.h"
 #include "policy/policy.h"
 
@@ -58,13 +60,23 @@ static void answer(uint32_t id, int fd)
 		close(fd);
 }
 
+/* Once, and not at each refusal: a guest can have as many of these as it likes. */
+static void tell_of_closed_folder(const struct vsock *v)
+{
+	if (access(".", X_OK))
+		backend_fail(v->be, "user %u may not search the folder of %s, so that no connection of the guest's to the host will be made: let that user do so (chmod, setfacl)",
+			     getuid(), v->name);
+}
+
 static void __attribute__((noreturn)) helper(const struct vsock *v, int socket)
 {
 	struct { uint32_t id, port; } question;
 	ssize_t n;
 
-	if (fchdir(v->dir_fd) || policy_place_fd(socket, POLICY_FD_RESOURCE) < 0 || policy_drop_capabilities() ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || policy_seal(&policy_vsock_dial))
+	if (fchdir(v->dir_fd) || policy_place_fd(socket, POLICY_FD_RESOURCE) < 0 || policy_become_shared_user() || policy_drop_capabilities())
+		_exit(1);
+	tell_of_closed_folder(v);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || policy_seal(&policy_vsock_dial))
 		_exit(1);
 	for (;;) {
 		n = recv(POLICY_FD_RESOURCE, &question, sizeof(question), 0);

@@ -2,7 +2,7 @@
 /*D:865
  * manifest-dial.c: the manifest of lguest-vsock's helper, which connects to the host's sockets.
  *
- * It may take a port number from the sealed process, connect to a Unix socket, and hand the connection over. It keeps its user and
+ * It may take a port number from the sealed process, connect to a Unix socket, and hand the connection over. It is no other user than dial.c says, and
  * sees the file system: connect() goes by a name, which dial.c makes of a fixed beginning and the number.
  */
 #include <sys/socket.h>

@@ -222,6 +222,58 @@ def case_dials():
             g.send(RST, (100 + i, 2000))
 
 
+def below(pid):
+    """That process and those that it has started."""
+    found = [pid]
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+        for child in f.read().split():
+            found += below(int(child))
+    return found
+
+
+def listener_of(path, owner):
+    """A program of the host's, whose socket is @owner's alone."""
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(8)
+    s.bind(path)
+    s.listen(4)
+    os.chown(path, owner, owner)
+    os.chmod(path, 0o600)
+    return s
+
+
+def case_user():
+    """--user: its processes, the helper too, are that user's, without a right of root's: the guest reaches the sockets of that user alone, through a link too"""
+    user = 12345
+    with open("/proc/self/uid_map", encoding="ascii") as f:
+        if os.geteuid() or int(f.read().split()[2]) <= user:
+            return "it needs root, and another user"
+    os.chmod(".", 0o755)
+    with Guest("--user=%d" % user, "--require=none") as g, listener_of("root-only", 0), listener_of(Guest.path + "_5002", 0), \
+            listener_of(Guest.path + "_5001", user) as theirs:
+        os.symlink("root-only", Guest.path + "_5000")
+        for port in (5000, 5002):
+            g.send(REQUEST, (5, port))
+            assert g.wait(RST)[1] == (5, port)
+        g.send(REQUEST, (5, 5001))
+        g.wait(RESPONSE)
+        peer = theirs.accept()[0].getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        assert struct.unpack("iii", peer)[1:] == (user, user), struct.unpack("iii", peer)
+        family = below(g.role.process.pid)
+        assert len(family) == 3, family
+        for pid in family:
+            with open("/proc/%d/status" % pid, encoding="ascii") as f:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+            assert set(status["Uid"].split() + status["Gid"].split()) == {str(user)} and not status["Groups"].split(), status
+            assert not any(int(status["Cap" + kind], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")), status
+        assert not g.role.said(), g.role.said()
+    os.chmod(".", 0o700)
+    with Guest("--user=%d" % user, "--require=none") as g:
+        g.send(REQUEST, (5, 5001))
+        assert g.wait(RST)[1] == (5, 5001)
+        assert "user 12345 may not search the folder of %s, so that no connection" % Guest.path in g.role.said(), g.role.said()
+
+
 def case_idles_after_a_ring_that_ran_out():
     """the guest's buffers run out, its program is gone, and then there are buffers again: the process sleeps"""
     with Guest() as g:
