@@ -399,6 +399,47 @@ Test(core_options, configuration_file)
 	cr_expect_eq(parse(&l, line), EXIT_FILE);
 }
 
+/* The words of ExecStart= in the unit, as parse() takes them, with @config where the unit has that of its guest. */
+static void unit_line(char *line, size_t size, const char *config)
+{
+	static const char start[] = "ExecStart=/usr/bin/lguest-run ", place[] = "/etc/lguest/%i.conf";
+	FILE *f = fopen("packaging/systemd/lguest@.service", "r");
+	char text[512], *rest;
+
+	cr_assert_not_null(f);
+	do
+		cr_assert_not_null(fgets(text, sizeof(text), f), "the unit starts no guest");
+	while (strncmp(text, start, strlen(start)));
+	fclose(f);
+	text[strcspn(text, "\n")] = '\0';
+	rest = strstr(text, place);
+	cr_assert_not_null(rest);
+	snprintf(line, size, "%.*s%s%s", (int)(rest - text - (ptrdiff_t)strlen(start)), text + strlen(start), config, rest + strlen(place));
+	for (char *c = line; *c; c++)
+		if (*c == ' ')
+			*c = '|';
+}
+
+/* The last of an option counts, a file's in its place: what the unit says behind a configuration is the unit's, so that it says its names alone. */
+Test(core_options, the_unit_leaves_options_to_the_configuration)
+{
+	char path[] = "/tmp/core-options-XXXXXX", line[256];
+	static struct launch l;
+
+	close(mkstemp(path));
+	write_config(path, "kernel k\nname other\ncontrol elsewhere\nstop-timeout 300\nmemory 64M\ncpus 2\nlog l\npidfile p\ncgroup none\nrequire all\n");
+	unit_line(line, sizeof(line), path);
+	cr_assert_eq(parse(&l, line), 0, "%s: %s", line, said);
+	cr_expect_eq(l.stop_timeout, 300, "%u", l.stop_timeout);
+	cr_expect(l.memory == 64 << 20 && l.cpus == 2 && !strcmp(l.log, "l") && !strcmp(l.pidfile, "p") && !strcmp(l.cgroup, "none") && l.require);
+	cr_expect_str_eq(l.name, "%i");
+	cr_expect_str_eq(l.control_dir, "/run/lguest/%i");
+	snprintf(line, sizeof(line), "--stop-timeout|5|--config|%s|--memory|32M", path);
+	cr_assert_eq(parse(&l, line), 0, "%s", said);
+	cr_expect(l.stop_timeout == 300 && l.memory == 32 << 20);
+	unlink(path);
+}
+
 /* Nothing behind a NUL is passed over, wherever it is, and a line that is too long is told from one that has a NUL. */
 Test(core_options, configuration_that_is_no_text)
 {
