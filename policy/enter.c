@@ -243,8 +243,9 @@ static pid_t spawn_once(const struct policy_role *role, const struct policy_opti
 static uid_t shared_user;
 
 /*
- * A user of its own for each process that root starts: no other process of the host has it, so that none can signal this one or use up what the
- * kernel counts by user. Process numbers are unique, and end at 2^22.
+ * A user of its own for each process that root starts: no other process of this pid namespace has it, so that none can signal this one or use up what the
+ * kernel counts by user. Process numbers are unique there, and end at 2^22. Two containers number their processes alike, and so give the same users: no number
+ * that could be made here is certain to be no other container's, so that who starts guests in containers says one (docs/security.md).
  */
 static struct policy_user choose_user(const struct policy_options *opt)
 {

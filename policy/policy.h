@@ -147,7 +147,7 @@ enum policy_layer {
 	POLICY_LAYERS_NAMESPACES = POLICY_LAYER_USERNS | POLICY_LAYER_PIDNS | POLICY_LAYER_NAMESPACES | POLICY_LAYER_ROOT,
 };
 
-/* Users of processes that root starts: this and the process's number. Nobody else has them: systemd's containers end below. */
+/* Users of processes that root starts: this and the process's number. Nobody else on the host has them, systemd's containers end below; but another container's lguest has. */
 #define POLICY_USER_FIRST	0x70000000u
 
 /**
