@@ -5,7 +5,7 @@
 #
 # A squashfs of bookworm with systemd, a network that the kernel's command line configures (ip=...), podman, cloud-init for a NoCloud
 # seed, an SSH server, and an administrator's tools. It is a read-only disk; /sbin/overlay-init, the first process, lays a writable disk
-# (/dev/vdb, which it formats when it is empty) or memory over it. Packages come from this machine's own mirror. It may write below the
+# (/dev/vdb, which it formats when its first MiB can be read and is zeros) or memory over it. Packages come from this machine's own mirror. It may write below the
 # cache only, and needs root for the owners of files.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -54,8 +54,8 @@ cat > "$root/sbin/overlay-init" <<'EOF'
 disk=/dev/vdb
 mount -n -t proc proc /proc
 if [ -b $disk ]; then
-	empty=$(head -c 1048576 $disk | tr -d '\0' | wc -c)
-	[ "$empty" != 0 ] || mke2fs -q -t ext4 -L lguest $disk
+	# Empty is a first MiB that was read to its end, and is zeros: what gives an error, or is shorter, may hold anything.
+	if cmp -s -n 1048576 $disk /dev/zero; then mke2fs -q -t ext4 -L lguest $disk; fi
 	mount -n -t ext4 $disk /overlay || echo "overlay-init: $disk has no ext4 file system: going on in memory" >/dev/console
 fi
 mountpoint -q /overlay || mount -n -t tmpfs tmpfs /overlay

@@ -1,5 +1,5 @@
 # The tree itself, on the build machine: who includes whom, what the linters say, the code's stations, lg.ko on every kernel, what is installed and packed.
-TREE := layers module journey lint dist install suite run taps
+TREE := layers module journey lint dist install suite run taps debian
 CHECKS += $(TREE)
 CHECKS_BESIDE += $(filter-out suite,$(TREE))
 CHECKS_SLEEPING += suite
@@ -12,8 +12,8 @@ $(R)/layers.tap:
 	tests/tree/layers > $@
 	tests/tree/devices >> $@
 
-# lg.ko without a warning on every kernel series that it is for; what `make dist` packs, built where there is no git; what counts the results; what `make run` hands on; the taps of guests that systemd starts
-$(R)/module.tap $(R)/dist.tap $(R)/suite.tap $(R)/run.tap $(R)/taps.tap: $(R)/%.tap: tests/tree/%.bats
+# lg.ko without a warning on every kernel series that it is for; what `make dist` packs, built where there is no git; what counts the results; what `make run` hands on; the taps of guests that systemd starts; which disk a Debian formats
+$(R)/module.tap $(R)/dist.tap $(R)/suite.tap $(R)/run.tap $(R)/taps.tap $(R)/debian.tap: $(R)/%.tap: tests/tree/%.bats
 	$(bats_group)
 
 # The code's stations (make journey): each number once, no source file and no long exported function without one
