@@ -92,9 +92,9 @@ static size_t escape(char *to, const char *text, size_t len)
 
 /* --- to standard error or the file --- */
 
-static int open_log(int flags)
+static int open_log(void)
 {
-	int low = open(out.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | flags, 0600), high;
+	int low = open(out.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600), high;
 
 	if (low < 0)
 		return -errno;
@@ -108,7 +108,7 @@ int log_file(const char *path)
 	int fd;
 
 	out.path = path;
-	fd = open_log(0);
+	fd = open_log();
 	if (fd < 0)
 		return fd;
 	out.fd = fd;
@@ -143,19 +143,29 @@ void log_begin(void)
 		out.fd = STDERR_FILENO;
 }
 
-/* Its older half goes when the newer one is full. Return: 0 or -errno, the log is where it was then. */
+/* Has the file that is written its name yet? Somebody may have moved it, as logrotate does, or another guest that writes to the same one. */
+static bool has_its_name(void)
+{
+	struct stat written, named;
+
+	return !fstat(out.fd, &written) && !lstat(out.path, &named) && written.st_dev == named.st_dev && written.st_ino == named.st_ino;
+}
+
+/* Its older half goes when the newer one is full. One that was moved is nobody's older half, and only left. Return: 0 or -errno, the log is where it was then. */
 static int rename_log(void)
 {
 	char older[4096];
-	bool moved;
+	bool moved = false;
 	int fd;
 
 	if ((size_t)snprintf(older, sizeof(older), "%s.1", out.path) >= sizeof(older))
 		return -ENAMETOOLONG;
-	moved = !rename(out.path, older);
-	if (!moved && errno != ENOENT)	/* somebody has moved or removed it: then it only has to be made */
-		return -errno;
-	fd = open_log(O_EXCL);
+	if (has_its_name()) {
+		moved = !rename(out.path, older);
+		if (!moved && errno != ENOENT)	/* moved just now */
+			return -errno;
+	}
+	fd = open_log();
 	if (fd < 0 && moved)
 		renameat2(AT_FDCWD, older, AT_FDCWD, out.path, RENAME_NOREPLACE);	/* unless somebody has taken its place */
 	if (fd < 0)

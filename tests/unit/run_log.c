@@ -241,3 +241,34 @@ Test(log, a_log_that_cannot_be_cut_grows_no_more)
 		cr_expect(strstr(written(), "Z dev0: later\n"), "%s", written());
 	}
 }
+
+static ino_t inode_of(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) ? 0 : st.st_ino;
+}
+
+/* As logrotate does by itself: the log is moved, and an empty one has its name. What is written goes on into the moved one. */
+Test(log, what_was_moved_is_not_overwritten)
+{
+	char older[64];
+	ino_t full;
+
+	begin(1 << 16, 1000);
+	(void)snprintf(older, sizeof(older), "%s.1", path);
+	log_line("dev0", "why", 3);
+	cr_assert_eq(rename(path, older), 0);
+	close(open(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+	full = inode_of(older);
+	cr_assert_eq(truncate(older, 16 << 20), 0);
+	log_line("lguest-run", "new", 3);
+	cr_expect_eq(inode_of(older), full, "the whole log is gone");
+	cr_expect_eq(size_of(older), 16 << 20);
+	cr_expect(strstr(written(), "Z lguest-run: new\n"), "%s", written());
+	cr_assert_eq(truncate(path, 16 << 20), 0);
+	log_line("lguest-run", "newer", 5);
+	cr_expect_neq(inode_of(older), full, "the log is its own, and is not renamed");
+	cr_expect(strstr(written(), "Z lguest-run: newer\n"), "%s", written());
+	unlink(older);
+}
