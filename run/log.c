@@ -33,7 +33,10 @@ static struct {
 	const char *path;
 	char wait[65536];	/* taken, and not yet written */
 	size_t used;
+	bool within;		/* a line: that is where what was written ends */
 	uint64_t lost;		/* lines that had no room there */
+	uint64_t told;		/* of those that the waiting sentences speak of, all but one each */
+	size_t told_at;		/* where the last of these sentences ends, but for its newline */
 } out;
 
 static uint64_t now_ms(void)
@@ -223,11 +226,24 @@ static bool has_room(int fd)
 	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT;
 }
 
+/* A newline alone is what a written line has behind it, or a cut one. A sentence that speaks of lost lines is lost as so many. */
 static void lose(void)
 {
-	for (size_t i = 0; i < out.used; i++)
+	for (size_t i = 1; i < out.used; i++)
 		out.lost += out.wait[i] == '\n';
+	out.lost += out.told;
+	out.told = 0;
 	out.used = 0;
+}
+
+static void wrote(size_t n)
+{
+	out.within = out.wait[n - 1] != '\n';
+	if (n >= out.told_at)
+		out.told = 0;
+	out.told_at -= n < out.told_at ? n : out.told_at;
+	out.used -= n;
+	memmove(out.wait, out.wait + n, out.used);
 }
 
 void log_write(void)
@@ -247,8 +263,7 @@ void log_write(void)
 			lose();
 			return;
 		}
-		out.used -= (size_t)n;
-		memmove(out.wait, out.wait + n, out.used);
+		wrote((size_t)n);
 	}
 }
 
@@ -259,6 +274,8 @@ int log_stuck(void)
 
 static void put(const char *text, size_t len)
 {
+	if (!out.used && out.within)	/* the rest of that line is lost */
+		out.wait[out.used++] = '\n';
 	memcpy(out.wait + out.used, text, len);
 	out.used += len;
 }
@@ -292,8 +309,12 @@ void log_line(const char *name, const char *text, size_t len)
 	if (lost) {
 		out.lost = 0;
 		snprintf(told, sizeof(told), "%llu lines were lost here: nobody read them, or there was no room", (unsigned long long)lost);
-		if (!write_line("lguest-run", told, strlen(told)))
-			out.lost = lost;
+		if (write_line("lguest-run", told, strlen(told))) {
+			out.told += lost - 1;
+			out.told_at = out.used - 1;
+		} else {
+			out.lost += lost - 1;	/* the sentence itself was counted */
+		}
 	}
 	write_line(name, text, len);
 	log_write();

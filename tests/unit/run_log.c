@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -271,4 +272,97 @@ Test(log, what_was_moved_is_not_overwritten)
 	cr_expect_neq(inode_of(older), full, "the log is its own, and is not renamed");
 	cr_expect(strstr(written(), "Z lguest-run: newer\n"), "%s", written());
 	unlink(older);
+}
+
+static unsigned int lost_lines(const char *text)
+{
+	static const char said[] = " lines were lost here";
+	const char *at = strstr(text, said), *from = at;
+
+	cr_assert(at && !strstr(at + 1, said), "not told once: %s", text);
+	while (from > text && from[-1] >= '0' && from[-1] <= '9')
+		from--;
+	return (unsigned int)strtoul(from, NULL, 10);
+}
+
+static void room_for(rlim_t bytes)
+{
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ bytes, RLIM_INFINITY }), 0);
+}
+
+/* A disk that is full in each place of a line, whose length does not change. */
+Test(log, what_a_full_disk_loses_is_counted)
+{
+	char line[64];
+
+	signal(SIGXFSZ, SIG_IGN);
+	begin(1 << 16, 1000);
+	for (rlim_t bytes = 200; bytes < 260; bytes++) {
+		const char *text;
+		unsigned int whole = 0;
+
+		cr_assert_eq(truncate(path, 0), 0);
+		room_for(bytes);
+		for (int i = 0; i < 100; i++) {
+			(void)snprintf(line, sizeof(line), "line %04d.", i);
+			log_line("guest", line, strlen(line));
+		}
+		cr_assert_eq(size_of(path), (off_t)bytes);
+		room_for(RLIM_INFINITY);
+		log_line("guest", "room", 4);
+		log_line("guest", "again", 5);
+		text = written();
+		for (const char *at = text; (at = strstr(at, ": line 00")) && at[11] == '.'; at++)
+			whole++;
+		cr_assert_eq(lost_lines(text), 100 - whole, "room for %u bytes: %s", (unsigned int)bytes, text);
+		cr_assert_null(strstr(text, "\n\n"), "%s", text);
+		cr_assert(strstr(text, "Z guest: room\n") && strstr(text, "Z guest: again\n"), "%s", text);
+		for (const char *at = text; (at = strstr(at, "Z lguest-run: ")); at++)
+			cr_assert_eq(at[-24], '\n', "it goes on in the cut line: %s", text);
+	}
+}
+
+static unsigned int take_lines(int fd, size_t bytes)
+{
+	static char text[1 << 17];
+	ssize_t n = read(fd, text, bytes);
+	unsigned int lines = 0;
+
+	cr_assert(n > 0 && !memmem(text, (size_t)n, "were lost", 9));
+	for (ssize_t i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+/* Nobody reads a pipe, then somebody takes so little that the sentence is still to be written, and leaves. */
+Test(log, what_the_lost_sentence_counted_is_counted_again)
+{
+	char fifo[64], line[256], text[4096];
+	unsigned int come;
+	ssize_t n;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	begin(1 << 16, 1000);
+	(void)snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+	cr_assert_eq(mkfifo(fifo, 0600), 0);
+	fd = open(fifo, O_RDONLY | O_NONBLOCK);
+	cr_assert_eq(log_file(fifo), 0);
+	memset(line, 'x', sizeof(line));
+	for (int i = 0; i < 1000; i++)
+		log_line("guest", line, sizeof(line));
+	come = take_lines(fd, 8192);
+	log_line("guest", line, sizeof(line));
+	come += take_lines(fd, 1 << 17);
+	close(fd);
+	log_write();
+	fd = open(fifo, O_RDONLY | O_NONBLOCK);
+	log_line("guest", "somebody", 8);
+	n = read(fd, text, sizeof(text) - 1);
+	cr_assert(n > 0);
+	text[n] = '\0';
+	cr_expect(strstr(text, "Z guest: somebody\n"), "%s", text);
+	cr_expect_eq(lost_lines(text), 1001 - come, "%u came: %s", come, text);
+	close(fd);
+	unlink(fifo);
 }
