@@ -35,6 +35,7 @@
 #define QUEUES 32u
 #define REGIONS 8u
 #define WAIT_MS 10000
+#define END_MS 5000	/* from the hang-up, until the back end is killed */
 #define SETUP_MAX 12288u	/* of a corpus entry: the messages that start the queues */
 #define PIECE 2000u	/* and what comes behind them, at least */
 #define PIECES_MAX 5000u
@@ -52,6 +53,37 @@ static struct rec_reader reader;
 static unsigned long kicks, messages;
 static const char *file;
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Return: is the back end over, now or within so much time? Then there is none any more. */
+static bool ended(unsigned int ms, int *status)
+{
+	uint64_t until = now_ms() + ms;
+
+	while (waitpid(child, status, WNOHANG) != child) {
+		if (now_ms() >= until)
+			return false;
+		usleep(20000);
+	}
+	child = 0;
+	return true;
+}
+
+/* Return: was it a signal, or is it one that its minder passes on? */
+static bool died(int status)
+{
+	if (!WIFSIGNALED(status) && WEXITSTATUS(status) <= 128)
+		return false;
+	fprintf(stderr, "lguest-replay: the back end died of signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128);
+	return true;
+}
+
 static int __attribute__((format(printf, 1, 2))) fail(const char *fmt, ...)
 {
 	va_list ap;
@@ -63,17 +95,8 @@ static int __attribute__((format(printf, 1, 2))) fail(const char *fmt, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	/* Why it does not answer is worth more than that it does not. */
-	for (int i = 0; i < 50; i++) {
-		if (waitpid(child, &status, WNOHANG) == child) {
-			child = 0;
-			if (WIFSIGNALED(status) || WEXITSTATUS(status) > 128)
-				fprintf(stderr, "lguest-replay: the back end died of signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128);
-			else
-				fprintf(stderr, "lguest-replay: the back end ended with status %d\n", WEXITSTATUS(status));
-			break;
-		}
-		usleep(20000);
-	}
+	if (ended(1000, &status) && !died(status))
+		fprintf(stderr, "lguest-replay: the back end ended with status %d\n", WEXITSTATUS(status));
 	return 1;
 }
 
@@ -207,11 +230,12 @@ static int play_message(void)
 static int expect_reply(void)
 {
 	struct pollfd p = { .fd = chan.fd, .events = POLLIN };
+	uint64_t until = now_ms() + WAIT_MS, now;
 	struct vu_msg m;
 	int r;
 
 	while (!(r = vu_recv(&chan, &m)))
-		if (poll(&p, 1, WAIT_MS) <= 0)
+		if ((now = now_ms()) >= until || poll(&p, 1, (int)(until - now)) <= 0)
 			return fail("no answer to %u within %d s", record.msg.request, WAIT_MS / 1000);
 	if (r < 0)
 		return fail("the back end has hung up where it answered before");
@@ -346,9 +370,26 @@ static int report(void)
 	return bad;
 }
 
+/* It has been hung up on. What it has started itself is not ours to end. Return: @err, or 1 where the end is not as it should be. */
+static int end_back_end(int err)
+{
+	pid_t pid = child;
+	int status;
+
+	if (!pid)
+		return err;
+	if (ended(END_MS, &status))
+		return died(status) ? 1 : err;
+	fprintf(stderr, "lguest-replay: the back end has not ended within %d s after the end of the recording: it is killed\n", END_MS / 1000);
+	kill(pid, SIGKILL);
+	if (!ended(END_MS, &status))
+		fprintf(stderr, "lguest-replay: the back end, process %d, is still there: the host is to end an operation of its first\n", (int)pid);
+	return 1;
+}
+
 static int play(char **argv)
 {
-	int r, err = 0, status;
+	int r, err = 0;
 
 	if (!argv[0]) {
 		fprintf(stderr, "lguest-replay: no back end: lguest-replay RECORDING -- PROGRAM ARGS\n");
@@ -365,10 +406,7 @@ static int play(char **argv)
 		err = 3;
 	}
 	close(chan.fd);
-	if (child > 0 && waitpid(child, &status, 0) == child && (WIFSIGNALED(status) || WEXITSTATUS(status) > 128)) {
-		fprintf(stderr, "lguest-replay: the back end died of signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128);
-		err = 1;
-	}
+	err = end_back_end(err);
 	return err ? err : report();
 }
 
@@ -503,5 +541,6 @@ int main(int argc, char **argv)
 		return 3;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);	/* whoever started us may ignore it, and then nobody's end is told */
 	return just_show ? show() : dir ? corpus(dir) : play(argv + optind);
 }
