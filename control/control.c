@@ -16,6 +16,7 @@
 #include "control/serve.h"
 #include "ipc/exit.h"
 #include "policy/policy.h"
+#include "policy/printed.h"
 #include "version.h"
 
 POLICY_DECLARE(control);
@@ -45,9 +46,9 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'u': o->user = (uid_t)strtoul(optarg, NULL, 10); break;
 		case 'n': o->name = optarg; break;
 		case 'V': o->verbose = true; break;
-		case 'p': exit(policy_print(&policy_control, stdout) ? 1 : 0);
-		case 'v': exit(puts("lguest-control " LGUEST_VERSION) < 0);
-		case 'h': exit(puts("lguest-control is started by lguest-run --control DIR; people use lguestctl(1).\n--print-policy, --version, --help") < 0);
+		case 'p': policy_print(&policy_control, stdout); exit(!printed("lguest-control"));
+		case 'v': puts("lguest-control " LGUEST_VERSION); exit(!printed("lguest-control"));
+		case 'h': puts("lguest-control is started by lguest-run --control DIR; people use lguestctl(1).\n--print-policy, --version, --help"); exit(!printed("lguest-control"));
 		default: return -EINVAL;
 		}
 	}

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "control/lguestctl.h"
+#include "policy/printed.h"
 #include "run/text.h"
 #include "version.h"
 
@@ -66,6 +67,12 @@ static void __attribute__((format(printf, 2, 3), noreturn)) fail(int status, con
 	va_end(ap);
 	fputc('\n', stderr);
 	exit(status);
+}
+
+/* Return: @status, but what was printed and not written is no success, whatever the guest says. */
+static int finish(int status)
+{
+	return printed("lguestctl") ? status : REFUSED;
 }
 
 /* --- the connection --- */
@@ -340,7 +347,6 @@ static void print_event(const json_t *line)
 		printf(" status %lld ", number(data, "status"));
 	say_text(text(data, "text"));
 	putchar('\n');
-	fflush(stdout);
 }
 
 /* Until the end. Return: the guest's status, or lguest-run's. */
@@ -355,6 +361,8 @@ static int follow(bool print)
 			print_json(line);
 		else if (print)
 			print_event(line);
+		if (fflush(stdout))
+			return REFUSED;
 		if (!strcmp(text(line, "event"), "end"))
 			return (int)(number(json_object_get(line, "data"), "status") & 0xff);
 		json_decref(line);
@@ -487,6 +495,12 @@ static int words(void)
 	return DONE;
 }
 
+static int version(void)
+{
+	puts("lguestctl " LGUEST_VERSION);
+	return finish(DONE);
+}
+
 static const struct command *find_command(const char *name)
 {
 	const char *all[COMMANDS + 1] = { NULL }, *near;
@@ -518,11 +532,11 @@ static int options(int argc, char **argv)
 			say.timed = true;
 		} else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			usage(stdout);
-			exit(DONE);
+			exit(finish(DONE));
 		} else if (!strcmp(argv[i], "--version")) {
-			exit(puts("lguestctl " LGUEST_VERSION) < 0);
+			exit(version());
 		} else if (!strcmp(argv[i], "--help=words")) {
-			exit(words());
+			exit(finish(words()));
 		} else if (!strncmp(argv[i], "--", 2)) {
 			fail(USAGE, "there is no option %s (lguestctl --help shows all)", argv[i]);
 		} else {
@@ -542,9 +556,9 @@ int main(int argc, char **argv)
 
 	argc = options(argc, argv);
 	if (argc == 2 && !strcmp(argv[1], "list"))
-		return list();
+		return finish(list());
 	if (argc == 2 && !strcmp(argv[1], "version"))
-		return puts("lguestctl " LGUEST_VERSION) < 0;
+		return version();
 	if (argc < 3) {
 		usage(stderr);
 		return USAGE;
@@ -564,5 +578,5 @@ int main(int argc, char **argv)
 	if (number(json_object_get(hello, "LGUEST"), "protocol") != 1)
 		fail(NOT_UNDERSTOOD, "the guest speaks another protocol: install the lguestctl of its version");
 	to.greeted = true;
-	return run_command(c, argc == 4 ? argv[3] : NULL);
+	return finish(run_command(c, argc == 4 ? argv[3] : NULL));
 }

@@ -29,6 +29,7 @@
 #include "core/loader.h"
 #include "core/vcpu.h"
 #include "policy/policy.h"
+#include "policy/printed.h"
 #include "version.h"
 
 POLICY_DECLARE(core);
@@ -558,8 +559,8 @@ static void parse(int argc, char **argv, struct options *o)
 				fail(EXIT_USAGE, "lguest-core: --require %s is no set of layers", optarg);
 			break;
 		case 'd': add_device(o, optarg); break;
-		case 'p': exit(policy_print(&policy_core, stdout) ? 1 : 0);
-		case 'v': exit(puts("lguest-core " LGUEST_VERSION) < 0);
+		case 'p': policy_print(&policy_core, stdout); exit(!printed("lguest-core"));
+		case 'v': puts("lguest-core " LGUEST_VERSION); exit(!printed("lguest-core"));
 		default: fail(EXIT_USAGE, "lguest-core: unknown option");
 		}
 	}

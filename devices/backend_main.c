@@ -24,6 +24,7 @@
 #include "devices/each.h"
 #include "ipc/exit.h"
 #include "policy/policy.h"
+#include "policy/printed.h"
 #include "version.h"
 
 enum { OPT_SOCKET = 1, OPT_FD, OPT_CAPABILITIES, OPT_POLICY, OPT_NO_RING, OPT_DRAIN, OPT_REQUIRE, OPT_USER, OPT_VERBOSE, OPT_HELP, OPT_VERSION, OPT_INTERFACE };
@@ -117,6 +118,12 @@ static void capabilities(const struct backend_ops *ops)
 	printf("]\n}\n");
 }
 
+/* Return: 1 + the exit status of who was only to print. */
+static int shown(const struct backend *be)
+{
+	return 1 + (printed(be->ops->name) ? 0 : ROLE_RESOURCE);
+}
+
 static unsigned int all_options(const struct backend_ops *ops, struct option *all)
 {
 	unsigned int n = 0;
@@ -155,11 +162,11 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		return inherited(be, "drain-fd", &cmd->drain);
 	case OPT_CAPABILITIES:
 		capabilities(be->ops);
-		return 1;
+		return shown(be);
 	case OPT_POLICY:
 		/* After --no-io-uring: that of the other engine. */
-		return 1 + (policy_print(cmd->no_ring && be->ops->role_poll ? be->ops->role_poll : be->ops->role,
-					 stdout) ? ROLE_RESOURCE : 0);
+		policy_print(cmd->no_ring && be->ops->role_poll ? be->ops->role_poll : be->ops->role, stdout);
+		return shown(be);
 	case OPT_NO_RING:
 		cmd->no_ring = true;
 		return 0;
@@ -180,13 +187,13 @@ static int one_option(struct backend *be, struct command *cmd, int opt)
 		return 0;
 	case OPT_HELP:
 		help(be->ops);
-		return 1;
+		return shown(be);
 	case OPT_VERSION:
 		printf("%s " LGUEST_VERSION "\n", be->ops->name);
-		return 1;
+		return shown(be);
 	case OPT_INTERFACE:
 		printf("%s " LGUEST_VERSION " %u\n", be->ops->name, ROLE_INTERFACE);
-		return 1;
+		return shown(be);
 	case '?':
 		fprintf(stderr, "Try '%s --help'.\n", be->ops->name);
 		return 1 + ROLE_USAGE;

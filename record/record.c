@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "policy/policy.h"
+#include "policy/printed.h"
 #include "record/carry.h"
 #include "record/out.h"
 #include "record/recording.h"
@@ -139,9 +140,9 @@ static int one_option(struct command *c, int opt)
 			return 1 + usage(stderr, 2);
 		c->policy.user = (uid_t)n;
 		return 0;
-	case 'p': return 1 + (policy_print(&policy_record, stdout) != 0);
-	case 'v': return 1 + (puts("lguest-record " LGUEST_VERSION) < 0);
-	case 'h': return 1 + usage(stdout, 0);
+	case 'p': policy_print(&policy_record, stdout); return 1 + !printed("lguest-record");
+	case 'v': puts("lguest-record " LGUEST_VERSION); return 1 + !printed("lguest-record");
+	case 'h': usage(stdout, 0); return 1 + !printed("lguest-record");
 	default: return 1 + usage(stderr, 2);
 	}
 }

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "ipc/virtqueue_ring.h"
+#include "policy/printed.h"
 #include "record/recording.h"
 #include "version.h"
 
@@ -518,14 +519,14 @@ int main(int argc, char **argv)
 	bool just_show = false;
 	static const void *data;	/* to the end of the program */
 	size_t size;
-	int opt;
+	int opt, status;
 
 	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1)
 		switch (opt) {
 		case 's': just_show = true; break;
 		case 'c': dir = optarg; break;
-		case 'h': return usage(stdout, 0);
-		case 'v': return puts("lguest-replay " LGUEST_VERSION) < 0;
+		case 'h': usage(stdout, 0); return !printed("lguest-replay");
+		case 'v': puts("lguest-replay " LGUEST_VERSION); return !printed("lguest-replay");
 		default: return usage(stderr, 2);
 		}
 	if (optind == argc)
@@ -542,5 +543,6 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);	/* whoever started us may ignore it, and then nobody's end is told */
-	return just_show ? show() : dir ? corpus(dir) : play(argv + optind);
+	status = just_show ? show() : dir ? corpus(dir) : play(argv + optind);
+	return printed("lguest-replay") || status ? status : 1;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "ipc/exit.h"
+#include "policy/printed.h"
 #include "run/cgroup.h"
 #include "run/control.h"
 #include "run/launch.h"
@@ -228,12 +229,12 @@ int main(int argc, char **argv)
 	take_defaults();
 	atexit(end_log);
 	status = options_parse(&l, argc, argv);
-	if (status)
-		return status < 0 ? 0 : status;
-	if (l.explain) {
+	if (status > 0)
+		return status;
+	if (!status && l.explain)
 		explain(&l);
-		return 0;
-	}
+	if (status || l.explain)
+		return printed("lguest-run") ? 0 : EXIT_FILE;
 	status = open_log(&l);
 	if (!status)
 		warn_of_cpus(&l);

@@ -21,6 +21,21 @@ not_in() {
 	done | tr -d '\n'
 }
 
+# says_so PROGRAM...: whoever prints, and cannot write it, says so, and has another status than 0
+says_so() {
+	local asked p
+	for p; do
+		asked=0
+		for option in --help --help=words --version version --print-policy --print-capabilities --role-interface '--explain --kernel none'; do
+			said=$("$p" $option 2>/dev/null) && [ -n "$said" ] || continue
+			asked=$((asked + 1))
+			! "$p" $option >/dev/full 2>"$log" && grep -q "^${p##*/}: cannot write to standard output: No space left on device" "$log" ||
+				echo "${p##*/} $option: $(cat "$log")"
+		done
+		[ $asked -ge 2 ] || echo "${p##*/} prints nothing"
+	done
+}
+
 # installed PREFIX ETC
 installed() {
 	prefix=$1 etc=$2 to=$root$1.dest
@@ -40,6 +55,9 @@ installed() {
 	check $? "$prefix: lguestctl version is the file VERSION's"
 	[ -x "$to$prefix/bin/lguest-guest" ]
 	check $? "$prefix: lguest-guest is there"
+	unwritten=$(says_so "$to$prefix"/bin/lguest-[!g]* "$to$prefix/bin/lguestctl")
+	[ -z "$unwritten" ]
+	check $? "$prefix: what a program prints on a full disk it has not printed" "$unwritten"
 	for c in ${completions:-none}; do
 		bash -c '. "$1" && complete -p "$2"' bash "$to$prefix/share/bash-completion/completions/$c" "$c" >/dev/null 2>"$log"
 		check $? "$prefix: the completion of $c is there"
