@@ -113,7 +113,7 @@ static void begin(struct vsock_conn *c, enum vsock_state state, int fd)
 	c->state = state;
 	c->fd = fd;
 	c->in_off = c->in_len = c->out_at = c->out_len = c->out_own = 0;
-	c->in_end = c->gone = c->shut_asked = false;
+	c->in_end = c->deaf = c->shut_asked = false;
 	c->send = c->shut_told = c->guest_shut = c->dial = 0;
 	c->forwarded = c->forwarded_told = c->sent = c->peer_alloc = c->peer_forwarded = 0;
 	backend_timer(c->v->be, &c->timer, VSOCK_HANDSHAKE_MS);
@@ -127,7 +127,7 @@ static void time_over(struct backend_op *op, int32_t res)
 	(void)res;
 	if (c->state == VSOCK_CLOSING)
 		finish(c);
-	else if (c->state == VSOCK_OPEN && c->in_end && !c->gone)
+	else if (c->state == VSOCK_OPEN && c->in_end && !c->deaf)
 		look_for_host(c);
 	else if (c->state != VSOCK_OPEN && c->state != VSOCK_FREE)
 		vsock_close(c, c->state != VSOCK_HELLO_WAIT);
@@ -222,8 +222,8 @@ static void host_gone(struct backend_watch *w, short revents)
 		return;
 	}
 	c->in_end = true;
-	c->gone = revents & POLLHUP;
-	if (!c->gone && !c->timer.op.pending)	/* else it is the handshake's, on its way back: time_over() goes on */
+	c->deaf |= revents & POLLHUP;
+	if (!c->deaf && !c->timer.op.pending)	/* else it is the handshake's, on its way back: time_over() goes on */
 		backend_timer(c->v->be, &c->timer, VSOCK_LOOK_MS);
 	wake_guest(c);
 }
@@ -290,21 +290,11 @@ static void shut_done(struct backend_op *op, int32_t res)
 	finish(of(op, shut_op));
 }
 
-static void write_done(struct backend_io *io, int32_t res)
+/* @n bytes of @out are the host's, or nobody's. */
+static void took(struct vsock_conn *c, uint32_t n)
 {
-	struct vsock_conn *c = of(io, out_io);
-	uint32_t n, own;
+	uint32_t own = n < c->out_own ? n : c->out_own;
 
-	if (c->state == VSOCK_CLOSING) {
-		finish(c);
-		return;
-	}
-	if (res <= 0) {
-		vsock_close(c, true);	/* nobody reads there any more */
-		return;
-	}
-	n = (uint32_t)res;
-	own = n < c->out_own ? n : c->out_own;
 	c->out_own -= own;
 	c->forwarded += n - own;
 	c->out_at = (c->out_at + n) % VSOCK_OUT;
@@ -312,6 +302,32 @@ static void write_done(struct backend_io *io, int32_t res)
 	if (c->forwarded - c->forwarded_told >= VSOCK_BUF / 2) {
 		c->send |= BIT(VIRTIO_VSOCK_OP_CREDIT_UPDATE);
 		wake_guest(c);
+	}
+}
+
+/* Nobody reads there any more: an end of this direction. What the host sent before is still the guest's, as in any socket. */
+static void host_is_deaf(struct vsock_conn *c)
+{
+	c->deaf = true;
+	took(c, c->out_len);
+	wake_guest(c);
+}
+
+static void write_done(struct backend_io *io, int32_t res)
+{
+	struct vsock_conn *c = of(io, out_io);
+
+	if (c->state == VSOCK_CLOSING) {
+		finish(c);
+		return;
+	}
+	if (res > 0) {
+		took(c, (uint32_t)res);
+	} else if (res == -EPIPE || res == -ECONNRESET) {
+		host_is_deaf(c);
+	} else {
+		vsock_close(c, true);
+		return;
 	}
 	start_write(c);
 	settle(c);

@@ -119,12 +119,14 @@ static bool has_data(const struct vsock_conn *c)
 	return c->state == VSOCK_OPEN && c->in_off < c->in_len && room(c);
 }
 
-/* The flags of a SHUTDOWN that the guest should be told: all that the host sent has gone before it. */
+/* The flags of a SHUTDOWN that the guest should be told: SEND behind all that the host sent. */
 static uint32_t shutdown_flags(const struct vsock_conn *c)
 {
-	if (c->state != VSOCK_OPEN || !c->in_end || c->in_off < c->in_len)
+	uint32_t flags = c->deaf ? VIRTIO_VSOCK_SHUTDOWN_RCV : 0;
+
+	if (c->state != VSOCK_OPEN)
 		return 0;
-	return VIRTIO_VSOCK_SHUTDOWN_SEND | (c->gone ? VIRTIO_VSOCK_SHUTDOWN_RCV : 0);
+	return c->in_end && c->in_off == c->in_len ? flags | VIRTIO_VSOCK_SHUTDOWN_SEND : flags;
 }
 
 static bool has_work(const struct vsock_conn *c)
@@ -173,22 +175,22 @@ static uint32_t tell_data(struct vsock_conn *c, const struct vq_chain *chain)
 	return HDR + len;
 }
 
-/* The first of what waits, in the order that the numbers of the operations happen to have: answers, ends, data, credit. */
+/* The first of what waits: answers and credit, in the order that the numbers of the operations happen to have; ends; data. */
 static uint32_t tell(struct vsock_conn *c, const struct vq_chain *chain)
 {
 	struct virtio_vsock_hdr h;
 	uint32_t flags = shutdown_flags(c);
 	uint16_t op;
 
-	if (!c->send && has_data(c))
-		return tell_data(c, chain);
 	if (c->send) {
 		op = (uint16_t)__builtin_ctz(c->send);
 		c->send &= c->send - 1;
 		flags = 0;
-	} else {
+	} else if (flags & ~c->shut_told) {
 		op = VIRTIO_VSOCK_OP_SHUTDOWN;
 		c->shut_told = flags;
+	} else {
+		return tell_data(c, chain);
 	}
 	header(c, &h, op, 0, flags);
 	vq_copy_in(chain, 0, &h, HDR);

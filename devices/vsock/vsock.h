@@ -36,7 +36,7 @@ enum vsock_state { VSOCK_FREE, VSOCK_HELLO_WAIT, VSOCK_ASKED, VSOCK_DIALING, VSO
  * struct vsock_conn - a connection
  * @fd: its socket on the host, -1: none
  * @dial: number of the question to the helper
- * @in: bytes from the host, [@in_off, @in_len) not yet told the guest; @in_end: no more will come, @gone: nor will any be taken
+ * @in: bytes from the host, [@in_off, @in_len) not yet told the guest; @in_end: no more will come. @deaf: the host takes no more
  * @out: a ring of @out_len bytes for the host from @out_at; the first @out_own of them are not the guest's
  * @send: packets that wait to be told, a bit each (1 << VIRTIO_VSOCK_OP_...); @shut_told: the flags of SHUTDOWN that were
  * @guest_shut: flags of the guest's SHUTDOWN; @shut_op ends that direction on the host
@@ -52,7 +52,7 @@ struct vsock_conn {
 
 	uint8_t *in;
 	uint32_t in_off, in_len;
-	bool in_end, gone;
+	bool in_end, deaf;
 	struct backend_io in_io;
 	struct iovec in_iov;
 

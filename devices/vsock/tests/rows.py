@@ -141,6 +141,40 @@ def case_half_closed():
         assert s.recv(1) == b""
         s.sendall(b"still")
         assert g.wait(RW)[3] == b"still"
+        g.send(RST, ports)
+        g.forwarded = 0                 # of another connection
+        s, ports = g.accept()
+        s.shutdown(socket.SHUT_RD)
+        for i in range(100):            # more than a window: what nobody reads is not kept
+            g.send(RW, ports, b"x" * 1000)
+            if not i:
+                assert g.wait(SHUTDOWN)[2] == RCV
+            s.sendall(bytes([i]) * 1000)
+            assert g.wait(RW)[3] == bytes([i]) * 1000
+        assert g.credit == (65536, 100000)
+        s.shutdown(socket.SHUT_WR)
+        assert g.wait(SHUTDOWN)[2] == RCV | SEND
+
+
+def case_answers_and_goes():
+    """what a program of the host sent before it went arrives whole, though the guest sends more that nobody reads"""
+    with Guest() as g, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(Guest.path + "_2000")
+        listener.listen(4)
+        g.send(REQUEST, (5, 2000), alloc=20000)
+        g.wait(RESPONSE)
+        s = listener.accept()[0]
+        s.sendall(b"d" * 150000)
+        s.close()
+        g.send(RW, (5, 2000), b"q", alloc=20000)
+        came = flags = 0
+        while flags != RCV | SEND:
+            op, ports, told, data = g.next()
+            assert op in (RW, SHUTDOWN), "%d after %d bytes" % (op, came)
+            came += len(data)
+            flags |= told
+            g.send(UPDATE, ports, alloc=20000)
+        assert came == 150000, came
 
 
 def case_guest_ends_with_bytes_on_their_way():
