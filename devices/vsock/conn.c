@@ -113,8 +113,8 @@ static void begin(struct vsock_conn *c, enum vsock_state state, int fd)
 	c->state = state;
 	c->fd = fd;
 	c->in_off = c->in_len = c->out_at = c->out_len = c->out_own = 0;
-	c->in_end = c->deaf = c->shut_asked = false;
-	c->send = c->shut_told = c->guest_shut = c->dial = 0;
+	c->in_end = c->deaf = false;
+	c->send = c->shut_told = c->guest_shut = c->shut_asked = c->dial = 0;
 	c->forwarded = c->forwarded_told = c->sent = c->peer_alloc = c->peer_forwarded = 0;
 	backend_timer(c->v->be, &c->timer, VSOCK_HANDSHAKE_MS);
 }
@@ -149,8 +149,7 @@ void vsock_read_on(struct vsock_conn *c)
 	if (c->state != VSOCK_OPEN || c->in_end || c->in_off < c->in_len || c->in_io.op.pending || c->gone_watch.op.pending)
 		return;
 	c->in_off = c->in_len = 0;
-	if (!(c->guest_shut & VIRTIO_VSOCK_SHUTDOWN_RCV))
-		read_more(c, VSOCK_BUF);
+	read_more(c, VSOCK_BUF);
 }
 
 /* Numbers for the host's end of its own connections, from where no listening port is. */
@@ -242,7 +241,7 @@ static void read_done(struct backend_io *io, int32_t res)
 		c->in_len += (uint32_t)res;
 		hello(c);
 	} else if (c->guest_shut & VIRTIO_VSOCK_SHUTDOWN_RCV) {
-		c->in_off = c->in_len = 0;	/* the guest does not want it */
+		read_more(c, VSOCK_BUF);	/* the guest does not want it; its end is what is waited for */
 	} else {
 		c->in_len += (uint32_t)res;
 		wake_guest(c);
@@ -269,25 +268,37 @@ static void connected(struct backend_watch *w, short revents)
 
 /* --- from the guest --- */
 
-/* What follows when all that the guest sent has gone out. */
+/* What the guest does not take ends for the host at once, what it does not send behind its last byte. */
+static void shut_host(struct vsock_conn *c)
+{
+	uint32_t due = c->guest_shut & ~c->shut_asked & (c->out_len ? VIRTIO_VSOCK_SHUTDOWN_RCV : ~0u);
+
+	if (!due || c->shut_op.pending)
+		return;
+	c->shut_asked |= due;
+	io_uring_prep_shutdown(backend_sqe(c->v->be, &c->shut_op), c->fd, due & VIRTIO_VSOCK_SHUTDOWN_RCV ? SHUT_RD : SHUT_WR);
+}
+
+/* What follows on an end that the guest has said. */
 static void settle(struct vsock_conn *c)
 {
 	const uint32_t both = VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND;
 
-	if (c->state != VSOCK_OPEN || c->out_len)
+	if (c->state != VSOCK_OPEN)
 		return;
-	if (c->guest_shut == both) {
+	if (c->guest_shut == both && !c->out_len)
 		vsock_close(c, true);
-	} else if (c->guest_shut & VIRTIO_VSOCK_SHUTDOWN_SEND && !c->shut_asked) {
-		c->shut_asked = true;
-		io_uring_prep_shutdown(backend_sqe(c->v->be, &c->shut_op), c->fd, SHUT_WR);
-	}
+	else
+		shut_host(c);
 }
 
 static void shut_done(struct backend_op *op, int32_t res)
 {
+	struct vsock_conn *c = of(op, shut_op);
+
 	(void)res;
-	finish(of(op, shut_op));
+	finish(c);
+	settle(c);
 }
 
 /* @n bytes of @out are the host's, or nobody's. */
@@ -382,9 +393,11 @@ void vsock_shutdown(struct vsock_conn *c, uint32_t flags)
 		return;
 	}
 	c->guest_shut |= flags;
-	if (flags & VIRTIO_VSOCK_SHUTDOWN_RCV)
-		c->in_off = c->in_len = 0;
 	settle(c);
+	if (flags & VIRTIO_VSOCK_SHUTDOWN_RCV) {
+		c->in_off = c->in_len = 0;
+		vsock_read_on(c);
+	}
 }
 
 static void open_up(struct vsock_conn *c)

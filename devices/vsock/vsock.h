@@ -39,7 +39,7 @@ enum vsock_state { VSOCK_FREE, VSOCK_HELLO_WAIT, VSOCK_ASKED, VSOCK_DIALING, VSO
  * @in: bytes from the host, [@in_off, @in_len) not yet told the guest; @in_end: no more will come. @deaf: the host takes no more
  * @out: a ring of @out_len bytes for the host from @out_at; the first @out_own of them are not the guest's
  * @send: packets that wait to be told, a bit each (1 << VIRTIO_VSOCK_OP_...); @shut_told: the flags of SHUTDOWN that were
- * @guest_shut: flags of the guest's SHUTDOWN; @shut_op ends that direction on the host
+ * @guest_shut: flags of the guest's SHUTDOWN; @shut_op ends these directions on the host, @shut_asked: those that it was asked for
  * @forwarded: bytes of the guest's that the host took, @forwarded_told of these the guest knows of
  * @sent: bytes that the guest was sent; it has room for @peer_alloc beyond the @peer_forwarded that it took
  */
@@ -65,8 +65,7 @@ struct vsock_conn {
 	struct backend_watch gone_watch;
 	struct backend_timer timer;
 
-	uint32_t send, shut_told, guest_shut;
-	bool shut_asked;
+	uint32_t send, shut_told, guest_shut, shut_asked;
 	uint32_t forwarded, forwarded_told, sent, peer_alloc, peer_forwarded;
 };
 

@@ -156,6 +156,37 @@ def case_half_closed():
         assert g.wait(SHUTDOWN)[2] == RCV | SEND
 
 
+def case_guest_takes_no_more():
+    """a guest that takes no more is the end of a host's writer, not of what it sends; and it hears when the host's program goes"""
+    with Guest() as g:
+        s, ports = g.accept()
+        g.send(UPDATE, ports, alloc=0)          # what is sent from here on waits, in the role and in the socket
+        s.setblocking(False)
+        try:
+            while s.send(b"z" * 4096):
+                pass
+        except BlockingIOError:
+            pass
+        s.settimeout(8)
+        g.send(SHUTDOWN, ports, flags=RCV)
+        try:
+            while s.send(b"z" * 4096):
+                pass
+        except BrokenPipeError:
+            pass
+        g.send(RW, ports, b"still")
+        assert s.recv(5) == b"still"
+        s.close()
+        flags = 0
+        while flags != RCV | SEND:
+            flags |= g.wait(SHUTDOWN)[2]
+        s, ports = g.accept()
+        g.send(SHUTDOWN, ports, flags=RCV)
+        g.wait(SHUTDOWN)
+        g.send(SHUTDOWN, ports, flags=SEND)
+        assert s.recv(1) == b"" and g.wait(RST)[1] == ports
+
+
 def case_answers_and_goes():
     """what a program of the host sent before it went arrives whole, though the guest sends more that nobody reads"""
     with Guest() as g, socket.socket(socket.AF_UNIX) as listener:
