@@ -25,6 +25,7 @@
 #define BIT(op) (1u << (op))
 
 static void start_write(struct vsock_conn *c);
+static void settle(struct vsock_conn *c);
 static void look_for_host(struct vsock_conn *c);
 static void ask_next(struct vsock *v);
 
@@ -40,8 +41,8 @@ struct vsock_conn *vsock_find(struct vsock *v, uint32_t guest_port, uint32_t hos
 	for (unsigned int i = 0; i < VSOCK_CONNS; i++) {
 		struct vsock_conn *c = &v->conn[i];
 
-		/* One that closes is gone for the guest, and one that has not said its port is not there yet. */
-		if (c->state != VSOCK_FREE && c->state != VSOCK_CLOSING && c->state != VSOCK_HELLO_WAIT && c->guest_port == guest_port &&
+		/* One that closes, or that it left, is gone for the guest, and one that has not said its port is not there yet. */
+		if ((c->state == VSOCK_ASKED || c->state == VSOCK_DIALING || c->state == VSOCK_OPEN) && c->guest_port == guest_port &&
 		    c->host_port == host_port)
 			return c;
 	}
@@ -84,6 +85,7 @@ void vsock_close(struct vsock_conn *c, bool tell)
 {
 	struct backend *be = c->v->be;
 
+	tell &= c->state != VSOCK_LEFT;
 	c->state = VSOCK_CLOSING;
 	c->send = tell ? BIT(VIRTIO_VSOCK_OP_RST) : 0;
 	backend_cancel(be, &c->in_io.op);
@@ -104,8 +106,37 @@ void vsock_close_all(struct vsock *v)
 {
 	v->resets = 0;
 	for (unsigned int i = 0; i < VSOCK_CONNS; i++)
-		if (v->conn[i].state != VSOCK_FREE)
-			vsock_close(&v->conn[i], false);
+		if (v->conn[i].state != VSOCK_FREE && v->conn[i].state != VSOCK_LEFT)
+			vsock_leave(&v->conn[i]);
+}
+
+/* What is left behind has its time, or a program that reads nothing would keep the place for ever. */
+static void look_at_left(struct vsock_conn *c)
+{
+	if (c->looked == c->forwarded) {
+		vsock_close(c, false);
+		return;
+	}
+	c->looked = c->forwarded;
+	backend_timer(c->v->be, &c->timer, VSOCK_LEFT_MS);
+}
+
+/* Linux says RST 8 s after each close that was not answered, which may be too soon for a slow reader. */
+void vsock_leave(struct vsock_conn *c)
+{
+	if (c->state != VSOCK_OPEN || !c->out_len) {
+		vsock_close(c, false);
+		return;
+	}
+	c->state = VSOCK_LEFT;
+	c->send = 0;
+	c->guest_shut = VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND;
+	c->in_off = c->in_len = 0;
+	c->looked = c->forwarded - 1;
+	if (!c->timer.op.pending)	/* else the one of before, when it is back */
+		look_at_left(c);
+	settle(c);
+	vsock_read_on(c);
 }
 
 static void begin(struct vsock_conn *c, enum vsock_state state, int fd)
@@ -127,6 +158,8 @@ static void time_over(struct backend_op *op, int32_t res)
 	(void)res;
 	if (c->state == VSOCK_CLOSING)
 		finish(c);
+	else if (c->state == VSOCK_LEFT)
+		look_at_left(c);
 	else if (c->state == VSOCK_OPEN && c->in_end && !c->deaf)
 		look_for_host(c);
 	else if (c->state != VSOCK_OPEN && c->state != VSOCK_FREE)
@@ -146,7 +179,7 @@ static void read_more(struct vsock_conn *c, uint32_t most)
 
 void vsock_read_on(struct vsock_conn *c)
 {
-	if (c->state != VSOCK_OPEN || c->in_end || c->in_off < c->in_len || c->in_io.op.pending || c->gone_watch.op.pending)
+	if ((c->state != VSOCK_OPEN && c->state != VSOCK_LEFT) || c->in_end || c->in_off < c->in_len || c->in_io.op.pending || c->gone_watch.op.pending)
 		return;
 	c->in_off = c->in_len = 0;
 	read_more(c, VSOCK_BUF);
@@ -233,6 +266,8 @@ static void read_done(struct backend_io *io, int32_t res)
 
 	if (c->state == VSOCK_CLOSING) {
 		finish(c);
+	} else if (c->state == VSOCK_LEFT && res <= 0) {
+		c->in_end = true;	/* the writes say the rest */
 	} else if (c->state == VSOCK_OPEN && !res) {
 		look_for_host(c);
 	} else if (res <= 0) {
@@ -284,7 +319,7 @@ static void settle(struct vsock_conn *c)
 {
 	const uint32_t both = VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND;
 
-	if (c->state != VSOCK_OPEN)
+	if (c->state != VSOCK_OPEN && c->state != VSOCK_LEFT)
 		return;
 	if (c->guest_shut == both && !c->out_len)
 		vsock_close(c, true);
@@ -310,7 +345,7 @@ static void took(struct vsock_conn *c, uint32_t n)
 	c->forwarded += n - own;
 	c->out_at = (c->out_at + n) % VSOCK_OUT;
 	c->out_len -= n;
-	if (c->forwarded - c->forwarded_told >= VSOCK_BUF / 2) {
+	if (c->state == VSOCK_OPEN && c->forwarded - c->forwarded_told >= VSOCK_BUF / 2) {
 		c->send |= BIT(VIRTIO_VSOCK_OP_CREDIT_UPDATE);
 		wake_guest(c);
 	}

@@ -51,7 +51,7 @@ static void packet(struct vsock_conn *c, const struct vq_chain *chain, const str
 	credit(c, h);
 	switch (le16toh(h->op)) {
 	case VIRTIO_VSOCK_OP_RST:
-		vsock_close(c, false);
+		vsock_leave(c);
 		break;
 	case VIRTIO_VSOCK_OP_RESPONSE:
 		if (c->state == VSOCK_ASKED)

@@ -22,15 +22,17 @@
 #define VSOCK_HOST_CID 2u
 #define VSOCK_HANDSHAKE_MS 5000u
 #define VSOCK_LOOK_MS 500u	/* how often somebody who has sent all is looked for */
+#define VSOCK_LEFT_MS 120000u	/* without the host's taking a byte of what a guest has left behind */
 
 /**
  * enum vsock_state - a connection's life
  * @VSOCK_HELLO_WAIT: somebody connected on the host, and has not said which port yet
  * @VSOCK_ASKED: the guest was asked to accept it
  * @VSOCK_DIALING: the guest asked, and the helper connects to the host's socket
+ * @VSOCK_LEFT: gone for the guest, which is owed nothing; the host still takes what it had sent, as from any socket
  * @VSOCK_CLOSING: over; what is in flight is waited for, and @send may hold the RST that the guest is owed
  */
-enum vsock_state { VSOCK_FREE, VSOCK_HELLO_WAIT, VSOCK_ASKED, VSOCK_DIALING, VSOCK_OPEN, VSOCK_CLOSING };
+enum vsock_state { VSOCK_FREE, VSOCK_HELLO_WAIT, VSOCK_ASKED, VSOCK_DIALING, VSOCK_OPEN, VSOCK_LEFT, VSOCK_CLOSING };
 
 /**
  * struct vsock_conn - a connection
@@ -40,7 +42,7 @@ enum vsock_state { VSOCK_FREE, VSOCK_HELLO_WAIT, VSOCK_ASKED, VSOCK_DIALING, VSO
  * @out: a ring of @out_len bytes for the host from @out_at; the first @out_own of them are not the guest's
  * @send: packets that wait to be told, a bit each (1 << VIRTIO_VSOCK_OP_...); @shut_told: the flags of SHUTDOWN that were
  * @guest_shut: flags of the guest's SHUTDOWN; @shut_op ends these directions on the host, @shut_asked: those that it was asked for
- * @forwarded: bytes of the guest's that the host took, @forwarded_told of these the guest knows of
+ * @forwarded: bytes of the guest's that the host took, @forwarded_told of these the guest knows of, @looked of these were there at the last look
  * @sent: bytes that the guest was sent; it has room for @peer_alloc beyond the @peer_forwarded that it took
  */
 struct vsock_conn {
@@ -66,7 +68,7 @@ struct vsock_conn {
 	struct backend_timer timer;
 
 	uint32_t send, shut_told, guest_shut, shut_asked;
-	uint32_t forwarded, forwarded_told, sent, peer_alloc, peer_forwarded;
+	uint32_t forwarded, forwarded_told, looked, sent, peer_alloc, peer_forwarded;
 };
 
 /**
@@ -138,6 +140,9 @@ void vsock_shutdown(struct vsock_conn *c, uint32_t flags);
 
 /** vsock_read_on() - there is room for more from the host. */
 void vsock_read_on(struct vsock_conn *c);
+
+/** vsock_leave() - the guest has cut a connection off: it is over when the host has what was sent before. */
+void vsock_leave(struct vsock_conn *c);
 
 /** vsock_close() - end a connection; @tell: the guest does not know yet. */
 void vsock_close(struct vsock_conn *c, bool tell);

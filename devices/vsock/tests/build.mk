@@ -4,6 +4,8 @@ $(B)/vsock-peer: devices/vsock/tests/peer.c tests/lib/tap.h
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -I. -static -o $@ $<
 
+$(eval $(call unit_device,vsock,vsock,packet.o conn.o))
+
 # The same program natively, with a guest that is played.
 CHECKS += vsock-rows vsock
 CHECKS_WAITING += vsock-rows

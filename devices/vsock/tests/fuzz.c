@@ -193,6 +193,8 @@ static void check(void)
 						   !c->shut_op.pending), "connection %u is free and in use", i);
 		REQUIRE(c->state != VSOCK_OPEN || c->fd >= 0, "connection %u is open without a socket", i);
 		REQUIRE(c->state != VSOCK_OPEN || !c->out_len || c->out_io.op.pending, "what connection %u has for the host waits for nothing", i);
+		REQUIRE(c->state != VSOCK_LEFT || (c->fd >= 0 && c->out_io.op.pending && c->timer.op.pending && !c->send),
+			"connection %u, which the guest left, has no end, or is told of", i);
 		REQUIRE(c->state != VSOCK_OPEN || c->in_end || c->in_off < c->in_len || c->in_io.op.pending || c->gone_watch.events,
 			"connection %u does not read the host", i);
 	}

@@ -219,6 +219,41 @@ def case_guest_ends_with_bytes_on_their_way():
         assert len(take(s, 60000)) == 60000 and s.recv(1) == b""
 
 
+def case_guest_resets_with_bytes_on_their_way():
+    """what the guest sent before a reset of the connection, as Linux sends 8 s after a close, or of the device, arrives however late it is read; the place is free then"""
+    for reset in ("connection", "device"):
+        with Guest() as g:
+            s, ports = g.accept()
+            g.send(SHUTDOWN, ports, flags=RCV)  # before, since it wakes the role's write, for which there may be room again
+            g.wait(SHUTDOWN)
+            sent = 0
+            while sent - g.credit[1] < 65536:
+                n = min(4096, 65536 - (sent - g.credit[1]))
+                g.send(RW, ports, bytes([sent // 4096 & 255]) * n)
+                sent += n
+                while g.next(0.05):
+                    pass
+            if reset == "device":
+                g.fe.send(fe.RESET_DEVICE)
+            else:
+                g.send(SHUTDOWN, ports, flags=RCV | SEND)
+                g.send(RST, ports)
+                g.send(RW, ports, b"x")         # it is no connection of the guest's any more
+                assert g.wait(RST)[1] == ports
+                others = [g.accept(2000 + i) for i in range(63)]
+            try:
+                while s.send(b"z" * 4096):      # nobody takes that
+                    pass
+            except BrokenPipeError:
+                pass
+            time.sleep(0.2)
+            data = take(s, sent + 1)
+            assert len(data) == sent and all(data[i] == i // 4096 & 255 for i in range(0, sent, 512)), (len(data), sent)
+            if reset == "connection":
+                others.append(g.accept(9))
+                assert not g.next(0.1), "the guest is told of a connection that it left"
+
+
 def case_host_leaves():
     """a program of the host that is gone is an end in both directions"""
     with Guest() as g:
