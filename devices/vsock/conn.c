@@ -185,11 +185,10 @@ void vsock_read_on(struct vsock_conn *c)
 	read_more(c, VSOCK_BUF);
 }
 
-/* Numbers for the host's end of its own connections, from where no listening port is. */
 static uint32_t free_port(struct vsock *v, uint32_t guest_port)
 {
 	do
-		v->next_port = v->next_port < UINT32_MAX - 1 && v->next_port >= 1u << 30 ? v->next_port + 1 : 1u << 30;
+		v->next_port = v->next_port < UINT32_MAX - 1 && v->next_port >= VSOCK_OWN_PORTS ? v->next_port + 1 : VSOCK_OWN_PORTS;
 	while (vsock_find(v, guest_port, v->next_port));
 	return v->next_port;
 }

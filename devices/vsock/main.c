@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "devices/each.h"
 #include "devices/vsock/name.h"
 #include "devices/vsock/vsock.h"
 #include "policy/listen.h"
@@ -107,6 +108,20 @@ static int make_buffers(struct vsock *v)
 	return 0;
 }
 
+/*
+ * Numbers begin elsewhere in each process: what is still on its way to one that is gone, an answer of the helper's or a packet of the guest's, is not
+ * for the next. The clock is always beyond them, since nobody connects a million times a second.
+ */
+static void number_anew(struct backend *be)
+{
+	struct vsock *v = backend_dev(be);
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	v->next_dial = (uint32_t)((uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	v->next_port = VSOCK_OWN_PORTS + (v->next_dial & INT32_MAX);
+}
+
 static int vsock_open(struct backend *be)
 {
 	struct vsock *v = backend_dev(be);
@@ -135,8 +150,8 @@ static int vsock_open(struct backend *be)
 		backend_fail(be, "descriptor %d is not open; give a listening socket with --listen-fd", v->listen_fd);
 		return v->listen.fd;
 	}
-	/* An answer to a process that was killed is not one to the next: numbers begin elsewhere each time. */
-	v->next_dial = (uint32_t)time(NULL) << 12;
+	number_anew(be);
+	backend_each(be, number_anew);
 	return make_buffers(v);
 }
 

@@ -20,6 +20,7 @@
 #define VSOCK_OUT (VSOCK_BUF + VSOCK_HELLO)	/* the guest's bytes, and "OK port\n" before them */
 #define VSOCK_RESETS 64u	/* refusals that wait to be told; while there is no room the guest's packets wait */
 #define VSOCK_HOST_CID 2u
+#define VSOCK_OWN_PORTS (1u << 30)	/* the host's ends of its own connections: from here on, where no listening port is */
 #define VSOCK_HANDSHAKE_MS 5000u
 #define VSOCK_LOOK_MS 500u	/* how often somebody who has sent all is looked for */
 #define VSOCK_LEFT_MS 120000u	/* without the host's taking a byte of what a guest has left behind */

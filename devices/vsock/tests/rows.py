@@ -4,6 +4,7 @@
 thing that must hold. TAP on standard output. Native; it writes in one temporary folder."""
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -26,11 +27,20 @@ class Guest:
     def __init__(self, *args):
         Guest.path = "v%d" % len(os.listdir())  # a fresh one: the kernel may keep the last one's ring, and so its socket, for an instant
         self.role = fe.Role("lguest-vsock", "--unix=" + Guest.path, *args)
-        self.fe = self.role.up()
-        self.rx, self.tx, self.events = self.fe.queue(0), self.fe.queue(1), self.fe.queue(2)
+        self.begin(self.role.up())
+
+    def begin(self, front):
+        self.fe = front
+        self.rx, self.tx, self.events = front.queue(0), front.queue(1), front.queue(2)
         for i in range(32):
             self.rx.add([(RX + 4096 * i, 4096, 1)])
         self.forwarded = 0
+
+    @classmethod
+    def on(cls, front):
+        g = cls.__new__(cls)
+        g.begin(front)
+        return g
 
     def send(self, op, ports, data=b"", flags=0, alloc=ALLOC, kind=1, cid=CID, length=None):
         head = struct.pack(HDR, cid, 2, ports[0], ports[1], len(data) if length is None else length, kind, op, flags, alloc, self.forwarded)
@@ -75,6 +85,20 @@ class Guest:
 
     def __exit__(self, *why):
         self.role.__exit__(*why)
+
+
+def front_end(process):
+    """A front end of a program that listens at "front". Return: (the connection, the guest)."""
+    for _ in range(1000):
+        assert process.poll() is None, "it has ended"
+        c = socket.socket(socket.AF_UNIX)
+        try:
+            c.connect("front")
+            return c, Guest.on(fe.FrontEnd(c).up())
+        except (FileNotFoundError, ConnectionRefusedError):
+            c.close()
+            time.sleep(0.01)
+    raise AssertionError("nobody listens")
 
 
 def hello(text):
@@ -466,26 +490,61 @@ def case_full():
         assert line(late).startswith("OK ")
 
 
+def start(front, q, base):
+    """A queue that has been used goes on at @base."""
+    front.send(fe.SET_VRING_NUM, struct.pack("<II", q.index, q.size))
+    front.send(fe.SET_VRING_BASE, struct.pack("<II", q.index, base))
+    front.send(fe.SET_VRING_ADDR, struct.pack("<IIQQQQ", q.index, 0, fe.UADDR + q.desc, fe.UADDR + q.used, fe.UADDR + q.avail, 0))
+    front.send(fe.SET_VRING_CALL, struct.pack("<Q", q.index), [q.call])
+    front.send(fe.SET_VRING_KICK, struct.pack("<Q", q.index), [q.kick])
+    front.enable(q.index, 1)
+
+
 def case_told_after_a_death():
-    """a process that goes on with used rings says that all connections are gone; one with fresh ones does not"""
+    """a process that goes on with used rings says that all connections are gone; one with fresh ones does not; its ports are none of the dead one's"""
     with Guest() as g:
         g.events.add([(0x300000, 8, 1)])
         assert not g.events.take(0.3)
-        g.accept()
-        base = g.rx.used_idx
-        mem = g.fe
+        s, ports = g.accept()
+        os.kill(g.role.process.pid, signal.SIGKILL)
+        assert s.recv(1) == b""         # the sealed process is gone, too
         with fe.Role("lguest-vsock", "--unix=w") as second:
-            f = second.fe
-            f.fd, f.mem = mem.fd, mem.mem
-            f.up()
-            for index, q in ((0, g.rx), (1, g.tx), (2, g.events)):
-                f.send(fe.SET_VRING_NUM, struct.pack("<II", index, q.size))
-                f.send(fe.SET_VRING_BASE, struct.pack("<II", index, base if index == 0 else q.used_idx))
-                f.send(fe.SET_VRING_ADDR, struct.pack("<IIQQQQ", index, 0, fe.UADDR + q.desc, fe.UADDR + q.used, fe.UADDR + q.avail, 0))
-                f.send(fe.SET_VRING_CALL, struct.pack("<Q", index), [q.call])
-                f.send(fe.SET_VRING_KICK, struct.pack("<Q", index), [q.kick])
-                f.enable(index, 1)
+            Guest.path = "w"
+            second.fe.fd, second.fe.mem = g.fe.fd, g.fe.mem
+            g.fe = second.up()
+            for q in (g.rx, g.tx, g.events):
+                start(g.fe, q, q.used_idx)
             assert g.events.take(5) == (0, 4) and bytes(g.fe.mem[0x300000:0x300004]) == bytes(4)
+            g.send(RW, ports, b"x")
+            assert g.wait(RST)[1] == ports
+            assert g.accept()[1] != ports
+
+
+def case_stale_answers():
+    """the helper's answer to a front end's process that is gone is not one for the next, which asked for another port"""
+    with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
+        for listener, port in ((first, 2001), (second, 2002)):
+            listener.bind("stale_%d" % port)
+            listener.listen(4)
+            listener.settimeout(8)
+        with subprocess.Popen([fe.program("lguest-vsock"), "--socket-path=front", "--unix=stale"], stderr=subprocess.DEVNULL) as p:
+            try:
+                c, g = front_end(p)
+                with open("/proc/%d/task/%d/children" % (p.pid, p.pid), encoding="ascii") as f:
+                    helper = min(map(int, f.read().split()))        # it was started before any front end's process
+                os.kill(helper, signal.SIGSTOP)
+                g.send(REQUEST, (5, 2001))
+                c.close()
+                c, g = front_end(p)
+                g.send(REQUEST, (6, 2002))
+                os.kill(helper, signal.SIGCONT)
+                g.wait(RESPONSE)
+                g.send(RW, (6, 2002), b"for 2002")
+                assert second.accept()[0].recv(100) == b"for 2002"
+                assert first.accept()[0].recv(100) == b"", "another port's listener reads it"
+                c.close()
+            finally:
+                p.kill()
 
 
 def examples():
