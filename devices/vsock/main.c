@@ -170,16 +170,14 @@ static void vsock_get_config(struct backend *be, uint8_t *cfg)
 static void vsock_queue_start(struct backend *be, struct vq *q)
 {
 	struct vsock *v = backend_dev(be);
-
 	bool first = !(v->seen & 1u << q->index);
+	bool anew = !first && !q->last_avail && q->index == 0;
 
 	v->seen |= 1u << q->index;
-	if (first && q->last_avail)
-		v->resumed = true;
-	if (!first && !q->last_avail && q->index == 0)
+	if (anew)
 		vsock_close_all(v);
-	if (v->resumed)
-		backend_again(be, backend_vq(be, 2));
+	if (first && q->last_avail)
+		vsock_lost(v);
 }
 
 static void vsock_queue_kick(struct backend *be, struct vq *q)
@@ -196,7 +194,10 @@ static void vsock_queue_kick(struct backend *be, struct vq *q)
 
 static void vsock_reset(struct backend *be)
 {
-	vsock_close_all(backend_dev(be));
+	struct vsock *v = backend_dev(be);
+
+	vsock_close_all(v);
+	v->lost = false;
 }
 
 static const char *const capabilities[] = { "cid", "unix", NULL };

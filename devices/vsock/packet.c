@@ -220,7 +220,7 @@ void vsock_send(struct vsock *v, struct vq *q)
 	struct vq_chain chain = { .seg = seg, .seg_max = VSOCK_SEGS };
 	struct vsock_conn *c = NULL;
 
-	while (v->resets || (c = next(v))) {
+	while (!v->lost && (v->resets || (c = next(v)))) {
 		if (vq_pop(q, &chain) <= 0)
 			break;
 		/* A buffer for a header alone could never take data, and the guest would wait for it. */
@@ -233,14 +233,42 @@ void vsock_send(struct vsock *v, struct vq *q)
 	}
 }
 
+/* --- events --- */
+
+static void found(struct vsock *v)
+{
+	v->lost = false;
+	backend_cancel(v->be, &v->patience.op);
+	backend_again(v->be, backend_vq(v->be, 0));
+}
+
+static void patience_over(struct backend_op *op, int32_t res)
+{
+	struct vsock *v = (struct vsock *)((char *)op - offsetof(struct vsock, patience.op));
+
+	if (v->lost && res == -ECANCELED)
+		backend_timer(v->be, &v->patience, VSOCK_EVENT_MS);	/* it was that of an earlier loss */
+	else if (v->lost)
+		found(v);
+}
+
+void vsock_lost(struct vsock *v)
+{
+	v->lost = true;
+	v->patience.op.done = patience_over;
+	if (!v->patience.op.pending)
+		backend_timer(v->be, &v->patience, VSOCK_EVENT_MS);
+	backend_again(v->be, backend_vq(v->be, 2));
+}
+
 void vsock_events(struct vsock *v, struct vq *q)
 {
 	const struct virtio_vsock_event reset = { .id = htole32(VIRTIO_VSOCK_EVENT_TRANSPORT_RESET) };
 	static struct iovec seg[VSOCK_SEGS];
 	struct vq_chain chain = { .seg = seg, .seg_max = VSOCK_SEGS };
 
-	if (!v->resumed || vq_pop(q, &chain) <= 0)
+	if (!v->lost || vq_pop(q, &chain) <= 0)
 		return;
 	vq_push(q, chain.head, (uint32_t)vq_copy_in(&chain, 0, &reset, sizeof(reset)));
-	v->resumed = false;
+	found(v);
 }

@@ -22,6 +22,7 @@
 #define VSOCK_HOST_CID 2u
 #define VSOCK_OWN_PORTS (1u << 30)	/* the host's ends of its own connections: from here on, where no listening port is */
 #define VSOCK_HANDSHAKE_MS 5000u
+#define VSOCK_EVENT_MS 1000u	/* as long as packets wait for an event to be told before */
 #define VSOCK_LOOK_MS 500u	/* how often somebody who has sent all is looked for */
 #define VSOCK_LEFT_MS 120000u	/* without the host's taking a byte of what a guest has left behind */
 
@@ -79,8 +80,9 @@ struct vsock_conn {
  * @turn: the connection that is served next
  * @reset: packets that belong to no connection, @resets of them, as the headers that came
  * @held: the queue from the guest waits for room among these
- * @seen: queues that this process has started, a bit each; @resumed: one had been in use before: the guest is to be told that its
- *	connections are gone
+ * @seen: queues that this process has started since the last reset, a bit each
+ * @lost: the guest may know connections that are gone: it is told so before it hears of others, which it would end with them; but for no
+ *	longer than @patience, since there are front ends that do not pass the queue of events on
  */
 struct vsock {
 	struct backend *be;
@@ -97,7 +99,8 @@ struct vsock {
 	unsigned int resets;
 	bool held;
 	unsigned int seen;
-	bool resumed;
+	bool lost;
+	struct backend_timer patience;
 
 	struct { uint32_t id, port; } question;
 	struct { uint32_t id; int32_t error; } answer;
@@ -115,6 +118,9 @@ void vsock_receive(struct vsock *v, struct vq *q);
 
 /** vsock_send() - tell the guest what waits, as far as it has given buffers. */
 void vsock_send(struct vsock *v, struct vq *q);
+
+/** vsock_lost() - the guest may know connections that are gone. */
+void vsock_lost(struct vsock *v);
 
 /** vsock_events() - tell the guest, if it must know, that its connections are gone. */
 void vsock_events(struct vsock *v, struct vq *q);

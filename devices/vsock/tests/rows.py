@@ -29,17 +29,22 @@ class Guest:
         self.role = fe.Role("lguest-vsock", "--unix=" + Guest.path, *args)
         self.begin(self.role.up())
 
-    def begin(self, front):
+    def begin(self, front, base=0):
         self.fe = front
-        self.rx, self.tx, self.events = front.queue(0), front.queue(1), front.queue(2)
+        self.rx = fe.Queue(front, 0, 64, 0)
+        self.rx.avail_idx = self.rx.used_idx = base
+        struct.pack_into("<H", front.mem, self.rx.avail + 2, base)
+        struct.pack_into("<H", front.mem, self.rx.used + 2, base)
+        start(front, self.rx, base)
+        self.tx, self.events = front.queue(1), front.queue(2)
         for i in range(32):
             self.rx.add([(RX + 4096 * i, 4096, 1)])
         self.forwarded = 0
 
     @classmethod
-    def on(cls, front):
+    def on(cls, front, base=0):
         g = cls.__new__(cls)
-        g.begin(front)
+        g.begin(front, base)
         return g
 
     def send(self, op, ports, data=b"", flags=0, alloc=ALLOC, kind=1, cid=CID, length=None):
@@ -518,6 +523,32 @@ def case_told_after_a_death():
             g.send(RW, ports, b"x")
             assert g.wait(RST)[1] == ports
             assert g.accept()[1] != ports
+
+
+def case_comes_back_at_once():
+    """who connects again as soon as the process is dead is offered to the guest behind the word that all others are gone; where nobody passes events on, too"""
+    for passed_on in (True, False):
+        with Guest() as g:
+            g.events.add([(0x300000, 8, 1)])
+            s = g.accept()[0]
+            os.kill(g.role.process.pid, signal.SIGKILL)
+            assert s.recv(1) == b""
+            with fe.Role("lguest-vsock", "--unix=" + ("x" if passed_on else "y")) as second:
+                Guest.path = "x" if passed_on else "y"
+                second.fe.fd, second.fe.mem = g.fe.fd, g.fe.mem
+                g.fe = second.up()
+                s = hello("CONNECT 1000\n")
+                began = time.monotonic()
+                start(g.fe, g.rx, g.rx.used_idx)
+                start(g.fe, g.tx, g.tx.used_idx)
+                early = g.next(0.3)
+                if passed_on:
+                    start(g.fe, g.events, g.events.used_idx)
+                ports = (early or g.wait(REQUEST))[1]
+                told = passed_on and g.events.take(0) == (0, 4)
+                assert told and not early or time.monotonic() - began >= 1, "the event, which ends all that the guest knows, comes behind it"
+                g.send(RESPONSE, ports)
+                assert line(s) == "OK %d\n" % ports[1]
 
 
 def case_stale_answers():

@@ -153,6 +153,62 @@ Test(vsock, what_a_guest_left_goes_out)
 	cr_assert_null(hear(), "the guest is told of what it left");
 }
 
+/* The process goes on with a queue that was used. */
+static void resumed(void)
+{
+	v->seen = 0;
+	fake.vq[0].last_avail++;
+	fake.ops->queue_start(NULL, &fake.vq[0]);
+	fake.vq[0].last_avail--;
+	fake_kick(2, 8);
+	cr_assert(v->lost);
+}
+
+static bool somebody_is_offered(void)
+{
+	v->conn[1].state = VSOCK_ASKED;
+	v->conn[1].send = 1u << VIRTIO_VSOCK_OP_REQUEST;
+	return hear();
+}
+
+Test(vsock, an_event_is_told_before_packets)
+{
+	open_vsock();
+	resumed();
+	cr_assert_not(somebody_is_offered(), "the event will end this one in the guest, too");
+	fake_desc(2, 0, RX, 8, 2, 0);
+	fake_offer(2, 0);
+	fake_kick(2, 8);
+	cr_assert_eq(fake_used_idx(2), 1);
+	cr_assert_eq(fake_used_idx(0), 1, "it waits though the guest was told");
+	resumed();	/* again, before the first one's time is back */
+	end(&v->patience.op, -ECANCELED);
+	cr_assert(v->lost && v->patience.op.pending);
+}
+
+Test(vsock, an_event_that_nobody_takes_is_not_waited_for)
+{
+	open_vsock();
+	resumed();
+	cr_assert_not(somebody_is_offered());
+	end(&v->patience.op, -ETIME);
+	fake_kick(0, 8);
+	cr_assert_eq(fake_used_idx(0), 1);
+	fake_desc(2, 0, RX, 8, 2, 0);
+	fake_offer(2, 0);
+	fake_kick(2, 8);
+	cr_assert_eq(fake_used_idx(2), 0, "it would end what has begun since");
+}
+
+Test(vsock, after_a_reset_nothing_is_lost)
+{
+	open_vsock();
+	resumed();
+	fake.ops->reset(NULL);
+	start_queues();
+	cr_assert_not(v->lost);
+}
+
 Test(vsock, a_write_that_fails)
 {
 	const struct virtio_vsock_hdr *h;
