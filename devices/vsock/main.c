@@ -165,7 +165,8 @@ static void vsock_get_config(struct backend *be, uint8_t *cfg)
 
 /*
  * A queue that this process has not started and that has been used is one of a process that died: the guest thinks that its connections
- * live. A queue that begins at 0 is a driver's that knows of none.
+ * live. One that begins at 0 again is a fresh driver's, without a word of its reset, or was stopped at a multiple of 65536: they end, and
+ * who knows of none does not mind hearing so.
  */
 static void vsock_queue_start(struct backend *be, struct vq *q)
 {
@@ -176,7 +177,7 @@ static void vsock_queue_start(struct backend *be, struct vq *q)
 	v->seen |= 1u << q->index;
 	if (anew)
 		vsock_close_all(v);
-	if (first && q->last_avail)
+	if (anew || (first && q->last_avail))
 		vsock_lost(v);
 }
 
@@ -197,6 +198,7 @@ static void vsock_reset(struct backend *be)
 	struct vsock *v = backend_dev(be);
 
 	vsock_close_all(v);
+	v->seen = 0;
 	v->lost = false;
 }
 

@@ -551,6 +551,28 @@ def case_comes_back_at_once():
                 assert line(s) == "OK %d\n" % ports[1]
 
 
+def case_stops_at_a_multiple():
+    """a queue that is stopped where its index is 0, which looks like a fresh driver's, ends all connections, and the guest is told; at another index nothing ends"""
+    for base in (65534, 65535):
+        with fe.Role("lguest-vsock", "--unix=m%d" % base) as role:
+            Guest.path = "m%d" % base
+            g = Guest.on(role.up(), base)
+            g.events.add([(0x300000, 8, 1)])
+            assert g.events.take() == (0, 4)    # it takes this for a process that goes on
+            g.events.add([(0x300000, 8, 1)])
+            s = g.accept()[0]
+            at = struct.unpack("<II", g.fe.send(fe.GET_VRING_BASE, struct.pack("<II", 0, 0), reply=True))[1]
+            assert at == base + 1 & 0xffff, at
+            start(g.fe, g.rx, at)
+            if at:
+                assert not g.events.take(0.3)
+                s.sendall(b"goes on")
+                assert g.wait(RW)[3] == b"goes on"
+            else:
+                assert s.recv(1) == b"" and g.events.take() == (1, 4)
+                g.accept()
+
+
 def case_stale_answers():
     """the helper's answer to a front end's process that is gone is not one for the next, which asked for another port"""
     with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
