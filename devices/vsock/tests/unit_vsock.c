@@ -144,6 +144,7 @@ Test(vsock, what_a_guest_left_goes_out)
 	end(&c->in_io.op, 100);		/* nobody's */
 	end(&c->out_io.op, 39000);
 	cr_assert_eq(c->state, VSOCK_LEFT);
+	cr_assert_null(hear(), "credit for what it left");
 	end(&c->in_io.op, -ECONNRESET);
 	end(&c->shut_op, 0);
 	cr_assert_eq(c->state, VSOCK_LEFT, "a reader that is reset still takes what there is, or its write says so");
@@ -209,6 +210,10 @@ Test(vsock, after_a_reset_nothing_is_lost)
 	cr_assert_not(v->lost);
 	start_queues();		/* without a word: it may be one that was stopped there */
 	cr_assert(v->lost);
+	fake.ops->reset(NULL);	/* QEMU says so at a stop, too */
+	fake.vq[0].last_avail = 5;
+	fake.ops->queue_start(NULL, &fake.vq[0]);
+	cr_assert(v->lost, "its connections are closed, and it goes on");
 }
 
 Test(vsock, a_write_that_fails)
