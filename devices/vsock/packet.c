@@ -235,6 +235,7 @@ void vsock_send(struct vsock *v, struct vq *q)
 
 /* --- events --- */
 
+/* The guest knows of no connection that is gone: it may hear of others. */
 static void found(struct vsock *v)
 {
 	v->lost = false;
@@ -255,20 +256,33 @@ static void patience_over(struct backend_op *op, int32_t res)
 void vsock_lost(struct vsock *v)
 {
 	v->lost = true;
+	v->told = false;
 	v->patience.op.done = patience_over;
 	if (!v->patience.op.pending)
 		backend_timer(v->be, &v->patience, VSOCK_EVENT_MS);
 	backend_again(v->be, backend_vq(v->be, 2));
 }
 
+/*
+ * A packet that the guest finds together with the event may well be handled before it: Linux looks at its queues in their order. So the next one waits
+ * until the guest gives a buffer for events, which it does when it has handled one.
+ */
 void vsock_events(struct vsock *v, struct vq *q)
 {
 	const struct virtio_vsock_event reset = { .id = htole32(VIRTIO_VSOCK_EVENT_TRANSPORT_RESET) };
 	static struct iovec seg[VSOCK_SEGS];
 	struct vq_chain chain = { .seg = seg, .seg_max = VSOCK_SEGS };
 
-	if (!v->lost || vq_pop(q, &chain) <= 0)
+	if (!v->lost)
+		return;
+	if (v->told) {
+		if (vq_want_kicks(q))
+			found(v);
+		return;
+	}
+	if (vq_pop(q, &chain) <= 0)
 		return;
 	vq_push(q, chain.head, (uint32_t)vq_copy_in(&chain, 0, &reset, sizeof(reset)));
-	found(v);
+	v->told = true;
+	vq_want_kicks(q);
 }

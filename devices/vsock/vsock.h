@@ -81,8 +81,8 @@ struct vsock_conn {
  * @reset: packets that belong to no connection, @resets of them, as the headers that came
  * @held: the queue from the guest waits for room among these
  * @seen: queues that this process has started since the last reset, a bit each
- * @lost: the guest may know connections that are gone: it is told so before it hears of others, which it would end with them; but for no
- *	longer than @patience, since there are front ends that do not pass the queue of events on
+ * @lost: the guest may know connections that are gone: it is @told so, and has handled that, before it hears of others, which it would end with
+ *	them; but for no longer than @patience, since there are front ends that do not pass the queue of events on
  */
 struct vsock {
 	struct backend *be;
@@ -99,7 +99,7 @@ struct vsock {
 	unsigned int resets;
 	bool held;
 	unsigned int seen;
-	bool lost;
+	bool lost, told;
 	struct backend_timer patience;
 
 	struct { uint32_t id, port; } question;
