@@ -74,6 +74,8 @@ struct role {
 	char version[24];	/* of that, when it is not ours */
 };
 
+#define ROLES_READ (GUEST_DEVICES + 1)	/* while the line is read: one may mean that there is no such device, and is dropped */
+
 /**
  * struct launch - everything
  */
@@ -98,7 +100,7 @@ struct launch {
 	unsigned int require;	/* layers of the sandbox (policy/policy.h); once they are known, all that this host gives */
 	uid_t user;		/* of its processes when root starts it; 0: one of its own for each */
 	unsigned int roles;
-	struct role role[GUEST_DEVICES];
+	struct role role[ROLES_READ];
 
 	int kernel_fd, initrd_fd, lguest_fd, null_fd;
 	int program_dir;	/* where the role programs are: beside lguest-run */

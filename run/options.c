@@ -168,6 +168,11 @@ static char *take_prefix(struct role *r, char *text)
 	return text + n + 1;
 }
 
+static int too_many(void)
+{
+	return wrong("there are more than %u devices", GUEST_DEVICES);
+}
+
 /*L:150
  * With its kind found, "--block image,ro" becomes a struct role here: the object, then key by key, those of the kind
  * by its table and window= and dma= by ours. Values are not copied, the role points into the text; and nothing is
@@ -180,8 +185,8 @@ static int add_device(struct launch *l, const struct device_kind *kind, char *te
 	char *word;
 	int err;
 
-	if (l->roles == GUEST_DEVICES)
-		return wrong("there are more than %u devices", GUEST_DEVICES);
+	if (l->roles == ROLES_READ)
+		return too_many();
 	*r = (struct role){
 		.kind = kind, .type = kind, .window = kind->window, .resource = { -1, -1 }, .socket = -1, .drain = -1, .pidfd = -1,
 	};
@@ -525,7 +530,7 @@ static int check_terminals(const struct launch *l)
 	return err;
 }
 
-static void drop_unwanted(struct launch *l)
+static int drop_unwanted(struct launch *l)
 {
 	unsigned int n = 0;
 
@@ -533,6 +538,7 @@ static void drop_unwanted(struct launch *l)
 		if (!l->role[i].kind->never || strcmp(l->role[i].path, l->role[i].kind->never))
 			l->role[n++] = l->role[i];
 	l->roles = n;
+	return n > GUEST_DEVICES ? too_many() : 0;
 }
 
 /* Whose group a bound is for can be known when every device was read. */
@@ -632,7 +638,8 @@ int options_parse(struct launch *l, int argc, char **argv)
 	err = add_defaults(l);
 	if (!err)
 		err = check_terminals(l);
-	drop_unwanted(l);
+	if (!err)
+		err = drop_unwanted(l);
 	if (!err)
 		err = check_limits(l);
 	if (!err)

@@ -338,12 +338,17 @@ Test(core_options, what_cannot_be_recorded)
 
 Test(core_options, there_is_a_limit_of_devices)
 {
-	char line[512] = "--kernel|k|--console|none";
+	char line[512] = "--kernel|k";
 	static struct launch l;
 
-	for (unsigned int i = 0; i < GUEST_DEVICES - 1; i++)
+	for (unsigned int i = 0; i < GUEST_DEVICES; i++)
 		strcat(line, "|--block|i");
-	cr_expect_eq(parse(&l, line), 0);
+	refused(line, "more than 16 devices");
+	strcat(line, "|--console|none");
+	cr_assert_eq(parse(&l, line), 0, "%s", said);
+	cr_expect_eq(l.roles, GUEST_DEVICES);
+	strcat(line, "|--block|i");
+	refused(line, "more than 16 devices");
 	strcat(line, "|--block|i");
 	refused(line, "more than 16 devices");
 }
