@@ -286,6 +286,8 @@ static int set_user(struct launch *l, const char *value)
 
 	if (!pw && !text_number(value, UINT32_MAX - 1, &n))
 		return wrong("--user %s: there is no such user", value);
+	if (n > INT32_MAX)	/* what each of its processes takes */
+		return wrong("--user %s: a guest's user has a number of %d at most", value, INT32_MAX);
 	if (geteuid())
 		return wrong("--user %s: only root can start a guest as another user", value);
 	if (!n || n == OVERFLOW_USER)

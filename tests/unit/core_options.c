@@ -336,6 +336,13 @@ Test(core_options, what_cannot_be_recorded)
 	refused(line, "there are more than");
 }
 
+Test(core_options, a_user_that_no_process_would_take)
+{
+	refused("--kernel|k|--user|2147483648", "--user 2147483648: a guest's user has a number of 2147483647 at most");
+	refused("--kernel|k|--user|4294967294", "a number of 2147483647 at most");
+	refused("--kernel|k|--user|4294967295", "there is no such user");
+}
+
 Test(core_options, there_is_a_limit_of_devices)
 {
 	char line[512] = "--kernel|k";
