@@ -13,4 +13,10 @@
  */
 int folder_make_file(const char *dir, const char *name, int *folder);
 
+/** folder_may_make() - could a file or folder @path be made, of which there is none, in its folder? Return: 0 or -errno. */
+int folder_may_make(const char *path);
+
+/** folder_may_make_file() - would folder_make_file() go well? Makes neither file nor folder. Return: 0 or -errno. */
+int folder_may_make_file(const char *dir, const char *name);
+
 #endif

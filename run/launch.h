@@ -26,6 +26,7 @@
  * @direct: that was the last word on it while the option was read
  * @name: "block0"
  *
+ * @check: nothing will be started, so nothing is made for it that would stay
  * @chosen: text that launch.c chose for what was not said, the same for each process
  * @resource: opened for it, -1 = none
  * @kept: a descriptor that each of its processes hands on to the next; 0 = none yet
@@ -50,6 +51,7 @@ struct role {
 	bool direct;
 	char name[24];
 
+	bool check;
 	char chosen[24];
 	int resource[2];
 	int kept;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "run/child.h"
+#include "run/file.h"
 #include "run/launch.h"
 #include "run/log.h"
 
@@ -95,28 +96,29 @@ static size_t escape(char *to, const char *text, size_t len)
 
 /* --- to standard error or the file --- */
 
-static int open_log(void)
+static int open_log(const char *path, bool check, int *fd)
 {
-	int low = open(out.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600), high;
-
-	if (low < 0)
-		return -errno;
-	high = fcntl(low, F_DUPFD_CLOEXEC, FD_FLOOR);
-	close(low);
-	return high < 0 ? -errno : high;
+	return file_open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, check, fd);
 }
 
 int log_file(const char *path)
 {
-	int fd;
+	int fd, err = open_log(path, false, &fd);
 
+	if (err)
+		return err;
 	out.path = path;
-	fd = open_log();
-	if (fd < 0)
-		return fd;
 	out.fd = fd;
 	log_begin();
 	return 0;
+}
+
+int log_check(const char *path)
+{
+	int fd, err = open_log(path, true, &fd);
+
+	fd_close(&fd);
+	return err;
 }
 
 /*
@@ -159,7 +161,7 @@ static int rename_log(void)
 {
 	char older[4096];
 	bool moved = false;
-	int fd;
+	int fd, err;
 
 	if ((size_t)snprintf(older, sizeof(older), "%s.1", out.path) >= sizeof(older))
 		return -ENAMETOOLONG;
@@ -168,11 +170,11 @@ static int rename_log(void)
 		if (!moved && errno != ENOENT)	/* moved just now */
 			return -errno;
 	}
-	fd = open_log();
-	if (fd < 0 && moved)
+	err = open_log(out.path, false, &fd);
+	if (err && moved)
 		renameat2(AT_FDCWD, older, AT_FDCWD, out.path, RENAME_NOREPLACE);	/* unless somebody has taken its place */
-	if (fd < 0)
-		return fd;
+	if (err)
+		return err;
 	close(out.fd);
 	out.fd = fd;
 	return 0;

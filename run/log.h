@@ -36,6 +36,9 @@ struct log_source {
 /** log_file() - write to this file from now on, not to standard error. @path is kept: the file is renamed when it is long. Return: 0 or -errno. */
 int log_file(const char *path);
 
+/** log_check() - could log_file() write there? Makes no file. Return: 0 or -errno. */
+int log_check(const char *path);
+
 /**
  * log_begin() - from here on every line has its time, and none is waited for
  *

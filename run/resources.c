@@ -75,18 +75,30 @@ static int open_null(struct launch *l)
 	return EXIT_HOST;
 }
 
+/* The folder is kept when the file is ours, to be taken away again. Return: 0 or -errno. */
+static int make_recording(struct role *r)
+{
+	int folder, fd = folder_make_file(r->record, "recording", &folder);
+
+	if (fd < 0) {
+		fd_close(&folder);
+		return fd;
+	}
+	r->record_folder = fd_lift(folder);
+	r->record_fd = fd_lift(fd);
+	return r->record_fd < 0 ? -errno : 0;
+}
+
 static int open_recording(struct role *r)
 {
-	int fd;
+	int err;
 
 	if (!r->record)
 		return 0;
-	fd = folder_make_file(r->record, "recording", &r->record_folder);
-	r->record_folder = fd_lift(r->record_folder);
-	r->record_fd = fd < 0 ? fd : fd_lift(fd);
-	if (r->record_fd >= 0)
+	err = r->check ? folder_may_make_file(r->record, "recording") : make_recording(r);
+	if (!err)
 		return 0;
-	errno = fd < 0 ? -fd : errno;
+	errno = -err;
 	complain("cannot make %s/recording for %s: %m%s", r->record, r->name,
 		 errno == EEXIST ? " (name another folder, or move it away)" : errno == ELOOP || errno == ENOTDIR ? " (name a folder, not a link)" :
 		 text_remedy(errno));
@@ -137,9 +149,11 @@ int resources_open(struct launch *l)
 		err = open_program_dir(l);
 	if (!err)
 		err = open_null(l);
-	for (unsigned int i = 0; i < l->roles && !err; i++)
+	for (unsigned int i = 0; i < l->roles && !err; i++) {
+		l->role[i].check = l->check;
 		if (l->role[i].kind->launch->open)
 			err = l->role[i].kind->launch->open(&l->role[i]);
+	}
 	for (unsigned int i = 0; i < l->roles && !err; i++)
 		err = open_recording(&l->role[i]);
 	return err;

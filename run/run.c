@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,7 +20,9 @@
 #include "ipc/exit.h"
 #include "policy/printed.h"
 #include "run/cgroup.h"
+#include "run/child.h"
 #include "run/control.h"
+#include "run/file.h"
 #include "run/launch.h"
 #include "run/notify.h"
 #include "run/say.h"
@@ -28,6 +30,7 @@
 
 #define LOG_PATIENCE_MS	200	/* a terminal that nobody reads must not keep us from ending a guest */
 #define FDS_NEEDED	256u
+#define PID_DIGITS	10u
 
 static void say(const char *text, size_t len)
 {
@@ -45,13 +48,14 @@ static int open_log(const struct launch *l)
 
 	if (!l->log)
 		return 0;
-	err = log_file(l->log);
+	err = l->check ? log_check(l->log) : log_file(l->log);
 	if (err) {
 		errno = -err;
 		complain("cannot write the log %s: %m%s", l->log, err == -ENXIO ? " (it is a FIFO that nobody reads)" : text_remedy(-err));
 		return EXIT_FILE;
 	}
-	complain_through(say);
+	if (!l->check)
+		complain_through(say);
 	return 0;
 }
 
@@ -62,37 +66,62 @@ static void begin_log(void)
 	complain_through(say);
 }
 
+static int pidfile = -1;
+
+/* What a killed lguest-run left is a number in a line of its own; an empty file has nothing to lose. */
+static bool is_ours_to_write(int fd)
+{
+	char text[16] = "";
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	size_t digits = strspn(text, "0123456789");
+
+	return !n || (digits && digits <= PID_DIGITS && n == (ssize_t)digits + 1 && text[digits] == '\n');
+}
+
+static int refuse_pidfile(const struct launch *l, const char *what)
+{
+	complain("the pidfile %s %s", l->pidfile, what);
+	return EXIT_FILE;
+}
+
+static int pidfile_failed(const struct launch *l, int error)
+{
+	errno = error;
+	complain("cannot write the pidfile %s: %m%s", l->pidfile, text_remedy(error));
+	return EXIT_FILE;
+}
+
 /* A lock tells a living owner from a file that a killed one left. No link is followed: the folder may be anyone's. */
+static int open_pidfile(const struct launch *l)
+{
+	int err = file_open(l->pidfile, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0644, l->check, &pidfile);
+	struct stat st;
+
+	if (err == -ENXIO || (pidfile >= 0 && (fstat(pidfile, &st) || !S_ISREG(st.st_mode))))
+		return refuse_pidfile(l, "is not a file: name a regular one, or one that is not there yet");
+	if (err)
+		return pidfile_failed(l, -err);
+	if (pidfile >= 0 && !is_ours_to_write(pidfile))
+		return refuse_pidfile(l, "has something else in it than a process id: name another, or remove it");
+	if (pidfile >= 0 && !file_lock(pidfile, AT_FDCWD, l->pidfile))
+		return refuse_pidfile(l, "belongs to another lguest-run that still runs: name another, or end that one");
+	return 0;
+}
+
 static int write_pidfile(const struct launch *l)
 {
-	struct stat st;
-	int fd;
+	int status = l->pidfile ? open_pidfile(l) : 0;
 
-	if (!l->pidfile)
-		return 0;
-	fd = open(l->pidfile, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-	if (fd >= 0 ? fstat(fd, &st) || !S_ISREG(st.st_mode) : errno == ENXIO) {
-		complain("the pidfile %s is not a file: name a regular one, or one that is not there yet", l->pidfile);
-		return EXIT_FILE;
-	}
-	if (fd < 0) {
-		complain("cannot write the pidfile %s: %m%s", l->pidfile, text_remedy(errno));
-		return EXIT_FILE;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		complain("the pidfile %s belongs to another lguest-run that still runs: name another, or end that one", l->pidfile);
-		return EXIT_FILE;
-	}
-	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0) {
-		complain("cannot write the pidfile %s: %m%s", l->pidfile, text_remedy(errno));
-		return EXIT_FILE;
-	}
-	return 0;
+	if (status || l->check)
+		fd_close(&pidfile);
+	if (pidfile >= 0 && (ftruncate(pidfile, 0) || dprintf(pidfile, "%d\n", getpid()) < 0))
+		return pidfile_failed(l, errno);
+	return status;
 }
 
 static void remove_pidfile(const struct launch *l)
 {
-	if (l->pidfile)
+	if (pidfile >= 0 && file_is(pidfile, AT_FDCWD, l->pidfile))
 		unlink(l->pidfile);
 }
 

@@ -16,6 +16,7 @@
 #include "devices/console/carry.h"
 #include "policy/fds.h"
 #include "run/child.h"
+#include "run/file.h"
 #include "run/launch.h"
 #include "run/say.h"
 #include "run/text.h"
@@ -36,9 +37,19 @@ static bool in_background(void)
 	return owner > 0 && owner != getpgrp();
 }
 
+/* Standard output, or the file that was named. A FIFO must not hold us. Return: 0 or -errno. */
+static int open_output(struct role *r)
+{
+	if (!is_stdio(r))
+		return file_open(r->path, O_WRONLY | O_APPEND | O_NONBLOCK, 0600, r->check, &r->resource[1]);
+	r->resource[1] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, FD_FLOOR);
+	return r->resource[1] < 0 ? -errno : 0;
+}
+
 static int console_open(struct role *r)
 {
 	bool stdio = is_stdio(r);
+	int err;
 
 	if (stdio && in_background()) {
 		complain("this is a background job of the terminal that the guest's console would take: start it in the foreground, or say --console "
@@ -46,10 +57,10 @@ static int console_open(struct role *r)
 		return EXIT_HOST;
 	}
 	r->resource[0] = stdio ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FD_FLOOR) : fd_open("/dev/null", O_RDONLY);
-	r->resource[1] = stdio ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, FD_FLOOR)
-			       : fd_open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK);	/* a FIFO must not hold us */
-	if (r->resource[0] >= 0 && r->resource[1] >= 0)
+	err = r->resource[0] < 0 ? -errno : open_output(r);
+	if (!err)
 		return 0;
+	errno = -err;
 	complain("cannot open the console %s: %m%s", r->path, errno == ENXIO ? " (nobody reads this FIFO: start its reader first)" : text_remedy(errno));
 	return stdio ? EXIT_HOST : EXIT_FILE;
 }

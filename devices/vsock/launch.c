@@ -20,6 +20,7 @@
 #include "policy/fds.h"
 #include "run/busy.h"
 #include "run/child.h"
+#include "run/file.h"
 #include "run/launch.h"
 #include "run/say.h"
 #include "run/text.h"
@@ -51,17 +52,6 @@ static void remember(const char *path)
 		own[owned++].path = path;
 }
 
-/* Left over from a guest that was killed: a socket of ours on which nobody listens. Asked with another type, which is never let in. */
-static bool is_stale(const struct sockaddr_un *a)
-{
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) && errno == ECONNREFUSED;
-	struct stat st;
-
-	fd_close(&fd);
-	return refused && !lstat(a->sun_path, &st) && S_ISSOCK(st.st_mode) && st.st_uid == geteuid();
-}
-
 static int listen_failed(const struct role *r)
 {
 	bool in_use = errno == EADDRINUSE;
@@ -80,7 +70,7 @@ static int bind_socket(int fd, const struct sockaddr_un *a)
 		return 0;
 	if (errno != EADDRINUSE)
 		return -1;
-	if (!is_stale(a)) {
+	if (!file_is_left_socket(a)) {	/* of a guest that was killed */
 		errno = EADDRINUSE;
 		return -1;
 	}

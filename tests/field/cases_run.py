@@ -12,10 +12,10 @@ import fe
 from run import Loop, Skip, mount_tmpfs, sh
 
 
-def begin(*args, env=None, console=("--console", "none")):
-    """lguest-run --check, with a plain file as its module's device."""
+def begin(*args, env=None, console=("--console", "none"), check=("--check",)):
+    """lguest-run --check, with a plain file as its module's device. Without --check it gets as far as lguest-core, which finds no module there."""
     open("module", "wb").close()
-    return subprocess.Popen([fe.program("lguest-run"), "--kernel", fe.program("probe"), "--cgroup", "none", *console, "--check", *args],
+    return subprocess.Popen([fe.program("lguest-run"), "--kernel", fe.program("probe"), "--cgroup", "none", *console, *check, *args],
                             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
                             env={**os.environ, "LD_PRELOAD": fe.program("field-errors.so"), "FIELD_MODULE": "module", **(env or {})})
 
@@ -134,3 +134,62 @@ def case_back_end_that_lets_nobody_in():
         assert got == 124 and "s took no connection for 3 s" in said and "answers" not in said, (got, said)
         server.accept()[0].close()
         accepts("--vhost-user", "socket=s,type=block")
+
+
+def content(path):
+    with open(path, encoding="ascii") as f:
+        return f.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+
+
+RECORDED = fe.bare() + "0=%s"
+
+
+def asks_to_make(folder=""):
+    """Options for which lguest-run would make something in @folder."""
+    return [("--log", folder + "log"), ("--pidfile", folder + "pid"), ("--control", folder + "c"), ("--record", RECORDED % (folder + "rec")),
+            ("--console", folder + "con")]
+
+
+def case_check_keeps_nothing():
+    """--check leaves no file and no folder that a start would make, whatever it finds, and says what is wrong on stderr"""
+    words = [w for pair in asks_to_make() for w in pair]
+    accepts(fe.BARE_OPTION, *words, console=())
+    assert os.listdir() == ["module"], os.listdir()
+    refuses(101, "cannot open the initrd", fe.BARE_OPTION, "--initrd", "missing", *words, console=())
+    assert os.listdir() == ["module"], os.listdir()
+    mount_tmpfs("t", "ro")
+    for folder, why in (("t/", "Read-only file system"), ("nowhere/", "No such file or directory")):
+        for pair in asks_to_make(folder):
+            refuses(101, why, fe.BARE_OPTION, *pair, console=() if pair[0] == "--console" else ("--console", "none"))
+
+
+def case_pidfile_of_somebody_else():
+    """a pidfile that holds something else than a number is refused, and --check does not touch one that does"""
+    for text in ("my notes\n", "12\nmore\n", "12", "-1\n", "\n", "12345678901234567890\n"):
+        write("notes", text)
+        for check in (("--check",), ()):
+            refuses(101, "the pidfile notes has something else in it than a process id", "--pidfile", "notes", check=check)
+            assert content("notes") == text
+    for text in ("", "1234\n"):
+        write("pid", text)
+        accepts("--pidfile", "pid")
+        assert content("pid") == text
+        got, said = ask("--pidfile", "pid", check=())
+        assert got == 104 and not os.path.exists("pid"), (got, said, os.listdir())
+
+
+def case_recording_of_somebody_else():
+    """--record: an empty recording that is there stays, whoever made it"""
+    os.mkdir("rec", 0o700)
+    write("rec/recording", "")
+    for check in (("--check",), ()):
+        refuses(101, "File exists", fe.BARE_OPTION, "--record", RECORDED % "rec", check=check)
+        assert os.listdir("rec") == ["recording"]
+    os.rename("rec/recording", "rec/mine")
+    accepts(fe.BARE_OPTION, "--record", RECORDED % "rec")
+    assert os.listdir("rec") == ["mine"]

@@ -36,7 +36,7 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 	$(CC) $(CPPFLAGS_ALL) -c -o $@ $<
 
 $(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS),-pthread $(POLICY_LIBS)))
-$(eval $(call unit,run,run/restart.o run/log.o))
+$(eval $(call unit,run,run/restart.o run/log.o $(OPTIONS_OBJS) $(POLICY_OBJS),$(POLICY_LIBS)))
 $(eval $(call unit,record,record/out.o record/recording.o $(IPC_WIRE)))
 include tests/unit/devices.mk
 
