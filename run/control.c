@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,9 +22,11 @@
 #include "ipc/exit.h"
 #include "policy/fds.h"
 #include "policy/listen.h"
+#include "run/busy.h"
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/control.h"
+#include "run/file.h"
 #include "run/life.h"
 #include "run/notify.h"
 #include "run/proc.h"
@@ -66,7 +67,8 @@ static struct {
 static int listener[2] = { -1, -1 }, lock = -1;
 static int theirs;			/* the end of @asks that each lguest-control gets; 0 = not made yet */
 static bool taken_over;			/* lguest-control sent what it never does: there is none any more */
-static bool made_folder;
+static bool made_folder, made_lock;
+static int folder = -1;
 static unsigned int deaths;
 static uint64_t first_death_ms;
 static struct { uint32_t serial; bool counted; } waiting[STATS_PENDING];	/* who said "stats", and whether the core has answered that */
@@ -89,29 +91,63 @@ static int refuse(const struct launch *l, const char *what, const char *remedy)
 	return EXIT_FILE;
 }
 
-/* Only under the lock is anything removed that somebody else may have made, and only a socket. */
-static int listen_at(const struct launch *l, int dir, unsigned int i)
+/* Only under the lock is anything removed that somebody else may have made, and only a socket that nobody has open. */
+static int make_way(const struct launch *l, const struct sockaddr_un *a, const char *name)
+{
+	struct stat st;
+	bool left;
+
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	left = file_is_left_socket(a);
+	while (!left && S_ISSOCK(st.st_mode) && busy_wait())	/* for lguest-control of a guest that was just killed */
+		left = file_is_left_socket(a);
+	if (!left)
+		return refuse(l, name, " is there and is no socket that a guest left: name another folder");
+	unlinkat(folder, name, 0);
+	return 0;
+}
+
+static int listen_at(const struct launch *l, unsigned int i)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct stat st;
 	mode_t mask;
 	int fd, err;
 
 	if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", l->control_dir, names[i]) >= sizeof(a.sun_path))
 		return refuse(l, "the name is too long for a socket", ": 90 characters at most");
-	if (!fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW)) {
-		if (!S_ISSOCK(st.st_mode))
-			return refuse(l, names[i], " is there and is no socket: name another folder");
-		unlinkat(dir, names[i], 0);
-	}
+	err = make_way(l, &a, names[i]);
+	if (err)
+		return err;
 	fd = fd_lift(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (fd >= 0)
 		listen_without_rights(fd);
 	mask = umask(i ? 0117 : 0177);
 	err = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 16) ? errno : 0;
 	umask(mask);
+	if (err)
+		return refuse(l, "cannot make its sockets: ", strerror(err));
 	listener[i] = fd;
-	return err ? refuse(l, "cannot make its sockets: ", strerror(err)) : 0;
+	return 0;
+}
+
+/* An empty file may be the lock of a guest that was killed. It is used, and stays: it may also be somebody else's. */
+static int take_lock(const struct launch *l)
+{
+	struct stat st;
+
+	lock = fd_lift(openat(folder, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	made_lock = lock >= 0;
+	if (!made_lock && errno != EEXIST)
+		return refuse(l, "cannot make its lock: ", strerror(errno));
+	if (!made_lock)
+		lock = fd_lift(openat(folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+	if (lock < 0 ? errno != ENOENT : fstat(lock, &st) || !S_ISREG(st.st_mode) || st.st_size)
+		return refuse(l, "lock is there and is not lguest-run's", ": name another folder");
+	if (lock >= 0 && file_lock(lock, folder, "lock"))
+		return 0;
+	made_lock = false;
+	return refuse(l, "another lguest-run uses the folder", ": name another, or end that one");
 }
 
 /*L:820
@@ -121,48 +157,36 @@ static int listen_at(const struct launch *l, int dir, unsigned int i)
 int control_open(struct launch *l)
 {
 	struct stat st;
-	int dir, err;
+	int err;
 
 	if (!l->control_dir)
 		return 0;
 	made_folder = !mkdir(l->control_dir, 0750);
 	if (!made_folder && errno != EEXIST)
 		return refuse(l, "cannot make the folder: ", strerror(errno));
-	dir = fd_lift(open(l->control_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-	if (dir < 0)
+	folder = fd_lift(open(l->control_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	if (folder < 0)
 		return refuse(l, "cannot open the folder: ", strerror(errno));
-	if (fstat(dir, &st) || st.st_uid != geteuid() || st.st_mode & 022) {
-		close(dir);
+	if (fstat(folder, &st) || st.st_uid != geteuid() || st.st_mode & 022)
 		return refuse(l, "the folder is not yours alone to write", ": name one that is (chmod go-w)");
-	}
-	lock = fd_lift(openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB)) {
-		fd_close(&lock);
-		close(dir);
-		return refuse(l, "another lguest-run uses the folder", ": name another, or end that one");
-	}
-	err = listen_at(l, dir, 0);
+	err = take_lock(l);
 	if (!err)
-		err = listen_at(l, dir, 1);
-	close(dir);
+		err = listen_at(l, 0);
+	if (!err)
+		err = listen_at(l, 1);
 	return err;
 }
 
 /* The listeners end with this process: who waits there may have sent a descriptor, and only a process that ends does not wait for what it drops. */
 void control_close(struct launch *l)
 {
-	char path[256];
-
-	if (lock < 0)
-		return;
-	for (unsigned int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s", l->control_dir, names[i]);
+	for (unsigned int i = 0; i < 2; i++)
 		if (listener[i] >= 0)
-			unlink(path);
-	}
-	snprintf(path, sizeof(path), "%s/lock", l->control_dir);
-	unlink(path);
+			unlinkat(folder, names[i], 0);
+	if (made_lock)
+		unlinkat(folder, "lock", 0);
 	fd_close(&lock);
+	fd_close(&folder);
 	if (made_folder)
 		rmdir(l->control_dir);
 }

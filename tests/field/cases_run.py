@@ -183,6 +183,38 @@ def case_pidfile_of_somebody_else():
         assert got == 104 and not os.path.exists("pid"), (got, said, os.listdir())
 
 
+def case_lock_of_somebody_else():
+    """--control: a file called lock that lguest-run did not make is not removed, and refused when it has something in it"""
+    os.mkdir("c", 0o700)
+    write("c/lock", "data")
+    refuses(101, "--control c: lock is there and is not lguest-run's", "--control", "c")
+    assert content("c/lock") == "data"
+    os.unlink("c/lock")
+    os.mkfifo("c/lock")
+    refuses(101, "--control c: lock is there and is not lguest-run's", "--control", "c")
+    os.unlink("c/lock")
+    write("c/lock", "")
+    accepts("--control", "c")
+    assert os.listdir("c") == ["lock"], os.listdir("c")
+    with open("c/lock", "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        refuses(101, "another lguest-run uses the folder", "--control", "c")
+
+
+def case_socket_of_somebody_else():
+    """--control: sockets called control and status on which somebody listens stay his; one that nobody has open is made anew"""
+    os.mkdir("c", 0o700)
+    for name, kind in (("control", socket.SOCK_STREAM), ("status", socket.SOCK_DGRAM)):
+        with socket.socket(socket.AF_UNIX, kind) as server:
+            server.bind("c/" + name)
+            if kind == socket.SOCK_STREAM:
+                server.listen(0)
+            refuses(101, "--control c: %s is there and is no socket that a guest left" % name, "--control", "c")
+            assert os.listdir("c") == [name], os.listdir("c")
+        accepts("--control", "c")
+        assert not os.listdir("c"), os.listdir("c")
+
+
 def case_recording_of_somebody_else():
     """--record: an empty recording that is there stays, whoever made it"""
     os.mkdir("rec", 0o700)
