@@ -132,6 +132,27 @@ void resources_close(const struct launch *l)
 	}
 }
 
+/* What is taken already, in this same guest. Asked before it is opened: nobody will let it go, so nobody is waited for. */
+static const struct role *taken_by(const struct launch *l, const struct role *r)
+{
+	for (const struct role *of = l->role; of < r; of++)
+		if (of->kind == r->kind && r->kind->launch->same && r->kind->launch->same(r, of))
+			return of;
+	return NULL;
+}
+
+static int open_device(const struct launch *l, struct role *r)
+{
+	const struct role *of = taken_by(l, r);
+
+	r->check = l->check;
+	if (of) {
+		complain("--%s %s: this guest has it already, as %s: leave one of them out, or name another", r->kind->name, r->path, of->name);
+		return EXIT_USAGE;
+	}
+	return r->kind->launch->open ? r->kind->launch->open(r) : 0;
+}
+
 /*L:250
  * The command line is understood, and struct launch is full of names. Here those of the module, of the kernel, of the
  * initrd and of what devices need become descriptors. What a device needs is opened by its own folder, through the one
@@ -149,11 +170,8 @@ int resources_open(struct launch *l)
 		err = open_program_dir(l);
 	if (!err)
 		err = open_null(l);
-	for (unsigned int i = 0; i < l->roles && !err; i++) {
-		l->role[i].check = l->check;
-		if (l->role[i].kind->launch->open)
-			err = l->role[i].kind->launch->open(&l->role[i]);
-	}
+	for (unsigned int i = 0; i < l->roles && !err; i++)
+		err = open_device(l, &l->role[i]);
 	for (unsigned int i = 0; i < l->roles && !err; i++)
 		err = open_recording(&l->role[i]);
 	return err;

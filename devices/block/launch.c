@@ -163,6 +163,16 @@ static int block_open(struct role *r)
 	return EXIT_FILE;
 }
 
+/* Readers share. */
+static bool block_same(const struct role *r, const struct role *of)
+{
+	struct stat a, b;
+
+	if ((said_ro(r) && said_ro(of)) || stat(r->path, &a) || fstat(of->resource[0], &b))
+		return false;
+	return S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode) ? a.st_rdev == b.st_rdev : a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static void block_args(struct role *r, struct child *c)
 {
 	static const char *const rates[] = { "bw", "iops", "burst", NULL };
@@ -188,4 +198,4 @@ static void block_holds(const struct role *r)
 	       role_key(r, "direct") ? ", past the host's page cache" : "");
 }
 
-const struct kind_launch block_launch = { .asked = role_rates_asked, .open = block_open, .size = block_size, .args = block_args, .holds = block_holds };
+const struct kind_launch block_launch = { .asked = role_rates_asked, .open = block_open, .same = block_same, .size = block_size, .args = block_args, .holds = block_holds };

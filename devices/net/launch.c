@@ -85,6 +85,13 @@ static int net_open(struct role *r)
 	return EXIT_HOST;
 }
 
+static bool net_same(const struct role *r, const struct role *of)
+{
+	const unsigned int index = if_nametoindex(r->path);
+
+	return index && index == if_nametoindex(of->path);
+}
+
 static void net_args(struct role *r, struct child *c)
 {
 	static const char *const rates[] = { "bw", "pps", "burst", NULL };
@@ -102,4 +109,4 @@ static void net_holds(const struct role *r)
 	printf("the tap %s; the guest's address is %s\n", r->path, mac ? mac : "chosen at the start");
 }
 
-const struct kind_launch net_launch = { .asked = role_rates_asked, .open = net_open, .args = net_args, .holds = net_holds };
+const struct kind_launch net_launch = { .asked = role_rates_asked, .open = net_open, .same = net_same, .args = net_args, .holds = net_holds };

@@ -117,6 +117,13 @@ static int vsock_open(struct role *r)
 	return EXIT_FILE;
 }
 
+static bool vsock_same(const struct role *r, const struct role *of)
+{
+	struct stat a, b;
+
+	return !stat(r->path, &a) && !stat(of->path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static const char *name_of(const struct role *r)
 {
 	const char *slash = strrchr(r->path, '/');
@@ -144,4 +151,4 @@ static void vsock_holds(const struct role *r)
 	printf("the socket %s, and a helper that connects to %s_PORT for it; the guest is number %s\n", r->path, r->path, cid_of(r));
 }
 
-const struct kind_launch vsock_launch = { .open = vsock_open, .args = vsock_args, .holds = vsock_holds };
+const struct kind_launch vsock_launch = { .open = vsock_open, .same = vsock_same, .args = vsock_args, .holds = vsock_holds };

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import socket
+import stat
 import struct
 import subprocess
 import time
@@ -225,3 +226,27 @@ def case_recording_of_somebody_else():
     os.rename("rec/recording", "rec/mine")
     accepts(fe.BARE_OPTION, "--record", RECORDED % "rec")
     assert os.listdir("rec") == ["mine"]
+
+
+def case_twice_in_one_guest():
+    """an image or a tap that the same guest has already is called that, whatever its name is: nobody else is to be ended, and nothing waited for"""
+    disk = image()
+    os.link(disk, "b.img")
+    os.symlink(disk, "c.img")
+    for other in (disk, "b.img", "c.img", "ro:b.img"):
+        refuses(100, "--block %s: this guest has it already, as block0: leave one of them out, or name another" % other.replace("ro:", ""),
+                "--block", disk, "--block", other)
+    refuses(100, "--block b.img: this guest has it already, as block1", "--block", image("d.img"), "--block", "ro:" + disk, "--block", "b.img")
+    accepts("--block", "ro:" + disk, "--block", "ro:b.img")
+    sh("ip", "tuntap", "add", "t11", "mode", "tap", "user", str(os.getuid()))
+    sh("ip", "link", "property", "add", "dev", "t11", "altname", "other")
+    refuses(100, "--net t11: this guest has it already, as net0", "--net", "t11", "--net", "t11")
+    refuses(100, "--net other: this guest has it already, as net0", "--net", "t11", "--net", "other")
+
+
+def case_block_device_twice_in_one_guest():
+    """a block device by two names of it"""
+    with Loop(os.path.abspath("l.img"), 1 << 20) as name:
+        os.mknod("node", 0o600 | stat.S_IFBLK, os.stat(name).st_rdev)
+        refuses(100, "--block node: this guest has it already, as block0", "--block", name, "--block", "node")
+        accepts("--block", "ro:" + name, "--block", "ro:node")
