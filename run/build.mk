@@ -1,7 +1,7 @@
 # lguest-run starts and watches everything; `make run` and installing. OPTIONS_OBJS is what reads the command line, which tests
 # link too; a device adds its kind (data) and its launch half (what lguest-run does for it).
 OPTIONS_OBJS := $(addprefix run/,options.o kernel.o config.o say.o kind.o text.o cmdline.o foreign.o child.o busy.o folder.o file.o cgroup.o) $(DEVICE_RUN_OBJS)
-RUN_OBJS := $(OPTIONS_OBJS) $(addprefix run/,explain.o resources.o sandbox.o log.o restart.o spawn.o life.o tell.o proc.o supervise.o end.o terminal.o control.o program.o notify.o)
+RUN_OBJS := $(OPTIONS_OBJS) $(addprefix run/,explain.o resources.o sandbox.o ring.o log.o restart.o spawn.o life.o tell.o proc.o supervise.o end.o terminal.o control.o program.o notify.o)
 
 $(eval $(call program,lguest-run,run/run.o $(RUN_OBJS) $(POLICY_OBJS),$(POLICY_LIBS)))
 

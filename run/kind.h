@@ -37,6 +37,7 @@ struct kind_key {
  *	missing. Optional.
  * @open: open what the user named, at high numbers (child.h). Returns 0 or an exit status after complain(). Optional.
  * @same: would this device, which is not open yet, need for itself what the open one @of of its kind has? Optional.
+ * @ring: its process works on io_uring only; @ring_keys: or does with these keys, NULL-terminated. Optional.
  * @size: bytes that a new process would serve of what is open, as large as that is now. Returns 0 when none would, with *@why: the end of "the image
  *	..." that says why not, which lives until the next call. NULL: it has no size.
  * @args: the role's arguments, and which descriptor it finds where; called for each of its processes. NULL: lguest-run starts
@@ -47,6 +48,8 @@ struct kind_launch {
 	const char *(*asked)(struct role *r);
 	int (*open)(struct role *r);
 	bool (*same)(const struct role *r, const struct role *of);
+	bool ring;
+	const char *const *ring_keys;
 	uint64_t (*size)(const struct role *r, const char **why);
 	void (*args)(struct role *r, struct child *c);
 	void (*holds)(const struct role *r);

@@ -189,6 +189,9 @@ void resources_close(const struct launch *l);
  */
 int sandbox_check(struct launch *l);
 
+/** ring_check() - may the processes that need an io_uring make one? Return: 0, or an exit status after complain(). */
+int ring_check(const struct launch *l);
+
 /** explain() - print which process would hold what. */
 void explain(const struct launch *l);
 

@@ -275,6 +275,8 @@ int main(int argc, char **argv)
 		status = raise_file_size(&l);
 	if (!status)
 		status = sandbox_check(&l);
+	if (!status)
+		status = ring_check(&l);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* another process of this user is not to take its descriptors; the check's child maps its user */
 	if (!status)
 		status = write_pidfile(&l);

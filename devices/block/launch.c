@@ -173,10 +173,10 @@ static bool block_same(const struct role *r, const struct role *of)
 	return S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode) ? a.st_rdev == b.st_rdev : a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+static const char *const rates[] = { "bw", "iops", "burst", NULL };
+
 static void block_args(struct role *r, struct child *c)
 {
-	static const char *const rates[] = { "bw", "iops", "burst", NULL };
-
 	child_option(c, "--blk-fd=%d", POLICY_FD_RESOURCE);
 	if (said_ro(r))
 		child_arg(c, "--read-only");
@@ -198,4 +198,7 @@ static void block_holds(const struct role *r)
 	       role_key(r, "direct") ? ", past the host's page cache" : "");
 }
 
-const struct kind_launch block_launch = { .asked = role_rates_asked, .open = block_open, .same = block_same, .size = block_size, .args = block_args, .holds = block_holds };
+const struct kind_launch block_launch = {
+	.asked = role_rates_asked, .open = block_open, .same = block_same, .ring_keys = rates, .size = block_size, .args = block_args,
+	.holds = block_holds,
+};

@@ -98,4 +98,4 @@ static void console_holds(const struct role *r)
 	puts(is_stdio(r) ? "standard input and output of this terminal" : r->path);
 }
 
-const struct kind_launch console_launch = { .open = console_open, .args = console_args, .holds = console_holds };
+const struct kind_launch console_launch = { .ring = true, .open = console_open, .args = console_args, .holds = console_holds };

@@ -109,4 +109,6 @@ static void net_holds(const struct role *r)
 	printf("the tap %s; the guest's address is %s\n", r->path, mac ? mac : "chosen at the start");
 }
 
-const struct kind_launch net_launch = { .asked = role_rates_asked, .open = net_open, .same = net_same, .args = net_args, .holds = net_holds };
+const struct kind_launch net_launch = {
+	.ring = true, .asked = role_rates_asked, .open = net_open, .same = net_same, .args = net_args, .holds = net_holds,
+};

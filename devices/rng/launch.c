@@ -20,4 +20,4 @@ static void rng_holds(const struct role *r)
 	puts("nothing");
 }
 
-const struct kind_launch rng_launch = { .args = rng_args, .holds = rng_holds };
+const struct kind_launch rng_launch = { .ring = true, .args = rng_args, .holds = rng_holds };

@@ -151,4 +151,6 @@ static void vsock_holds(const struct role *r)
 	printf("the socket %s, and a helper that connects to %s_PORT for it; the guest is number %s\n", r->path, r->path, cid_of(r));
 }
 
-const struct kind_launch vsock_launch = { .open = vsock_open, .same = vsock_same, .args = vsock_args, .holds = vsock_holds };
+const struct kind_launch vsock_launch = {
+	.ring = true, .open = vsock_open, .same = vsock_same, .args = vsock_args, .holds = vsock_holds,
+};

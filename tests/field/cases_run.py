@@ -250,3 +250,19 @@ def case_block_device_twice_in_one_guest():
         os.mknod("node", 0o600 | stat.S_IFBLK, os.stat(name).st_rdev)
         refuses(100, "--block node: this guest has it already, as block0", "--block", name, "--block", "node")
         accepts("--block", "ro:" + name, "--block", "ro:node")
+
+
+def case_no_rings():
+    """a host that has no io_uring for who the processes will be: refused before anything is started, for the devices that have no other way"""
+    none = {"FIELD_RINGS": "1"}
+    if os.geteuid():
+        raise Skip("whoever is not root is asked himself")
+    for check in (("--check",), ()):
+        refuses(122, "io_uring is refused here (Operation not permitted), and console0 needs it: see", console=("--console", "/dev/null"), env=none,
+                check=check)
+        refuses(120, "and block0 needs it for bw=: see", "--block", image() + ",bw=1M", env=none, check=check)
+        refuses(120, "and block1 needs it for iops=: see", "--block", "ro:" + image("b.img"), "--block", image() + ",iops=100", env=none, check=check)
+        got, said = ask(fe.BARE_OPTION, env=none, check=check)
+        assert got >= 120 and "and %s0 needs it: see" % fe.bare() in said, (got, said)
+    accepts("--block", image(), env=none)
+    accepts("--block", image() + ",bw=1M", fe.BARE_OPTION)
