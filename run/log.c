@@ -148,14 +148,6 @@ void log_begin(void)
 		out.fd = STDERR_FILENO;
 }
 
-/* Has the file that is written its name yet? Somebody may have moved it, as logrotate does, or another guest that writes to the same one. */
-static bool has_its_name(void)
-{
-	struct stat written, named;
-
-	return !fstat(out.fd, &written) && !lstat(out.path, &named) && written.st_dev == named.st_dev && written.st_ino == named.st_ino;
-}
-
 /* Its older half goes when the newer one is full. One that was moved is nobody's older half, and only left. Return: 0 or -errno, the log is where it was then. */
 static int rename_log(void)
 {
@@ -165,7 +157,8 @@ static int rename_log(void)
 
 	if ((size_t)snprintf(older, sizeof(older), "%s.1", out.path) >= sizeof(older))
 		return -ENAMETOOLONG;
-	if (has_its_name()) {
+	/* Somebody may have moved it, as logrotate does, or another guest that writes to the same one. */
+	if (file_is(out.fd, AT_FDCWD, out.path)) {
 		moved = !rename(out.path, older);
 		if (!moved && errno != ENOENT)	/* moved just now */
 			return -errno;
