@@ -99,11 +99,11 @@ static int make_way(const struct launch *l, const struct sockaddr_un *a, const c
 
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW))
 		return 0;
-	left = file_is_left_socket(a);
+	left = file_is_left_socket(a, true);
 	while (!left && S_ISSOCK(st.st_mode) && busy_wait())	/* for lguest-control of a guest that was just killed */
-		left = file_is_left_socket(a);
+		left = file_is_left_socket(a, true);
 	if (!left)
-		return refuse(l, name, " is there and is no socket that a guest left: name another folder");
+		return refuse(l, name, " is there and is no socket that a guest left: remove it, or name another folder");
 	unlinkat(folder, name, 0);
 	return 0;
 }
@@ -286,6 +286,7 @@ static void forget_what_was_said(struct launch *l)
 			break;
 		}
 	memset(waiting, 0, sizeof(waiting));
+	replace.serial = 0;
 	crowded_ms = 0;
 }
 
@@ -336,11 +337,13 @@ short control_waits_for(void)
 	return crowded_ms ? POLLOUT : POLLIN;
 }
 
-/* Return: milliseconds until it is to have read something of what fills its socket, -1: there is room. */
+/* Return: milliseconds until it is to have read something of what fills its socket, -1: there is room; 0: there is again, for those who wait. */
 static int look_at_crowd(const struct launch *l, uint64_t now)
 {
-	if (!crowded_ms || l->asks <= 0 || !l->control_pid || has_room(l))
+	if (!crowded_ms || l->asks <= 0 || !l->control_pid)
 		return -1;
+	if (has_room(l))
+		return 0;
 	if (now - crowded_ms < UNREAD_MS)
 		return (int)(UNREAD_MS - (now - crowded_ms));
 	complain("lguest-control does not read what it was answered: ending it");

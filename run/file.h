@@ -28,7 +28,11 @@ bool file_is(int fd, int dir, const char *name);
 /** file_lock() - have a file for this process alone. Return: false when another has it, or has removed it: @name in @dir is no longer this file. */
 bool file_lock(int fd, int dir, const char *name);
 
-/** file_is_left_socket() - is it a socket of this user's that a killed process left, and nobody has open? Nobody's queue is entered to ask. */
-bool file_is_left_socket(const struct sockaddr_un *a);
+/**
+ * file_is_left_socket() - is it a socket that a killed process left, and nobody has open? Nobody's queue is entered to ask.
+ * @a: its name
+ * @anybodys: it may have been given to another user, as in a folder that is this user's alone; else one of this user's
+ */
+bool file_is_left_socket(const struct sockaddr_un *a, bool anybodys);
 
 #endif

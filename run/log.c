@@ -174,11 +174,11 @@ static int rename_log(void)
 }
 
 /* A sentence on the log itself, before what waits. */
-static void say_there(const char *end, int err)
+static void say_there(const char *why, int err, const char *end)
 {
 	char line[8192], text[1400];
 	size_t n = stamp(line, sizeof(line));
-	int len = snprintf(text, sizeof(text), "the log %.1024s has all the length that it may have, and cannot be renamed (%s): %s", out.path,
+	int len = snprintf(text, sizeof(text), "the log %.1024s has all the length that it may have, and %s (%s): %s", out.path, why,
 			   strerror(-err), end);
 
 	n += (size_t)sprintf(line + n, "lguest-run: ");
@@ -190,11 +190,14 @@ static void say_there(const char *end, int err)
 
 /*
  * A log of one's own is not to fill a disk. One that cannot be renamed, since its folder is not ours to write to, begins anew: who reads it wants
- * what was said last. Return: may it be written? A file that cannot be cut either (one for appending alone) is as long as it will be.
+ * what was said last. Return: may it be written? A file that cannot be cut either (one for appending alone) is as long as it will be, and so is one
+ * that somebody has moved, which is his, while nothing can be opened where it was.
  */
 static bool rotate(void)
 {
+	static const char renamed[] = "cannot be renamed";
 	struct stat st;
+	bool moved;
 	int err;
 
 	if (!out.path || fstat(out.fd, &st) || !S_ISREG(st.st_mode) || st.st_size < FILE_MAX) {
@@ -204,12 +207,15 @@ static bool rotate(void)
 	err = rename_log();
 	if (!err)
 		return true;
-	if (!ftruncate(out.fd, 0)) {
-		say_there("it begins anew here, and what it said is gone; let its folder be written to, or name another file", err);
+	moved = !file_is(out.fd, AT_FDCWD, out.path);
+	if (!moved && !ftruncate(out.fd, 0)) {
+		say_there(renamed, err, "it begins anew here, and what it said is gone; let its folder be written to, or name another file");
 		return true;
 	}
-	if (!out.over)
-		say_there("nor can it be cut, so nothing more is written to it; move it away, or name another file", err);
+	if (!out.over && moved)
+		say_there("was moved, and cannot be opened anew where it was", err, "nothing more is written until it can; let the guest's user make or write that file");
+	else if (!out.over)
+		say_there(renamed, err, "nor can it be cut, so nothing more is written to it; move it away, or name another file");
 	out.over = true;
 	return false;
 }

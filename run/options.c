@@ -574,6 +574,18 @@ static struct role *find_role(struct launch *l, const char *name, size_t n)
 	return NULL;
 }
 
+/* By the same name, but for slashes behind it */
+static bool same_folder(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+
+	while (n > 1 && a[n - 1] == '/')
+		n--;
+	while (m > 1 && b[m - 1] == '/')
+		m--;
+	return n == m && !memcmp(a, b, n);
+}
+
 /* Who is to be recorded, when every device was read. */
 static int check_records(struct launch *l)
 {
@@ -586,6 +598,9 @@ static int check_records(struct launch *l)
 			return wrong("--record %s: this guest has no device %.*s", what, n, what);
 		if (role_is_foreign(r))
 			return wrong("--record %s: lguest-run does not start that program: put lguest-record before its socket", what);
+		for (unsigned int k = 0; k < i; k++)
+			if (same_folder(l->record[k].dir, l->record[i].dir))
+				return wrong("--record %s: there is one recording in a folder, and %s has that: name another", what, l->record[k].what);
 		if (r->record)
 			return wrong("--record %s: %s is recorded already, in %s", what, r->name, r->record);
 		if (!r->window && l->memory > RECORD_MEMORY_MAX)

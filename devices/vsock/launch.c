@@ -70,7 +70,7 @@ static int bind_socket(int fd, const struct sockaddr_un *a)
 		return 0;
 	if (errno != EADDRINUSE)
 		return -1;
-	if (!file_is_left_socket(a)) {	/* of a guest that was killed */
+	if (!file_is_left_socket(a, false)) {	/* of a guest that was killed */
 		errno = EADDRINUSE;
 		return -1;
 	}

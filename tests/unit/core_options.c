@@ -318,6 +318,8 @@ Test(core_options, what_cannot_be_recorded)
 	refused("--kernel|k|--block|img|--record|block0", "--record block0 is not NAME=DIR, as block0=recorded");
 	refused("--kernel|k|--block|img|--record|=d", "--record =d is not NAME=DIR");
 	refused("--kernel|k|--block|img|--record|block0=", "--record block0= is not NAME=DIR");
+	refused("--kernel|k|--block|img|--block|img2|--record|block0=d|--record|block1=d//",
+		"--record block1=d//: there is one recording in a folder, and block0=d has that");
 	refused("--kernel|k|--block|img|--record|block0=d|--record-max|0", "--record-max 0 is not a size from 1M to 1T");
 	refused("--kernel|k|--block|img|--record|block0=d|--record-max|1025K", "--record-max 1025K is not a size");
 	refused("--kernel|k|--block|img|--record|block0=d|--record-max|1025G", "--record-max 1025G is not a size");

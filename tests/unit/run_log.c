@@ -274,6 +274,26 @@ Test(log, what_was_moved_is_not_overwritten)
 	unlink(older);
 }
 
+/* Nor is it cut where its name cannot be opened, as in a folder of root's: a FIFO has it here, which root cannot open either. */
+Test(log, what_was_moved_is_not_cut)
+{
+	char older[64];
+
+	begin(1 << 16, 1000);
+	(void)snprintf(older, sizeof(older), "%s.1", path);
+	cr_assert_eq(rename(path, older), 0);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_assert_eq(truncate(older, 16 << 20), 0);
+	log_line("lguest-run", "new", 3);
+	log_line("lguest-run", "newer", 5);
+	cr_expect(size_of(older) > 16 << 20 && size_of(older) < (16 << 20) + 1024, "%ld", (long)size_of(older));
+	cr_assert_eq(unlink(path), 0);
+	log_line("lguest-run", "newest", 6);
+	cr_expect(strstr(written(), "Z lguest-run: newest\n"), "%s", written());
+	cr_expect(strstr(written(), "2 lines were lost here"), "%s", written());
+	unlink(older);
+}
+
 static unsigned int lost_lines(const char *text)
 {
 	static const char said[] = " lines were lost here";
