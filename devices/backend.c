@@ -159,23 +159,45 @@ static uint32_t taken(const struct vq *q)
 	return (uint32_t)q->last_avail << 16 | q->resubmit_at;
 }
 
-/* Who has taken something goes to the end of the line: what all share (a bound, buffers) is not always the first queue's. */
+/* The queues stand in line, in their order at first. */
+static void line_up(struct backend *be)
+{
+	if (be->in_line == be->session.queues)
+		return;
+	be->in_line = be->session.queues;
+	for (unsigned int i = 0; i < be->in_line; i++)
+		be->line[i] = (uint8_t)i;
+}
+
+static void to_the_end(struct backend *be, uint8_t queue)
+{
+	uint8_t *at = memchr(be->line, queue, be->in_line);
+
+	memmove(at, at + 1, (size_t)(be->line + be->in_line - at - 1));
+	be->line[be->in_line - 1] = queue;
+}
+
+/*
+ * Who has taken something goes to the end of the line, and the others keep their places in it: what some of them share (a bound, buffers) is not always
+ * the first queue's, nor always that of who stands behind one that takes something else.
+ */
 static void run_pending(struct backend *be)
 {
-	const unsigned int first = be->first, n = be->session.queues;
-	uint32_t todo = be->pending;
-	unsigned int k, i;
-	uint32_t before;
+	uint32_t todo = be->pending, before;
+	uint8_t line[VU_MAX_QUEUES];
 
 	be->pending = 0;
-	for (k = 0; k < n; k++) {
-		i = (first + k) % n;
-		if (!(todo >> i & 1))
+	line_up(be);
+	memcpy(line, be->line, be->in_line);
+	for (unsigned int k = 0; k < be->in_line; k++) {
+		struct backend_queue *bq = &be->queue[line[k]];
+
+		if (!(todo >> line[k] & 1))
 			continue;
-		before = taken(&be->queue[i].v->vq);
-		pass(be, &be->queue[i]);
-		if (taken(&be->queue[i].v->vq) != before)
-			be->first = (i + 1) % n;
+		before = taken(&bq->v->vq);
+		pass(be, bq);
+		if (taken(&bq->v->vq) != before)
+			to_the_end(be, line[k]);
 	}
 }
 

@@ -82,7 +82,8 @@ struct backend {
 	struct vu_session session;
 	struct backend_queue queue[VU_MAX_QUEUES];
 	uint32_t pending; /* bit per queue that wants a pass */
-	unsigned int first; /* the queue whose turn is first */
+	uint8_t line[VU_MAX_QUEUES]; /* the queues, @in_line of them, as they take their turns */
+	unsigned int in_line;
 	uint32_t quiet; /* bit per queue that is empty and whose kicks are not asked for: the loop looks by itself before it sleeps */
 	uint32_t notify; /* bit per queue with completions to publish at the end of this turn */
 	struct backend_watch control;
