@@ -332,7 +332,6 @@ static void shut_done(struct backend_op *op, int32_t res)
 
 	(void)res;
 	finish(c);
-	settle(c);
 }
 
 /* @n bytes of @out are the host's, or nobody's. */

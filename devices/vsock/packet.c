@@ -248,7 +248,7 @@ static void patience_over(struct backend_op *op, int32_t res)
 	struct vsock *v = (struct vsock *)((char *)op - offsetof(struct vsock, patience.op));
 
 	if (v->lost && res == -ECANCELED)
-		backend_timer(v->be, &v->patience, VSOCK_EVENT_MS);	/* it was that of an earlier loss */
+		backend_timer(v->be, &v->patience, v->told ? VSOCK_HANDLED_MS : VSOCK_EVENT_MS);	/* it was that of what was waited for before */
 	else if (v->lost)
 		found(v);
 }
@@ -284,5 +284,6 @@ void vsock_events(struct vsock *v, struct vq *q)
 		return;
 	vq_push(q, chain.head, (uint32_t)vq_copy_in(&chain, 0, &reset, sizeof(reset)));
 	v->told = true;
+	backend_cancel(v->be, &v->patience.op);
 	vq_want_kicks(q);
 }

@@ -23,6 +23,7 @@
 #define VSOCK_OWN_PORTS (1u << 30)	/* the host's ends of its own connections: from here on, where no listening port is */
 #define VSOCK_HANDSHAKE_MS 5000u
 #define VSOCK_EVENT_MS 1000u	/* as long as packets wait for an event to be told before */
+#define VSOCK_HANDLED_MS 30000u	/* then for the guest to have handled it, which may be paused just now */
 #define VSOCK_LOOK_MS 500u	/* how often somebody who has sent all is looked for */
 #define VSOCK_LEFT_MS 120000u	/* without the host's taking a byte of what a guest has left behind */
 

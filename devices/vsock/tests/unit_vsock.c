@@ -188,6 +188,7 @@ Test(vsock, an_event_is_told_before_packets)
 	cr_assert_eq(fake_used_idx(2), 1, "one is enough");
 	cr_assert_eq(fake_used_idx(0), 1, "it waits though the guest has handled the event");
 	resumed();	/* again, before the first one's time is back */
+	cr_assert(v->told, "by the buffer that came then");
 	end(&v->patience.op, -ECANCELED);
 	cr_assert(v->lost && v->patience.op.pending);
 }
