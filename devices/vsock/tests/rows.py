@@ -523,6 +523,7 @@ def case_told_after_a_death():
             for q in (g.rx, g.tx, g.events):
                 start(g.fe, q, q.used_idx)
             assert g.events.take(5) == (0, 4) and bytes(g.fe.mem[0x300000:0x300004]) == bytes(4)
+            g.events.add([(0x300000, 8, 1)])
             g.send(RW, ports, b"x")
             assert g.wait(RST)[1] == ports
             assert g.accept()[1] != ports
@@ -577,6 +578,7 @@ def case_stops_at_a_multiple():
                 assert g.wait(RW)[3] == b"goes on"
             else:
                 assert s.recv(1) == b"" and g.events.take() == (1, 4)
+                g.events.add([(0x300000, 8, 1)])
                 g.accept()
 
 
