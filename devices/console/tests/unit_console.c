@@ -312,6 +312,16 @@ static void open_again(void)
 }
 
 /* A file without room (field case A7, audit 17): said once, tried again, counted, and told in the file when there is room. */
+/* A terminal or a peer whose write fails so is gone. */
+static void is_the_end_elsewhere(int error)
+{
+	open_again();
+	con->out_file = con->out_fifo = false;
+	print(0, 4096);
+	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), -error);
+	cr_assert_eq(con->out_fd, -1);
+}
+
 Test(console, a_full_file_is_tried_again)
 {
 	static const int errors[] = { -ENOSPC, -EDQUOT, -EFBIG, -EIO };
@@ -336,11 +346,7 @@ Test(console, a_full_file_is_tried_again)
 		cr_assert_eq(con->lost, 0);
 		shows("\r\n[331776 bytes of output were lost: there was no room for them]");
 	}
-	open_again();
-	con->out_file = false;
-	print(0, 4096);
-	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), -ENOSPC);
-	cr_assert_eq(con->out_fd, -1, "of anything else than a file it is the end");
+	is_the_end_elsewhere(ENOSPC);
 }
 
 /* Whoever writes a FIFO into a log is started anew: what is kept waits for it, and what was lost is told. */
@@ -359,11 +365,7 @@ Test(console, a_fifo_without_a_reader_is_tried_again)
 	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), CONSOLE_OUT);
 	cr_assert_eq(con->lost, 0);
 	shows("\r\n[4096 bytes of output were lost: nobody read them]");
-	open_again();
-	con->out_fifo = false;
-	print(0, 4096);
-	fake_complete((unsigned int)fake_find(IORING_OP_WRITEV), -EPIPE);
-	cr_assert_eq(con->out_fd, -1, "of anything else than a FIFO it is the end");
+	is_the_end_elsewhere(EPIPE);
 }
 
 Test(console, interrupts_of_more_than_a_second_do_not_leave)

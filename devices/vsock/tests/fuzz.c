@@ -7,31 +7,13 @@
  */
 #include <string.h>
 
-#include "devices/each.h"
-#include "devices/vsock/vsock.h"
-#include "policy/policy.h"
+#include "devices/vsock/tests/alone.h"
 #include "tests/fuzz/guest.h"
 
 #define CID 3
 
-int lguest_vsock_main(int argc, char **argv);
-
-const struct policy_role policy_vsock;
-
 static struct vsock *v;
 static uint8_t memory[VSOCK_CONNS][VSOCK_BUF + VSOCK_OUT];
-
-int vsock_dial_start(struct vsock *dev)
-{
-	(void)dev;
-	return 0;
-}
-
-void backend_each(struct backend *be, void (*fn)(struct backend *be))
-{
-	(void)be;
-	(void)fn;
-}
 
 static int32_t total(const struct io_uring_sqe *sqe)
 {

@@ -6,9 +6,7 @@
 
 #include <criterion/criterion.h>
 
-#include "devices/each.h"
-#include "devices/vsock/vsock.h"
-#include "policy/policy.h"
+#include "devices/vsock/tests/alone.h"
 #include "tests/lib/fake_loop.h"
 
 #define CID 3
@@ -16,21 +14,6 @@
 #define HOST_PORT 2000u
 #define TX (FAKE_DATA + 0x1000)
 #define RX (FAKE_DATA + 0x2000)
-
-int lguest_vsock_main(int argc, char **argv);
-const struct policy_role policy_vsock;
-
-int vsock_dial_start(struct vsock *dev)
-{
-	(void)dev;
-	return 0;
-}
-
-void backend_each(struct backend *be, void (*fn)(struct backend *be))
-{
-	(void)be;
-	(void)fn;
-}
 
 static struct vsock *v;
 
