@@ -131,10 +131,25 @@ Test(vsock, what_a_guest_left_goes_out)
 	end(&c->in_io.op, -ECONNRESET);
 	end(&c->shut_op, 0);
 	cr_assert_eq(c->state, VSOCK_LEFT, "a reader that is reset still takes what there is, or its write says so");
+	fake.ops->reset(NULL);
+	cr_assert_eq(c->state, VSOCK_LEFT, "a new driver does not know of it");
 	end(&c->out_io.op, 1000);
 	end(&c->timer.op, -ECANCELED);
 	cr_assert_eq(c->state, VSOCK_FREE);
 	cr_assert_null(hear(), "the guest is told of what it left");
+}
+
+Test(vsock, a_host_that_reads_no_more_stays_so)
+{
+	struct vsock_conn *c;
+
+	open_vsock();
+	c = dialled();
+	say(VIRTIO_VSOCK_OP_RW, 100);
+	end(&c->out_io.op, -EPIPE);
+	end(&c->in_io.op, 0);
+	c->gone_watch.ready(&c->gone_watch, 0);	/* poll() has no more to say of it */
+	cr_assert_eq(hear()->flags, VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND);
 }
 
 /* The process goes on with a queue that was used. */
@@ -165,6 +180,8 @@ Test(vsock, an_event_is_told_before_packets)
 	fake_kick(2, 8);
 	cr_assert_eq(fake_used_idx(2), 1);
 	cr_assert_eq(fake_used_idx(0), 0, "the guest may find it before the event, which is there as well");
+	fake_kick(2, 8);
+	cr_assert_eq(fake_used_idx(0), 0, "a kick alone is no buffer given");
 	fake_desc(2, 1, RX + 8, 8, 2, 0);
 	fake_offer(2, 1);
 	fake_kick(2, 8);
