@@ -573,10 +573,7 @@ static bool join(struct device *d)
 	}
 	vu_fe_budget(&d->fe, 0);
 	charge(d);
-	/* One that refuses what another of its kind took is of no use. */
 	if (err)
-		vu_fe_give_up(&d->fe, d->fe.error);
-	if (d->fe.dead)
 		return false;
 	d->stale = true;
 	raise_line(d);	/* the dead one's last call may be lost */

@@ -131,7 +131,7 @@ int vu_fe_settle(struct vu_fe *fe);
  * @protocol: protocol features we want at most; ~0ull for all that this library speaks
  * @timeout_ms: deadline of each answer; 1000 is a good value
  *
- * Return: 0 or -errno (-ETIMEDOUT, -EPROTO, -EPIPE; @fe->error says more).
+ * Return: 0 or -errno: the connection is dead (-ETIMEDOUT, -EPROTO, -EPIPE; -EREMOTEIO: it refused a message). @fe->error says more.
  */
 int vu_fe_open(struct vu_fe *fe, int fd, uint64_t protocol, unsigned int timeout_ms);
 
@@ -308,10 +308,22 @@ int vu_fe_reconnect(struct vu_fe *fe, int fd);
  */
 int vu_fe_connect(struct vu_fe *fe, int fd);
 
-/** vu_fe_join() - second step: protocol, features, memory, record. Then is the time for config space. Return: 0 or -errno. */
+/**
+ * vu_fe_join() - second step: protocol, features, memory, record
+ * @fe: the connection
+ *
+ * It waits for every answer, deferred (vu_fe_defer()) or not. Then is the time for config space.
+ *
+ * Return: 0 or -errno: the connection is dead, also when the new process has only refused something (-EREMOTEIO). @fe->error says more.
+ */
 int vu_fe_join(struct vu_fe *fe);
 
-/** vu_fe_resume() - third step: the queues that are wanted, then the status. A device that was reset meanwhile has neither. Return: 0 or -errno. */
+/**
+ * vu_fe_resume() - third step: the queues that are wanted, then the status; a device that was reset meanwhile has neither
+ * @fe: the connection, after vu_fe_join()
+ *
+ * Return: as vu_fe_join().
+ */
 int vu_fe_resume(struct vu_fe *fe);
 
 /** vu_fe_vring_base() - set the base that the next vu_fe_reconnect() starts a queue from (its used->idx). */

@@ -344,22 +344,29 @@ Test(frontend, L8_back_end_that_does_not_read)
 
 /* --- what is owed, and when --- */
 
-/* A connection with acknowledgements, whose far end is ours to play; @fds as lguest-core opens it. */
-static void open_far(struct vu_fe *fe, uint64_t protocol, enum vu_fds fds)
+/* A process whose side is ours to play; it will answer a greeting with @features and @protocol, and refuse SET_OWNER if @no. Return: its socket. */
+static int process(uint64_t features, uint64_t protocol, bool no)
 {
-	struct vu_msg f = { .request = VU_GET_FEATURES, .flags = VU_REPLY, .size = 8, .u.u64 = RIG_FEATURES };
-	struct vu_msg p = { .request = VU_GET_PROTOCOL_FEATURES, .flags = VU_REPLY, .size = 8, .u.u64 = protocol };
-	struct vu_msg ack = { .flags = VU_REPLY, .size = 8 }, m;
+	const struct vu_msg says[] = {
+		{ .request = VU_GET_FEATURES, .flags = VU_REPLY, .size = 8, .u.u64 = features },
+		{ .request = VU_GET_PROTOCOL_FEATURES, .flags = VU_REPLY, .size = 8, .u.u64 = protocol },
+		{ .request = VU_SET_OWNER, .flags = VU_REPLY, .size = 8, .u.u64 = no },
+	};
 	int s[2];
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
 	vu_chan_init(&far, s[1], &vu_io_plain, NULL);
-	cr_assert_eq(vu_send(&far, &f), 0);
-	cr_assert_eq(vu_send(&far, &p), 0);
-	ack.request = VU_SET_OWNER;
-	if (protocol & VU_P_REPLY_ACK)
-		cr_assert_eq(vu_send(&far, &ack), 0);
-	cr_assert_eq(vu_fe_open_fds(fe, s[0], protocol, 500, fds), 0, "%s", fe->error);
+	for (unsigned int i = 0; i < (protocol & VU_P_REPLY_ACK ? 3 : 2); i++)
+		cr_assert_eq(vu_send(&far, &says[i]), 0);
+	return s[0];
+}
+
+/* A connection with acknowledgements, whose far end is ours to play; @fds as lguest-core opens it. */
+static void open_far(struct vu_fe *fe, uint64_t protocol, enum vu_fds fds)
+{
+	struct vu_msg m;
+
+	cr_assert_eq(vu_fe_open_fds(fe, process(RIG_FEATURES, protocol, false), protocol, 500, fds), 0, "%s", fe->error);
 	while (vu_recv(&far, &m) > 0)
 		vu_close_fds(&far, &m);
 }
@@ -493,6 +500,47 @@ Test(frontend, what_was_refused_is_not_acked)
 	cr_assert(!fe.dead && !fe.features_set);
 	cr_assert_eq(fe.acked, 0, "%#llx", (unsigned long long)fe.acked);
 	close_far(&fe);
+}
+
+Test(frontend, one_that_refuses_its_greeting_is_dead)
+{
+	struct vu_fe fe;
+
+	cr_assert_eq(vu_fe_open(&fe, process(RIG_FEATURES, VU_P_REPLY_ACK, true), ~0ull, 500), -EREMOTEIO);
+	cr_assert(fe.dead);
+	cr_assert_str_eq(fe.error, "the back end refused a message");
+	close_far(&fe);
+}
+
+/* One that refuses what another of its kind took is of no use: its connection is over, whoever asks, and whatever it refused. */
+Test(frontend, a_process_that_refuses_to_go_on_is_dead)
+{
+	static const uint32_t no[] = { VU_SET_OWNER, VU_SET_FEATURES, VU_SET_STATUS };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		struct vu_msg says = { .flags = VU_REPLY, .size = 8 };
+		struct vu_fe fe;
+		int old;
+
+		open_far(&fe, VU_P_REPLY_ACK | VU_P_STATUS, VU_FDS_REFUSE);
+		old = far.fd;
+		for (unsigned int k = 1; k < 3; k++)
+			queue_answer(no[k], VU_REPLY, 8, -1);
+		cr_assert_eq(vu_fe_set_features(&fe, 1ull << 32), 0, "%s", fe.error);
+		cr_assert_eq(vu_fe_set_status(&fe, 7), 0, "%s", fe.error);
+		cr_assert_eq(vu_fe_connect(&fe, process(i ? RIG_FEATURES : VU_F_PROTOCOL_FEATURES, VU_P_REPLY_ACK | VU_P_STATUS, !i)), 0);
+		for (unsigned int k = 1; k < 3; k++) {
+			says.request = no[k];
+			says.u.u64 = k == i;
+			cr_assert_eq(vu_send(&far, &says), 0);
+		}
+		cr_assert_eq(vu_fe_join(&fe) ? : vu_fe_resume(&fe), -EREMOTEIO, "%u", no[i]);
+		cr_assert(fe.dead, "%u", no[i]);
+		cr_assert_str_eq(fe.error, "the back end refused a message");
+		cr_assert_eq(vu_fe_set_status(&fe, 15), -EPIPE);
+		close(old);
+		close_far(&fe);
+	}
 }
 
 Test(frontend, a_queue_is_said_in_one_go)
