@@ -225,6 +225,12 @@ int fe_verdict(struct vu_fe *fe, int err)
 	return -EREMOTEIO;
 }
 
+int fe_must(struct vu_fe *fe, int err)
+{
+	err = fe_verdict(fe, err);
+	return err ? fe_die(fe, err, fe->error) : 0;
+}
+
 /* The end of an operation that was told. */
 int fe_done(struct vu_fe *fe, int err)
 {
@@ -346,9 +352,9 @@ static int give_event_socket(struct vu_fe *fe)
 	if (!(fe->protocol & VU_P_BACKEND_REQ))
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return fe_die(fe, -errno, "there is no socket pair for its own messages");
+		return fe_die(fe, -errno, "there is no socket pair for the back end's own messages");
 	m.fd[0] = pair[1];
-	err = fe_verdict(fe, fe_tell(fe, &m));
+	err = fe_must(fe, fe_tell(fe, &m));
 	close(pair[1]);
 	if (err) {
 		close(pair[0]);
@@ -383,17 +389,14 @@ static int negotiate(struct vu_fe *fe)
 		err = fe_ask_u64(fe, VU_GET_MAX_MEM_SLOTS, &n);
 		fe->slots = n < VU_FE_MAX_REGIONS ? (uint32_t)n : VU_FE_MAX_REGIONS;
 	}
-	err = fe_verdict(fe, err);
+	err = fe_must(fe, err);
 	return err ? err : give_event_socket(fe);
 }
 
 int fe_greeted(struct vu_fe *fe)
 {
-	int err;
-
 	fe->features = fe->answer.u.u64;
-	err = negotiate(fe);
-	return err ? fe_die(fe, err, fe->error) : 0;
+	return negotiate(fe);
 }
 
 /* A new connection: the first question is sent, and nothing waits for its answer. */

@@ -31,6 +31,8 @@ int fe_tell_state(struct vu_fe *fe, uint32_t request, uint32_t index, uint32_t n
 /* What the back end says to all that was told, @err so far: now, or with vu_fe_defer() when the caller settles. fe_verdict() always waits. */
 int fe_done(struct vu_fe *fe, int err);
 int fe_verdict(struct vu_fe *fe, int err);
+/* As fe_verdict(), of what a connection cannot go on without: a greeting, or what another process of its kind took. A refusal is its end. */
+int fe_must(struct vu_fe *fe, int err);
 
 /* The first answer of a process is there: its features; the rest of what it can is asked. */
 int fe_greeted(struct vu_fe *fe);

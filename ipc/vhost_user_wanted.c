@@ -343,13 +343,6 @@ static int restore_regions(struct vu_fe *fe)
 	return err;
 }
 
-/* One that refuses what another of its kind took is of no use. */
-static int successor(struct vu_fe *fe, int err)
-{
-	err = fe_verdict(fe, err);
-	return err ? fe_die(fe, err, fe->error) : 0;
-}
-
 /*D:290
  * The device's process has died and lguest-run has started another. It is told everything again: features, memory and
  * record here, queues in vu_fe_resume() below, and on its side vq_start() finds what was in flight. One that offers
@@ -377,7 +370,7 @@ int vu_fe_join(struct vu_fe *fe)
 		err = restore_regions(fe);
 	if (!err && fe->inflight_fd >= 0 && fe->protocol & VU_P_INFLIGHT_SHMFD)
 		err = send_inflight(fe);
-	return successor(fe, err);
+	return fe_must(fe, err);
 }
 
 int vu_fe_resume(struct vu_fe *fe)
@@ -390,7 +383,7 @@ int vu_fe_resume(struct vu_fe *fe)
 			err = send_vring(fe, i, &fe->vring[i]);
 	if (!err && fe->status && fe->protocol & VU_P_STATUS)
 		err = fe_tell_u64(fe, VU_SET_STATUS, fe->status);
-	return successor(fe, err);
+	return fe_must(fe, err);
 }
 
 int vu_fe_reconnect(struct vu_fe *fe, int fd)

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "ipc/vhost_user_frontend.h"
@@ -509,6 +510,21 @@ Test(frontend, one_that_refuses_its_greeting_is_dead)
 	cr_assert_eq(vu_fe_open(&fe, process(RIG_FEATURES, VU_P_REPLY_ACK, true), ~0ull, 500), -EREMOTEIO);
 	cr_assert(fe.dead);
 	cr_assert_str_eq(fe.error, "the back end refused a message");
+	close_far(&fe);
+}
+
+Test(frontend, without_a_socket_pair_there_is_no_connection)
+{
+	int fd = process(RIG_FEATURES, VU_P_BACKEND_REQ, false);
+	struct rlimit none = { .rlim_cur = (rlim_t)fd + 1, .rlim_max = (rlim_t)fd + 1 };
+	struct vu_fe fe;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	while (dup(fd) >= 0)
+		;	/* none is left */
+	cr_assert_eq(vu_fe_open(&fe, fd, ~0ull, 500), -EMFILE);
+	cr_assert(fe.dead);
+	cr_assert_str_eq(fe.error, "there is no socket pair for the back end's own messages");
 	close_far(&fe);
 }
 
