@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +22,12 @@
 #include "ipc/exit.h"
 #include "run/cgroup.h"
 #include "run/child.h"
+#include "run/file.h"
 #include "run/say.h"
 #include "run/text.h"
 
 #define REMOVE_TRIES 50	/* a group is empty a little after its last process was reaped */
+#define NAMES 100u	/* for one process id: each namespace of processes has its own, and they may share a folder */
 
 static int parent = -1, guest = -1;	/* folders */
 static char guest_name[32];
@@ -129,7 +130,8 @@ static int open_group(const char *path)
 
 /* --- make and remove --- */
 
-static void remove_guest(int dir, const char *name)
+/* Each group that has no processes, after @tries looks at it. */
+static void remove_guest(int dir, const char *name, int tries)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -138,23 +140,43 @@ static void remove_guest(int dir, const char *name)
 
 	while (d && (e = readdir(d)))
 		if (e->d_type == DT_DIR && e->d_name[0] != '.')
-			for (int i = 0; i < REMOVE_TRIES && unlinkat(fd, e->d_name, AT_REMOVEDIR) && errno == EBUSY; i++)
+			for (int i = 0; i < tries && unlinkat(fd, e->d_name, AT_REMOVEDIR) && errno == EBUSY; i++)
 				nanosleep(&pause, NULL);
 	if (d)
 		closedir(d);
 	unlinkat(dir, name, AT_REMOVEDIR);
 }
 
-/* What a killed lguest-run left: its number is nobody's any more. */
+/*
+ * Who holds the lock of a guest's group lives. A process id says nothing of that: it is given again, and another namespace has its own. Return: the group,
+ * locked, or -1 and errno: EBUSY is another's.
+ */
+static int lock_group(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && !file_lock(fd, dir, name)) {
+		fd_close(&fd);
+		errno = EBUSY;
+	}
+	return fd;
+}
+
+/* What a killed lguest-run left. */
 static void remove_stale(int dir)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), pid;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), group;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
+	unsigned int pid;
 
-	while (d && (e = readdir(d)))
-		if (sscanf(e->d_name, "lguest.%d", &pid) == 1 && kill(pid, 0) && errno == ESRCH)
-			remove_guest(dir, e->d_name);
+	while (d && (e = readdir(d))) {
+		group = sscanf(e->d_name, "lguest.%u", &pid) == 1 ? lock_group(dir, e->d_name) : -1;
+		if (group < 0)
+			continue;
+		remove_guest(dir, e->d_name, 1);
+		close(group);
+	}
 	if (d)
 		closedir(d);
 }
@@ -183,16 +205,43 @@ static int hand_out(void)
 	return err;
 }
 
+/* One by one: a word that this kernel does not know makes it refuse the whole line. */
+static void hand_out_nothing(int dir)
+{
+	static const char *const words[] = { "-memory", "-pids", "-cpu", "-io" };
+
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		write_at(dir, "cgroup.subtree_control", words[i]);
+}
+
+/* Nobody else's to open, and so to lock, before it is locked. */
+static int make_named(unsigned int n)
+{
+	int len = snprintf(guest_name, sizeof(guest_name), "lguest.%d", (int)getpid()), err;
+
+	if (n)
+		snprintf(guest_name + len, sizeof(guest_name) - (size_t)len, "-%u", n);
+	if (mkdirat(parent, guest_name, 0700))
+		return -errno;
+	guest = fd_lift(lock_group(parent, guest_name));
+	if (guest >= 0)
+		return fchmod(guest, 0755) ? -errno : 0;
+	if (errno == EBUSY || errno == ENOENT)
+		return -EEXIST;	/* somebody's remove_stale() was between the two */
+	err = -errno;
+	unlinkat(parent, guest_name, AT_REMOVEDIR);
+	return err;
+}
+
 static int make_guest(void)
 {
-	int err;
+	int err = -EEXIST;
 
 	remove_stale(parent);
-	snprintf(guest_name, sizeof(guest_name), "lguest.%d", (int)getpid());
-	if (mkdirat(parent, guest_name, 0755))
-		return -errno;
-	guest = fd_lift(openat(parent, guest_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	err = guest < 0 ? -errno : hand_out();
+	for (unsigned int n = 0; n < NAMES && err == -EEXIST; n++)
+		err = make_named(n);
+	if (!err)
+		err = hand_out();
 	if (err)
 		cgroup_end();
 	return err;
@@ -275,6 +324,20 @@ int cgroup_begin(const char *where, const struct cgroup_limit *limit, unsigned i
 	return 0;
 }
 
+/* Said, and no reason not to start: -1 stands for "in no group". */
+static int unbounded(const char *name, int error)
+{
+	complain("%s is not bounded by a control group: %s", name, strerror(error));
+	return -1;
+}
+
+static int open_procs(int dir)
+{
+	int fd = fd_lift(openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+
+	return fd < 0 ? -errno : fd;
+}
+
 /*L:300
  * Below the guest's group there is one for each process, which enters it itself, before exec; so does its successor.
  * We have everything now and can start the first process.
@@ -284,11 +347,11 @@ int cgroup_make(const char *name, uint64_t memory, unsigned int pids)
 	char bound[32];
 	int dir, fd;
 
-	if (guest < 0 || (mkdirat(guest, name, 0755) && errno != EEXIST))
+	if (guest < 0)
 		return -1;
-	dir = openat(guest, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = mkdirat(guest, name, 0755) && errno != EEXIST ? -1 : openat(guest, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return -1;
+		return unbounded(name, errno);
 	snprintf(bound, sizeof(bound), "%llu", (unsigned long long)memory);
 	fd = write_at(dir, "memory.max", bound);
 	snprintf(bound, sizeof(bound), "%u", pids);
@@ -299,11 +362,9 @@ int cgroup_make(const char *name, uint64_t memory, unsigned int pids)
 	/* Out of memory, a role and its minder end together. */
 	write_at(dir, "memory.oom.group", "1");
 	if (!fd)
-		fd = fd_lift(openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC));
-	if (fd < 0)
-		complain("%s is not bounded by a control group: %s", name, strerror(fd == -1 ? errno : -fd));
+		fd = open_procs(dir);
 	close(dir);
-	return fd < 0 ? -1 : fd;
+	return fd < 0 ? unbounded(name, -fd) : fd;
 }
 
 int cgroup_enter(int group)
@@ -379,11 +440,11 @@ void cgroup_end(void)
 		say_used();
 	/* Back to where we came from, which may have no processes while it hands something out: unless another guest is there, too. */
 	if (moved) {
-		write_at(guest, "cgroup.subtree_control", "-memory -pids -cpu -io");
-		write_at(parent, "cgroup.subtree_control", "-memory -pids -cpu -io");
+		hand_out_nothing(guest);
+		hand_out_nothing(parent);
 		write_at(parent, "cgroup.procs", "0");
 	}
 	fd_close(&guest);
-	remove_guest(parent, guest_name);
+	remove_guest(parent, guest_name, REMOVE_TRIES);
 	fd_close(&parent);
 }

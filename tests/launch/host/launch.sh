@@ -215,6 +215,23 @@ mkdir /sys/fs/cgroup/mine
 sh -c 'echo $$ >/sys/fs/cgroup/mine/cgroup.procs; exec lguest-run --kernel probe --console none --'"$bare"' --cgroup /sys/fs/cgroup/mine --cmdline 7' >$out 2>$err
 [ $? = 7 ] && ! grep -q 'control group' $err && rmdir /sys/fs/cgroup/mine || { find /sys/fs/cgroup/mine -type d | quoted; false; }
 check $? 'a group in which lguest-run itself is, and nothing left of it'
+# A group is its lguest-run's for as long as that lives, whatever number it has: each namespace of processes has its own
+start --block img
+g=/sys/fs/cgroup/lguest.$run
+mkdir $g/empty
+lives() { timeout -s KILL 20 "$@" lguest-run --kernel probe --console none --cgroup /sys/fs/cgroup --cmdline 7 >$out 2>>$err; [ $? = 7 ] || { quoted $err; false; }; }
+lives unshare -pf --mount-proc && [ -d $g/empty ]; check $? 'a guest in another namespace of processes takes none of its groups away'
+unshare -pf --mount-proc lguest-run --kernel probe --console none --cgroup /sys/fs/cgroup --cmdline s >>$out 2>>$err </dev/null & other=$!
+within 5 [ -d /sys/fs/cgroup/lguest.1/core ]; check $? 'another one there has a group of its own'
+lives unshare -pf --mount-proc; check $? 'and so has one more with the same number'
+kill -9 $run $(ps -o pid,ppid | awk -v p=$other '$2 == p { print $1 }'); wait $run $other; within 10 nothing_runs; [ -d $g/empty ] && [ -d /sys/fs/cgroup/lguest.1 ]; check $? 'of guests that are killed the groups stay'
+sh -c 'mkdir -p /sys/fs/cgroup/lguest.$$/block0; exec lguest-run --kernel probe --console none --cgroup /sys/fs/cgroup --cmdline 7' >$out 2>$err
+[ $? = 7 ] && ! grep -q group $err; check $? 'until the next one starts, also with the number of one of them'
+[ -z "$(find /sys/fs/cgroup -name 'lguest.*')" ]; check $? 'and none is left'
+mkdir /sys/fs/cgroup/mine
+echo 1 >/sys/fs/cgroup/mine/cgroup.max.descendants
+expect 7 'core is not bounded by a control group: Resource temporarily unavailable' 'a process without a group is told of' $K --cgroup /sys/fs/cgroup/mine --cmdline 7
+rmdir /sys/fs/cgroup/mine; check $? 'and nothing is left'
 umount /sys/fs/cgroup
 expect 105 'so that --limit core:pids.max cannot hold' 'a bound without a control group: nothing starts' $K --limit core:pids.max=20
 expect 112 'no control group is delegated to this guest' 'no control group: said loudly' $K --cmdline x
