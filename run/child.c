@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <linux/close_range.h>
 
@@ -135,7 +136,6 @@ static void __attribute__((noreturn)) become(const struct launch *l, const struc
 int child_start(const struct launch *l, const struct child *c, pid_t *pid, int *pidfd)
 {
 	pid_t parent = getpid(), child = fork();
-	int fd;
 
 	if (child < 0) {
 		complain("cannot start %s: %m", c->program);
@@ -143,13 +143,13 @@ int child_start(const struct launch *l, const struct child *c, pid_t *pid, int *
 	}
 	if (!child)
 		become(l, c, parent);
-	fd = (int)syscall(SYS_pidfd_open, child, 0);
-	if (fd < 0) {
+	*pidfd = fd_lift((int)syscall(SYS_pidfd_open, child, 0));
+	if (*pidfd < 0) {
 		complain("cannot watch %s: %m", c->program);
 		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
 		return EXIT_HOST;
 	}
-	*pidfd = fd_lift(fd);
 	*pid = child;
 	return 0;
 }

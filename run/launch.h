@@ -32,8 +32,9 @@
  * @kept: a descriptor that each of its processes hands on to the next; 0 = none yet
  * @socket: our end's peer: the core's end of the vhost-user connection until it is handed over
  * @drain: read end of the pipe that hangs up when the last I/O of the process is over
- * @record: the folder for a recording of its first process, or NULL; @record_fd, @record_folder: the file, until it is handed over, and the folder
- * @recorder: lguest-record (a pidfd) while that process is recorded; these three are 0 or -1 when there is none
+ * @record: the folder for a recording of its first process, or NULL; @record_fd: the file, until it is handed over; @record_folder, @record_made: the
+ *	folder, and the file to know it by (O_PATH)
+ * @recorder: lguest-record (a pidfd) while that process is recorded; these four are 0 or -1 when there is none
  * @pid: of its process, 0 = none runs; @pidfd: the same
  * @end_at_ms: when it is ended, because the core gave up its connection; 0 = the connection lives
  * @process: how many ran before it
@@ -58,14 +59,14 @@ struct role {
 	int socket;
 	int drain;
 	const char *record;
-	int record_fd, record_folder;
+	int record_fd, record_folder, record_made;
 	int recorder;
 	pid_t pid;
 	int pidfd;
 	uint64_t end_at_ms, lost_ms, served_ms, start_at_ms, died_ms, refused_ms;
 	struct restarts restarts;
 	struct log_source log;
-	int group;		/* its control group, 0 = none yet, -1 = none */
+	int group;		/* its control group, 0 = none yet, -1 = there was none to be had */
 	uint32_t process;
 	bool blamed;		/* the core gave up its connection, and it was killed for that */
 	bool hangs;		/* it did not answer the core in time: restart it, but do not count a strike (the host may be busy) */
@@ -116,6 +117,7 @@ struct launch {
 	pid_t control_pid;
 	int control_pidfd;
 	struct log_source control_log;
+	bool ran;		/* the guest did, if only for a moment */
 	uint64_t asked_ms, alive_ms;	/* life.c: when the core was last asked, and when it last answered or was not yet to be asked */
 };
 
@@ -179,8 +181,11 @@ int resources_open(struct launch *l);
  */
 const char *resources_too_long(const struct role *r);
 
-/** resources_close() - take away what was made for this guest and not used: recordings that no process began. */
-void resources_close(const struct launch *l);
+/**
+ * resources_close() - take away what was made for this guest and not used: recordings of a start that failed, so that the next one can make them
+ * @status: the exit status: what the device that it stands for received is kept, since it may say why
+ */
+void resources_close(const struct launch *l, int status);
 
 /**
  * sandbox_check() - which layers will the processes have, and is that what the user requires?
@@ -209,6 +214,9 @@ int spawn_core(struct launch *l);
  * Return: milliseconds until the next call, -1: it has not answered for too long, and is not stopped: it hangs.
  */
 int core_must_live(struct launch *l, uint64_t now);
+
+/** supervise_hold() - from here on the signals that end a guest wait for supervise(), so that what was made until then is taken away again */
+void supervise_hold(void);
 
 /** supervise() - watch until the guest ends, then end everything. Return: the exit status. */
 int supervise(struct launch *l);

@@ -13,6 +13,7 @@
 
 #include "ipc/exit.h"
 #include "run/child.h"
+#include "run/file.h"
 #include "run/folder.h"
 #include "run/launch.h"
 #include "run/say.h"
@@ -79,14 +80,17 @@ static int open_null(struct launch *l)
 static int make_recording(struct role *r)
 {
 	int folder, fd = folder_make_file(r->record, "recording", &folder);
+	char path[32];
 
 	if (fd < 0) {
 		fd_close(&folder);
 		return fd;
 	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r->record_made = fd_open(path, O_PATH);
 	r->record_folder = fd_lift(folder);
 	r->record_fd = fd_lift(fd);
-	return r->record_fd < 0 ? -errno : 0;
+	return r->record_fd < 0 || r->record_folder < 0 || r->record_made < 0 ? -errno : 0;
 }
 
 static int open_recording(struct role *r)
@@ -120,15 +124,21 @@ const char *resources_too_long(const struct role *r)
 	return text;
 }
 
-void resources_close(const struct launch *l)
+/* The guest never ran, and it was not this device that kept it from that: or nothing was ever written. */
+static bool of_no_use(const struct launch *l, const struct role *r, int status)
 {
 	struct stat st;
 
-	for (unsigned int i = 0; i < l->roles; i++) {
-		const int folder = l->role[i].record_folder;
+	return !fstat(r->record_made, &st) && (!st.st_size || (!l->ran && status != r->kind->status));
+}
 
-		if (folder > 0 && !fstatat(folder, "recording", &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && !st.st_size)
-			unlinkat(folder, "recording", 0);
+void resources_close(const struct launch *l, int status)
+{
+	for (unsigned int i = 0; i < l->roles; i++) {
+		const struct role *r = &l->role[i];
+
+		if (r->record_made > 0 && of_no_use(l, r, status) && file_is(r->record_made, r->record_folder, "recording"))
+			unlinkat(r->record_folder, "recording", 0);
 	}
 }
 
@@ -172,6 +182,8 @@ int resources_open(struct launch *l)
 		err = open_null(l);
 	for (unsigned int i = 0; i < l->roles && !err; i++)
 		err = open_device(l, &l->role[i]);
+	if (!l->check)
+		supervise_hold();
 	for (unsigned int i = 0; i < l->roles && !err; i++)
 		err = open_recording(&l->role[i]);
 	return err;

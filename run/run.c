@@ -108,21 +108,23 @@ static int open_pidfile(const struct launch *l)
 	return 0;
 }
 
+static void remove_pidfile(const struct launch *l)
+{
+	if (pidfile >= 0 && file_is(pidfile, AT_FDCWD, l->pidfile))
+		unlink(l->pidfile);
+}
+
 static int write_pidfile(const struct launch *l)
 {
 	int status = l->pidfile ? open_pidfile(l) : 0;
 
 	if (status || l->check)
 		fd_close(&pidfile);
-	if (pidfile >= 0 && (ftruncate(pidfile, 0) || dprintf(pidfile, "%d\n", getpid()) < 0))
-		return pidfile_failed(l, errno);
+	if (pidfile < 0 || (!ftruncate(pidfile, 0) && dprintf(pidfile, "%d\n", getpid()) > 0))
+		return status;
+	status = pidfile_failed(l, errno);
+	remove_pidfile(l);	/* it is empty now */
 	return status;
-}
-
-static void remove_pidfile(const struct launch *l)
-{
-	if (pidfile >= 0 && file_is(pidfile, AT_FDCWD, l->pidfile))
-		unlink(l->pidfile);
 }
 
 /*
@@ -287,12 +289,12 @@ int main(int argc, char **argv)
 	}
 	if (status) {
 		control_close(&l);
-		resources_close(&l);
+		resources_close(&l, status);
 		return status;
 	}
 	status = l.check ? only_check(&l) : live(&l);
 	control_close(&l);
-	resources_close(&l);
+	resources_close(&l, status);
 	remove_pidfile(&l);
 	return status;
 }

@@ -81,35 +81,35 @@ static int spawn_recorder(const struct launch *l, struct role *r, int *theirs, i
 	err = child_start(l, &c, &pid, &r->recorder);
 	close(*theirs);
 	close(end);
+	fd_close(&c.group);	/* a recorder has no successor */
 	fd_close(&r->record_fd);
 	*theirs = hop[1];
 	return err;
 }
 
-/*L:320
- * One role. Look at what it is given: /dev/null at 0 and 1, its log, the connection and the drain pipe, and whatever
- * its launch.c adds. The parent's copies of the child's ends of connection and drain pipe are closed after the start:
- * if one were left, the drain pipe would never hang up. When this role dies the same function starts its successor.
- */
-int spawn_role(struct launch *l, struct role *r)
+/* What connects a role: our ends are its own fields, the process's are @socket and @drain, each -1 until there is one. */
+static bool make_pairs(struct role *r, int *socket, int *drain)
+{
+	int fds[2];
+	bool both;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return false;
+	both = pair(fds, &r->socket);
+	*socket = fds[1];
+	if (!both || pipe2(fds, O_CLOEXEC))
+		return false;
+	both = pair(fds, &r->drain);
+	*drain = fds[1];
+	return both;
+}
+
+static int start_role(const struct launch *l, struct role *r, int socket, int drain)
 {
 	struct child c = { 0 };
-	int sock[2], drain[2], err;
 	char program[40];
 
-	if (role_is_foreign(r))
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) || pipe2(drain, O_CLOEXEC) ||
-	    !pair(sock, &r->socket) || !pair(drain, &r->drain) || log_pipe(&r->log, r->name, ROLE_BURST, ROLE_RATE)) {
-		complain("no descriptors left for %s: %m", r->name);
-		return EXIT_HOST;
-	}
-	if (r->record_fd > 0) {
-		err = spawn_recorder(l, r, &sock[1], drain[1]);
-		if (err)
-			return err;
-	}
-	if (!r->group)
+	if (r->group <= 0)
 		r->group = cgroup_make(r->name, r->kind->memory ? r->kind->memory : CGROUP_ROLE_MEMORY, CGROUP_ROLE_PIDS);
 	c.group = r->group;
 	snprintf(program, sizeof(program), "lguest-%s", r->kind->name);
@@ -123,11 +123,32 @@ int spawn_role(struct launch *l, struct role *r)
 	child_give(&c, l->null_fd, STDOUT_FILENO);
 	child_give(&c, r->log.theirs, STDERR_FILENO);
 	r->kind->launch->args(r, &c);
-	child_give(&c, sock[1], POLICY_FD_CONTROL);
-	child_give(&c, drain[1], POLICY_FD_DRAIN);
-	err = child_start(l, &c, &r->pid, &r->pidfd);
-	close(sock[1]);
-	close(drain[1]);
+	child_give(&c, socket, POLICY_FD_CONTROL);
+	child_give(&c, drain, POLICY_FD_DRAIN);
+	return child_start(l, &c, &r->pid, &r->pidfd);
+}
+
+/*L:320
+ * One role. Look above at what it is given: /dev/null at 0 and 1, its log, the connection and the drain pipe, and whatever
+ * its launch.c adds. The parent's copies of the child's ends of connection and drain pipe are closed, whether it started or not:
+ * if one were left, the drain pipe would never hang up. When this role dies the same function starts its successor.
+ */
+int spawn_role(struct launch *l, struct role *r)
+{
+	int socket = -1, drain = -1, err = 0;
+
+	if (role_is_foreign(r))
+		return 0;
+	if (!make_pairs(r, &socket, &drain) || log_pipe(&r->log, r->name, ROLE_BURST, ROLE_RATE)) {
+		complain("no descriptors left for %s: %m", r->name);
+		err = EXIT_HOST;
+	}
+	if (!err && r->record_fd > 0)
+		err = spawn_recorder(l, r, &socket, drain);
+	if (!err)
+		err = start_role(l, r, socket, drain);
+	fd_close(&socket);
+	fd_close(&drain);
 	r->end_at_ms = 0;
 	r->wanted = r->blamed = r->hangs = false;
 	return err;

@@ -198,7 +198,7 @@ static bool core_message(struct watch *w)
 	case CONTROL_RUNNING:
 		for (unsigned int i = 0; i < w->l->roles; i++)
 			serves(&w->l->role[i]);
-		w->running = true;
+		w->running = w->l->ran = true;
 		core_is(sender);
 		notify("READY=1\nSTATUS=the guest runs");
 		/* fall through */
@@ -727,23 +727,20 @@ static void turn(struct watch *w)
 	}
 }
 
-static int take_signals(void)
-{
-	struct sigaction hup;
-	sigset_t set;
+static sigset_t held;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGPWR);
+void supervise_hold(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGWINCH, SIGUSR1, SIGPWR };
+	struct sigaction hup;
+
+	sigemptyset(&held);
+	for (unsigned int i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&held, signals[i]);
 	/* nohup(1): a guest that shall outlive its terminal. A blocked signal would come even though it is ignored. */
 	if (!sigaction(SIGHUP, NULL, &hup) && hup.sa_handler != SIG_IGN)
-		sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
+		sigaddset(&held, SIGHUP);
+	sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
 static int start_all(struct launch *l)
@@ -764,7 +761,7 @@ static int start_all(struct launch *l)
  */
 int supervise(struct launch *l)
 {
-	struct watch w = { .l = l, .signals = take_signals(), .started_ms = now_ms() };
+	struct watch w = { .l = l, .signals = signalfd(-1, &held, SFD_CLOEXEC), .started_ms = now_ms() };
 	int err;
 
 	if (w.signals < 0) {

@@ -11,11 +11,16 @@ $(PEERS)/hijacked: tests/peers/hijacked.c $(addprefix $(B)/,$(POLICY_OBJS) $(cal
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DBARE=$(BARE_DEVICE) -DREAL_PROGRAM='"$(abspath $(B))/lguest-$(BARE_DEVICE)"' -o $@ $^ -luring $(POLICY_LIBS)
 
+# A host that has not what lguest-run needs; also for tests/control
+$(PEERS)/scarce.so: tests/peers/scarce.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
+
 CHECKS += hostile-peers hostile-peers-minute
 CHECKS_WAITING += hostile-peers
 CHECKS_SLEEPING += hostile-peers-minute
 .PHONY: $(R)/hostile-peers.tap $(R)/hostile-peers-minute.tap
-PEERS_NEED := $(PEERS)/fake/lguest-core $(PEERS)/peer $(PEERS)/hijacked $(B)/probe launch-programs
+PEERS_NEED := $(PEERS)/fake/lguest-core $(PEERS)/peer $(PEERS)/hijacked $(PEERS)/scarce.so $(B)/probe launch-programs
 $(R)/hostile-peers.tap: $(PEERS_NEED)
 	@mkdir -p $(@D)
 	B=$(B) tests/peers/peers > $@ || grep -q '^not ok' $@
