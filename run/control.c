@@ -43,6 +43,8 @@
 #define UNREAD_MS	2000	/* for lguest-control to read what it was answered */
 #define ASKS_AT_ONCE	16
 #define LEFT_MOST	1024	/* packets that a dead lguest-control can have left, and those that it did not take */
+#define AGAIN_MS	1000u	/* from a start that failed to the next: twice as long each time, up to AGAIN_MAX_MS */
+#define AGAIN_MAX_MS	64000u
 #define LOG_BURST	4096u
 #define LOG_RATE	256u
 
@@ -71,6 +73,8 @@ static bool made_folder, made_lock;
 static int folder = -1;
 static unsigned int deaths;
 static uint64_t first_death_ms;
+static uint64_t again_ms;		/* when the next lguest-control is tried, since one could not be started; 0 = none is to be */
+static unsigned int again_pause_ms;
 static struct { uint32_t serial; bool counted; } waiting[STATS_PENDING];	/* who said "stats", and whether the core has answered that */
 static uint64_t counters[LG_STAT_NR];
 static uint64_t asked_stats_ms;
@@ -210,13 +214,13 @@ static bool connect_it(struct launch *l)
 static int start(struct launch *l)
 {
 	struct child c = { .program = "lguest-control" };
-	static int group;	/* each successor's too; 0 = none yet, -1 = none */
+	static int group;	/* each successor's too; 0 = none yet, -1 = there was none to be had */
 
 	if (!connect_it(l) || log_pipe(&l->control_log, "control", LOG_BURST, LOG_RATE)) {
 		complain("no descriptors left for lguest-control: %m");
 		return EXIT_HOST;
 	}
-	if (!group)
+	if (group <= 0)
 		group = cgroup_make("control", CGROUP_ROLE_MEMORY / 4, 8);
 	c.group = group;
 	child_option(&c, "%s:control", l->name);
@@ -269,6 +273,7 @@ static void give_up(struct launch *l)
 	complain("lguest-control sent a descriptor, which ours never does: it was taken over, and the guest goes on without its sockets");
 	if (l->control_pid)
 		kill(l->control_pid, SIGKILL);
+	again_ms = 0;
 }
 
 /* What a dead one asked and what it was told is not its successor's. Both ends are ours: there is no hang-up here, only an end of what is there. */
@@ -288,6 +293,16 @@ static void forget_what_was_said(struct launch *l)
 	memset(waiting, 0, sizeof(waiting));
 	replace.serial = 0;
 	crowded_ms = 0;
+}
+
+/* The host may have no process to spare just now. Who cannot be started has done nothing wrong, and is tried for as long as the guest lives. */
+static void start_again(struct launch *l, uint64_t now)
+{
+	again_ms = start(l) ? now + again_pause_ms : 0;
+	if (!again_ms)
+		return;
+	complain("lguest-control is tried again in %u s, and until then nobody answers at the guest's sockets", again_pause_ms / 1000);
+	again_pause_ms = 2 * again_pause_ms < AGAIN_MAX_MS ? 2 * again_pause_ms : AGAIN_MAX_MS;
 }
 
 /* Whatever it was that ended it: the guest goes on, and so does lguest-run. */
@@ -311,8 +326,8 @@ static void asker_died(struct launch *l, uint64_t now)
 		return;
 	}
 	complain("lguest-control ended: starting it again");
-	if (start(l))
-		l->asks = 0;
+	again_pause_ms = AGAIN_MS;
+	start_again(l, now);
 }
 
 /* --- answers --- */
@@ -865,11 +880,19 @@ static int look_at_replaced(const struct watch *w, uint64_t now)
 	return 0;
 }
 
+/* Return: milliseconds until lguest-control is tried again, -1: it need not be. */
+static int look_at_start(struct launch *l, uint64_t now)
+{
+	if (again_ms && now >= again_ms)
+		start_again(l, now);
+	return again_ms ? (int)(again_ms - now) : -1;
+}
+
 /*L:843
  * What was asked and takes time has a bound, and this is where the loop of lguest-run learns of the nearest: a core that does not answer,
  * a new program that does not serve, a lguest-control that does not read.
  */
 int control_due(struct watch *w, uint64_t now)
 {
-	return sooner(look_at_stats(now), sooner(look_at_replaced(w, now), look_at_crowd(w->l, now)));
+	return sooner(sooner(look_at_start(w->l, now), look_at_stats(now)), sooner(look_at_replaced(w, now), look_at_crowd(w->l, now)));
 }

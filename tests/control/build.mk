@@ -12,7 +12,7 @@ $(CONTROL_SERVE): $(addprefix $(B)/,tests/control/serve.o $(CONTROL_OBJS))
 
 CHECKS += control control-strangers
 CHECKS_WAITING += control
-CONTROL_NEEDS = $(PEERS)/fake/lguest-core $(PEERS)/peer $(CONTROL_HIJACKED) $(B)/tests/control/hurry.so $(B)/probe launch-programs
+CONTROL_NEEDS = $(PEERS)/fake/lguest-core $(PEERS)/peer $(CONTROL_HIJACKED) $(B)/tests/control/hurry.so $(PEERS)/scarce.so $(B)/probe launch-programs
 .PHONY: $(R)/control.tap $(R)/control-strangers.tap check-control-long
 $(R)/control.tap: $(CONTROL_NEEDS)
 	@mkdir -p $(@D)
