@@ -37,11 +37,11 @@ POLICY_DECLARE(record);
  * struct command - what the command line said, and what was opened for it
  * @listen_at, @backend, @dir: started by hand
  * @front, @back, @file, @drain: started by lguest-run, which has opened all of it; -1: not said
- * @folder: of @dir; @max: bytes that the recording may have
+ * @max: bytes that the recording may have
  */
 struct command {
 	const char *listen_at, *backend, *dir;
-	int front, back, file, drain, folder;
+	int front, back, file, drain;
 	uint64_t max;
 	bool verbose;
 	struct policy_options policy;
@@ -50,6 +50,74 @@ struct command {
 static void say(const char *what, const char *object, int err)
 {
 	fprintf(stderr, "lguest-record: %s %s: %s\n", what, object, strerror(err));
+}
+
+/* What a start that ends without a recording takes away again: the next one would find it. -1 and NULL: nothing. */
+static struct {
+	int folder;		/* with "recording" in it */
+	const char *socket;	/* where a front end is waited for */
+} made = { .folder = -1 };
+
+static void take_away(void)
+{
+	if (made.socket)
+		unlink(made.socket);
+	if (made.folder >= 0)
+		unlinkat(made.folder, "recording", 0);
+}
+
+static void end_of_start(int sig)
+{
+	take_away();
+	raise(sig);
+}
+
+static const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+
+static void on_ends(void (*handler)(int))
+{
+	struct sigaction act = { .sa_handler = handler, .sa_flags = (int)SA_RESETHAND }, old;
+
+	for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN)	/* nohup's stays */
+			sigaction(ends[i], &act, NULL);
+}
+
+/* While something is made and not yet noted. @how: SIG_BLOCK or SIG_UNBLOCK */
+static void hold_ends(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		sigaddset(&set, ends[i]);
+	sigprocmask(how, &set, NULL);
+}
+
+/* Return: 0 or -errno; it is noted. */
+static int bind_at(int fd, const struct sockaddr_un *a, const char *path)
+{
+	int err;
+
+	hold_ends(SIG_BLOCK);
+	err = bind(fd, (const struct sockaddr *)a, sizeof(*a)) ? -errno : 0;
+	made.socket = err ? NULL : path;
+	hold_ends(SIG_UNBLOCK);
+	return err;
+}
+
+/* Return: a connection, or -errno. */
+static int wait_at(int fd, const struct sockaddr_un *a, const char *path)
+{
+	int conn, err = bind_at(fd, a, path);
+
+	if (err)
+		return err;
+	conn = listen(fd, 1) ? -1 : accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	err = -errno;
+	unlink(path);
+	made.socket = NULL;
+	return conn < 0 ? err : conn;
 }
 
 static int unix_socket(const char *path, bool listening)
@@ -62,20 +130,15 @@ static int unix_socket(const char *path, bool listening)
 	memcpy(a.sun_path, path, strlen(path) + 1);
 	if (!listening)
 		return connect(fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : fd;
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1))
-		return -errno;
-	conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	conn = wait_at(fd, &a, path);
 	close(fd);
-	unlink(path);
-	return conn < 0 ? -errno : conn;
+	return conn;
 }
 
-/* What recorded nothing leaves nothing: the next try would find a recording there. */
-static int give_up(const struct command *c, const char *what, const char *object, int err)
+static int give_up(const char *what, const char *object, int err)
 {
 	say(what, object, err);
-	if (c->folder >= 0)
-		unlinkat(c->folder, "recording", 0);
+	take_away();
 	return 1;
 }
 
@@ -167,28 +230,35 @@ static int parse(struct command *c, int argc, char **argv)
 	return 0;
 }
 
+static int make_file(struct command *c)
+{
+	int folder;
+
+	hold_ends(SIG_BLOCK);
+	c->file = folder_make_file(c->dir, "recording", &folder);
+	made.folder = c->file < 0 ? -1 : folder;
+	hold_ends(SIG_UNBLOCK);
+	return c->file < 0 ? c->file : 0;
+}
+
 /* Return: 0, or the exit status after a sentence. First what can fail, the file and the back end; then the one front end is waited for. */
 static int open_all(struct command *c)
 {
-	int err;
+	int err = c->dir ? make_file(c) : 0;
 
-	if (c->dir)
-		c->file = folder_make_file(c->dir, "recording", &c->folder);
-	if (c->file < 0) {
-		say("cannot make a recording in", c->dir, -c->file);
-		return 1;
-	}
+	if (err)
+		return give_up("cannot make a recording in", c->dir, -err);
 	err = out_head(c->file);
 	if (err)
-		return give_up(c, "cannot write", "the recording", -err);
+		return give_up("cannot write", "the recording", -err);
 	if (c->backend)
 		c->back = unix_socket(c->backend, false);
 	if (c->back < 0)
-		return give_up(c, "cannot reach the back end at", c->backend, -c->back);
+		return give_up("cannot reach the back end at", c->backend, -c->back);
 	if (c->listen_at)
 		c->front = unix_socket(c->listen_at, true);
 	if (c->front < 0)
-		return give_up(c, "cannot listen at", c->listen_at, -c->front);
+		return give_up("cannot listen at", c->listen_at, -c->front);
 	return 0;
 }
 
@@ -222,7 +292,7 @@ static int enter(struct command *c)
 	if (!err)
 		err = out_begin(POLICY_FD_RESOURCE, c->max);
 	if (err)
-		return give_up(c, "cannot use", "its descriptors", -err);
+		return give_up("cannot use", "its descriptors", -err);
 	c->policy.file_size = c->max > REC_MEMORY_MAX ? c->max : REC_MEMORY_MAX;	/* memory is files too */
 	policy_share_user(c->policy.user);
 	err = policy_enter(&policy_record, &c->policy, &layers);
@@ -242,12 +312,14 @@ static int enter(struct command *c)
  */
 int main(int argc, char **argv)
 {
-	struct command c = { .front = -1, .back = -1, .file = -1, .drain = -1, .folder = -1, .max = 256ull << 20 };
+	struct command c = { .front = -1, .back = -1, .file = -1, .drain = -1, .max = 256ull << 20 };
 	int r = parse(&c, argc, argv);
 
 	if (r)
 		return r - 1;
+	on_ends(end_of_start);
 	r = open_all(&c);
+	on_ends(SIG_DFL);
 	if (!r)
 		r = enter(&c);
 	if (r)
