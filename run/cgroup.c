@@ -434,8 +434,6 @@ static void say_used(void)
 
 void cgroup_end(void)
 {
-	if (parent < 0)
-		return;
 	if (guest >= 0)
 		say_used();
 	/* Back to where we came from, which may have no processes while it hands something out: unless another guest is there, too. */
@@ -444,7 +442,8 @@ void cgroup_end(void)
 		hand_out_nothing(parent);
 		write_at(parent, "cgroup.procs", "0");
 	}
+	if (guest >= 0)
+		remove_guest(parent, guest_name, REMOVE_TRIES);
 	fd_close(&guest);
-	remove_guest(parent, guest_name, REMOVE_TRIES);
 	fd_close(&parent);
 }
