@@ -285,6 +285,14 @@ static void ask_config(struct device *d, uint64_t now)
 	d->stale = d->mmio.config_size && vu_fe_ask_config(&d->fe, d->mmio.config_size) == -EBUSY;
 }
 
+/* What was @asked came while a store waited for something else. It may be older than what the store has written, so it is asked once more. */
+static void ask_again(struct device *d, bool asked)
+{
+	if (!asked || d->fe.config_owed || d->fe.dead)
+		return;
+	d->stale = d->look = true;
+}
+
 static bool was_written(const struct device *d, uint32_t off)
 {
 	return d->written[off / 8] >> (off % 8) & 1;
@@ -495,13 +503,14 @@ uint64_t device_load(struct device *d, uint64_t off, unsigned int size)
  */
 bool device_store(struct device *d, uint64_t off, unsigned int size, uint64_t value)
 {
-	bool look;
+	bool look, asked;
 
 	if (!virtio_mmio_needs_lock(off, size)) {
 		virtio_mmio_write(&d->mmio, off, size, value);
 		return false;
 	}
 	pthread_mutex_lock(&d->lock);
+	asked = d->fe.config_owed;
 	vu_fe_budget(&d->fe, STORE_MS);
 	virtio_mmio_write(&d->mmio, off, size, value);
 	if (vu_fe_settle(&d->fe) == -EREMOTEIO) {
@@ -509,6 +518,7 @@ bool device_store(struct device *d, uint64_t off, unsigned int size, uint64_t va
 		refused(d);
 	}
 	vu_fe_budget(&d->fe, 0);
+	ask_again(d, asked);
 	charge(d);
 	look = d->look || d->refused || (d->fe.dead && !d->down);
 	d->look = false;
@@ -573,8 +583,8 @@ static bool join(struct device *d)
 	}
 	vu_fe_budget(&d->fe, 0);
 	charge(d);
-	if (err)
-		return false;
+	if (err || d->fe.dead)
+		return false;	/* also when that was one wait too many */
 	d->stale = true;
 	raise_line(d);	/* the dead one's last call may be lost */
 	return true;
@@ -621,7 +631,7 @@ int device_due(const struct device *d)
 {
 	uint64_t now = now_ms();
 
-	if (d->greeted_ms || d->stale || d->events.tokens < EVENTS_BURST || vu_fe_beat_age(&d->fe) || (d->fe.dead && !d->down))
+	if (d->greeted_ms || (d->stale && !d->fe.dead) || d->events.tokens < EVENTS_BURST || vu_fe_beat_age(&d->fe) || (d->fe.dead && !d->down))
 		return TICK_MS;
 	if (!d->own || d->fe.dead)
 		return -1;

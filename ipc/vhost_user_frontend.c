@@ -215,8 +215,9 @@ int fe_verdict(struct vu_fe *fe, int err)
 {
 	bool refused;
 
+	/* A dead one was told nothing. What is owed then is owed by the one that is to join, for which nobody waits here. */
 	if (!err)
-		err = fe_settle(fe, 0);
+		err = fe->dead ? -EPIPE : fe_settle(fe, 0);
 	refused = fe->refused;
 	fe->refused = false;
 	if (err || !refused)

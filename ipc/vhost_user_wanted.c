@@ -20,7 +20,8 @@ int vu_fe_set_features(struct vu_fe *fe, uint64_t features)
 {
 	int err;
 
-	if (features & ~fe->features)
+	/* What a dead one offered says nothing of the next, which vu_fe_join() measures by what is wanted. */
+	if (!fe->dead && features & ~fe->features)
 		return -EINVAL;
 	fe->acked = features | (fe->features & VU_F_PROTOCOL_FEATURES);
 	fe->features_set = true;

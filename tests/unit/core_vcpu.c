@@ -11,8 +11,8 @@
 
 #include "ipc/exit.h"
 #include "core/vcpu.h"
+#include "tests/unit/core_module.h"
 
-#define MODULE 999
 
 static struct {
 	struct lguest_run script[16];
