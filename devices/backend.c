@@ -397,9 +397,11 @@ static const struct vu_session_ops session_ops = {
 static void control_ready(struct backend_watch *w, short revents)
 {
 	struct backend *be = (struct backend *)((char *)w - offsetof(struct backend, control));
+	int err = vu_session_input(&be->session);
 
 	(void)revents;
-	be->over = vu_session_input(&be->session);
+	if (!be->over)	/* else somebody has left in this same turn */
+		be->over = err;
 	if (!be->over)
 		be->engine->watch(be, w, POLLIN);
 }
