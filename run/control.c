@@ -845,7 +845,8 @@ void control_turn(struct watch *w, short asks, short ended)
 
 	if (l->asks > 0)
 		answer_counted(w);
-	while (asks && l->asks > 0 && taken < ASKS_AT_ONCE && !w->over && has_room(l) && take_ask(w))
+	/* Without a process nobody is there to be answered, or ended: kill(0) would end us. */
+	while (asks && l->asks > 0 && l->control_pid && taken < ASKS_AT_ONCE && !w->over && has_room(l) && take_ask(w))
 		taken++;
 	if (ended && l->control_pid)
 		asker_died(l, now_ms());

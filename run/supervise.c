@@ -660,7 +660,7 @@ static unsigned int poll_set(const struct watch *w, struct pollfd *p)
 	p[AT_LOG] = wait_on(log_stuck(), true, POLLOUT);
 	p[AT_CORE_LOG] = wait_on(l->core_log.fd, true, POLLIN);
 	p[AT_GUEST_LOG] = wait_on(l->guest_log.fd, true, POLLIN);
-	p[AT_ASKS] = wait_on(l->asks, true, control_waits_for());
+	p[AT_ASKS] = wait_on(l->asks, l->control_pid, control_waits_for());
 	p[AT_ASKER] = wait_on(l->control_pidfd, true, POLLIN);
 	p[AT_ASKER_LOG] = wait_on(l->control_log.fd, true, POLLIN);
 	for (unsigned int i = 0; i < l->roles; i++) {
