@@ -14,6 +14,7 @@
 #include <linux/virtio_ring.h>
 
 #include "devices/backend_internal.h"
+#include "ipc/unmap.h"
 
 /* A guest can break its queue again and again; the log of a role is as long as this. */
 #define LOG_LINES_MAX 16u
@@ -363,15 +364,6 @@ static void reset(struct vu_session *s)
 		of(s)->ops->reset(of(s));
 }
 
-/* One of huge pages goes as a whole, and no call says of which. */
-static void unmap_page(void *p)
-{
-	static const size_t sizes[] = { 1, 2 << 20, 1 << 30 };
-
-	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && munmap(p, sizes[i]); i++)
-		;
-}
-
 /*
  * Is there a byte at @off of what a peer says is memory? Only what can be mapped is read: a pipe may never have one, and a read of it would wait for
  * as long as somebody has its other end, which may be this process.
@@ -382,7 +374,7 @@ static bool byte_at(struct vu_session *s, int fd, uint64_t off)
 
 	if (p == MAP_FAILED)
 		return false;
-	unmap_page(p);
+	vu_unmap(p, 1);
 	return of(s)->engine->byte_at(of(s), fd, off);
 }
 

@@ -14,6 +14,8 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
+#include "ipc/unmap.h"
+
 #define PAGE 4096u
 
 static int refuse(struct vu_session *s, int err, const char *why)
@@ -132,7 +134,7 @@ static int map_region(struct vu_session *s, const struct vu_region *r, int fd, s
 static void unmap_table(struct gmem *t)
 {
 	for (unsigned int i = 0; i < t->n; i++)
-		munmap(t->r[i].map, t->r[i].map_len);
+		vu_unmap(t->r[i].map, t->r[i].map_len);
 	t->n = 0;
 }
 
@@ -145,7 +147,7 @@ static int add_region(struct vu_session *s, struct gmem *t, const struct vu_regi
 		return err;
 	err = gmem_add(t, &g);
 	if (err) {
-		munmap(g.map, g.map_len);
+		vu_unmap(g.map, g.map_len);
 		return refuse(s, err, err == -ENOSPC ? "adds more regions than there are slots" :
 						       "adds a region that wraps or overlaps another");
 	}
@@ -219,7 +221,7 @@ static int rem_mem_reg(struct vu_session *s, struct vu_msg *m)
 	err = gmem_remove(&s->mem, r->gpa, r->size, r->uaddr, &gone);
 	if (!err) {
 		retarget(s);
-		munmap(gone.map, gone.map_len);
+		vu_unmap(gone.map, gone.map_len);
 	}
 	s->ops->resume(s);
 	return err ? refuse(s, err, "removes a region that is not there") : 0;
@@ -469,7 +471,7 @@ static int get_inflight_fd(struct vu_session *s, struct vu_msg *m)
 static void drop_log(struct vu_session *s)
 {
 	if (s->log_map)
-		munmap(s->log_map, s->log_map_len);
+		vu_unmap(s->log_map, s->log_map_len);
 	s->log_map = NULL;
 	s->log = NULL;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ipc/unmap.h"
 #include "ipc/virtqueue.h"
 
 #define PAGE 4096u
@@ -68,7 +69,7 @@ int inflight_asked(struct vu_msg *m)
 static void forget(void)
 {
 	if (records.map)
-		munmap(records.map, records.map_len);
+		vu_unmap(records.map, records.map_len);
 	if (records.own_map)
 		munmap(records.own_map, records.map_len);
 	records.map = records.own_map = NULL;

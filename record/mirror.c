@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ipc/unmap.h"
 #include "ipc/virtqueue.h"
 #include "ipc/virtqueue_ring.h"
 #include "record/inflight.h"
@@ -300,7 +301,7 @@ static int add_region(const struct vu_region *r, int *fd)
 
 static void forget_region(unsigned int i)
 {
-	munmap(region[i].map, region[i].map_len);
+	vu_unmap(region[i].map, region[i].map_len);
 	munmap(region[i].own - (region[i].guest - (uint8_t *)region[i].map), region[i].map_len);
 	munmap(region[i].agreed, region[i].size);
 	close(region[i].own_fd);

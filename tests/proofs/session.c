@@ -17,6 +17,7 @@ static ssize_t io_sendmsg(void *ctx, int fd, const struct msghdr *h) { (void)ctx
 static void io_close(void *ctx, int fd) { (void)ctx; PROVE(fd >= 0, "a descriptor"); }
 
 #include "ipc/vhost_user.c"
+#include "ipc/unmap.c"
 #include "ipc/virtqueue_mem.c"
 #include "ipc/vhost_user_backend.h"
 

@@ -11,6 +11,7 @@ UNITS :=
 .PHONY: unit-programs
 unit-programs:
 	@+set -- $(patsubst %,build/asan/%,$(filter $(UNITS),$(LGUEST_GROUPS))); [ $$# = 0 ] || { mkdir -p build && flock build/asan.lock $(MAKE) -s V=asan "$$@"; }
+comma := ,
 define unit
 UNITS += unit-$(1)
 CHECKS += unit-$(1)
@@ -37,7 +38,7 @@ $(B)/tests/unit/%.o: tests/unit/%.S
 
 $(eval $(call unit,core,$(CORE_OBJS) $(OPTIONS_OBJS) $(IPC_FRONTEND) $(POLICY_OBJS),-pthread $(POLICY_LIBS)))
 $(eval $(call unit,run,run/restart.o run/log.o $(OPTIONS_OBJS) $(POLICY_OBJS),$(POLICY_LIBS)))
-$(eval $(call unit,record,record/out.o record/recording.o $(IPC_WIRE)))
+$(eval $(call unit,record,record/out.o record/recording.o record/mirror.o record/inflight.o $(IPC_WIRE) $(IPC_UNMAP),-Wl$(comma)--wrap=mmap))
 include tests/unit/devices.mk
 
 # Device registers under several threads, with ThreadSanitizer; it wants the addresses as they were meant (setarch -R).

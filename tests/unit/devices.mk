@@ -1,6 +1,6 @@
 # Unit tests of the virtqueue library and ipc/, and what the devices' folders make theirs of.
 $(eval $(call unit,vq,$(VIRTQUEUE),-pthread))
-$(eval $(call unit,ipc,$(VIRTQUEUE) $(IPC_BACKEND) devices/backend.o devices/backend_spin.o,-luring))
+$(eval $(call unit,ipc,$(VIRTQUEUE) $(IPC_BACKEND) devices/backend.o devices/backend_spin.o,-luring -Wl$(comma)--wrap=mmap))
 $(eval $(call unit,frontend,$(VIRTQUEUE) $(IPC_BACKEND) $(filter-out $(IPC_WIRE),$(IPC_FRONTEND)),-pthread))
 
 # A device's own code on the fake loop of the fuzz targets; its main() goes by another name. $(call unit_device,GROUP,NAME,OBJECTS)
