@@ -516,6 +516,7 @@ bool device_store(struct device *d, uint64_t off, unsigned int size, uint64_t va
 	if (vu_fe_settle(&d->fe) == -EREMOTEIO) {
 		virtio_mmio_needs_reset(&d->mmio);
 		refused(d);
+		reset(d);	/* and no process is to be told of it again */
 	}
 	vu_fe_budget(&d->fe, 0);
 	ask_again(d, asked);

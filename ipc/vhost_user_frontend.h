@@ -121,7 +121,13 @@ void vu_fe_budget(struct vu_fe *fe, unsigned int ms);
  */
 void vu_fe_defer(struct vu_fe *fe, bool on);
 
-/** vu_fe_settle() - wait for what was deferred, if anything was. Return: 0 or -errno (-EREMOTEIO: something of it was refused). */
+/**
+ * vu_fe_settle() - wait for what was deferred, if anything was
+ * @fe: the connection
+ *
+ * Return: 0 or -errno. -EREMOTEIO: something of it was refused, and it is not known what. All of it is still wanted, of the next process too:
+ * the caller ends that by vu_fe_reset().
+ */
 int vu_fe_settle(struct vu_fe *fe);
 
 /**
@@ -216,7 +222,7 @@ int vu_fe_set_config(struct vu_fe *fe, uint32_t off, const void *buf, uint32_t l
  *
  * Without the protocol feature this is a no-op. It is given to the next process too, until vu_fe_reset().
  *
- * Return: 0 or -errno.
+ * Return: 0 or -errno; after a refusal (-EREMOTEIO) it is not kept.
  */
 int vu_fe_record(struct vu_fe *fe, int fd, uint16_t queues, uint16_t queue_size, uint64_t size);
 
@@ -239,7 +245,7 @@ int vu_fe_inflight(struct vu_fe *fe, uint16_t queues, uint16_t queue_size);
  *
  * The messages go out in one go. On a dead connection the queue is noted, for the next process.
  *
- * Return: 0 or -errno; after a refusal (-EREMOTEIO) the queue is not wanted any more.
+ * Return: 0 or -errno; after a refusal (-EREMOTEIO) the queue is not wanted any more. With vu_fe_defer() a refusal comes from vu_fe_settle().
  */
 int vu_fe_vring_start(struct vu_fe *fe, uint32_t index, const struct vu_fe_vring *v);
 

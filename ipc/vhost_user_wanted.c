@@ -124,6 +124,8 @@ static int send_inflight(struct vu_fe *fe)
 
 int vu_fe_record(struct vu_fe *fe, int fd, uint16_t queues, uint16_t queue_size, uint64_t size)
 {
+	int err;
+
 	forget_record(fe);
 	if (!(fe->protocol & VU_P_INFLIGHT_SHMFD) && !fe->dead)
 		return 0;
@@ -131,7 +133,10 @@ int vu_fe_record(struct vu_fe *fe, int fd, uint16_t queues, uint16_t queue_size,
 	fe->inflight_kept = true;
 	fe->inflight = (struct vu_inflight){ .size = size, .queues = queues, .queue_size = queue_size };
 	fe_begin(fe, 1);
-	return fe_done(fe, send_inflight(fe));
+	err = fe_done(fe, send_inflight(fe));
+	if (err == -EREMOTEIO)
+		forget_record(fe);
+	return err;
 }
 
 /*D:270
@@ -301,8 +306,8 @@ int vu_fe_get_status(struct vu_fe *fe, uint8_t *status)
  * afterwards, so that nothing which a back end answers, or fails to answer, can bring an old queue back.
  */
 /*
- * The driver's epoch is over, whatever the back end says to that: nothing of it is ever said again. A back end that fails here is dead, and
- * what it still does is over with its process.
+ * The driver's epoch is over, whatever the back end says to that: nothing of it is ever said again. A back end that does not answer here is dead,
+ * and what it still does is over with its process.
  */
 int vu_fe_reset(struct vu_fe *fe)
 {

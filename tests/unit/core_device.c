@@ -29,6 +29,7 @@
  * struct played - a back end
  * @fd: its end of the connection; @features: that it offers; @config: each byte of its config space
  * @acked: the features that it was told last, @told: how often; @event: its own socket
+ * @no: a message that it refuses, 0: none; @heard: bit 1 << N: it was told message N
  * @config_go: it does not answer a question about its config space before this eventfd says so
  */
 struct played {
@@ -36,6 +37,8 @@ struct played {
 	uint64_t features, acked;
 	unsigned int told;
 	uint8_t config;
+	uint32_t no;
+	uint64_t heard;
 	int event, config_go;
 	pthread_t thread;
 };
@@ -48,6 +51,7 @@ static void answer(struct played *p, struct vu_chan *chan, struct vu_msg *m)
 	bool ack = m->flags & VU_NEED_REPLY;
 	eventfd_t n;
 
+	p->heard |= BIT(m->request);
 	switch (m->request) {
 	case VU_GET_FEATURES: m->u.u64 = p->features | VU_F_PROTOCOL_FEATURES; break;
 	case VU_GET_PROTOCOL_FEATURES: m->u.u64 = PROTOCOL; break;
@@ -70,7 +74,7 @@ static void answer(struct played *p, struct vu_chan *chan, struct vu_msg *m)
 			m->nfds = 0;
 		}
 		vu_close_fds(chan, m);
-		m->u.u64 = 0;
+		m->u.u64 = p->no && m->request == p->no;
 		if (!ack)
 			return;
 	}
@@ -280,4 +284,27 @@ Test(core_device, who_is_given_up_is_not_in_use)
 	for (int64_t from = ms(); !is_dead() && ms() - from < 20000;)
 		cr_assert_not(turn(), "it is said to be in use");
 	cr_expect_str_eq(d.fe.error, "the guest waited for it for a quarter of a minute");
+}
+
+/* What a process refused when a driver came is not said to the next one: that driver has been told to begin anew, and may be a long time about it. */
+Test(core_device, what_was_refused_is_not_wanted)
+{
+	static const uint32_t no[] = { VU_SET_INFLIGHT_FD, VU_SET_VRING_KICK };
+	const uint64_t begun = BIT(VU_SET_VRING_KICK) | BIT(VU_SET_INFLIGHT_FD);
+	static struct played first, next[2], whole[2];
+
+	open_device(&first);
+	for (unsigned int i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		device_connect(&d, begin(&next[i], ALL, true));
+		cr_assert(in_use());
+		next[i].no = no[i];
+		bind_driver();
+		cr_assert(d.mmio.status & VIRTIO_CONFIG_S_NEEDS_RESET, "message %u", no[i]);
+		cr_expect(d.refused && !d.fe.dead && next[i].heard & BIT(VU_GET_VRING_BASE), "what of it had begun is stopped");
+		device_connect(&d, begin(&whole[i], ALL, true));
+		cr_assert(in_use(), "message %u: %s", no[i], d.fe.error);
+		cr_expect_not(whole[i].heard & begun, "message %u: it was told %#llx", no[i], (unsigned long long)whole[i].heard);
+		bind_driver();
+		cr_expect_eq(whole[i].heard & begun, begun, "message %u", no[i]);
+	}
 }

@@ -579,6 +579,20 @@ Test(frontend, a_queue_is_said_in_one_go)
 	close_far(&fe);
 }
 
+Test(frontend, a_record_that_is_refused_is_not_kept)
+{
+	struct vu_msg no = { .request = VU_SET_INFLIGHT_FD, .flags = VU_REPLY, .size = 8, .u.u64 = 1 };
+	int fd = memfd_create("record", MFD_CLOEXEC);
+	struct vu_fe fe;
+
+	open_far(&fe, VU_P_REPLY_ACK | VU_P_INFLIGHT_SHMFD, VU_FDS_REFUSE);
+	cr_assert_eq(vu_send(&far, &no), 0);
+	cr_assert_eq(vu_fe_record(&fe, fd, 1, 64, vq_inflight_size(64)), -EREMOTEIO);
+	cr_expect(!fe.dead && fe.inflight_fd < 0 && fcntl(fd, F_GETFD) >= 0, "kept for its successor: %d", fe.inflight_fd);
+	close_far(&fe);
+	close(fd);
+}
+
 Test(frontend, what_was_deferred_is_waited_for_once)
 {
 	struct vu_fe_vring v = vring();
