@@ -315,19 +315,6 @@ static void start_thread(void *(*body)(void *arg), void *arg, size_t stack)
 
 /* --- the main thread: recovery --- */
 
-/*
- * A dead connection is said once; what comes back goes through device_connect(). One that broke a rule is hung up on, and ends by itself; one that
- * hangs is ended by lguest-run, which must see it killed and not leaving.
- */
-static void report_lost(struct device *d)
-{
-	if (!d->fe.dead || d->fe.joining || d->down)
-		return;
-	d->down = say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
-	if (!d->late)
-		vu_fe_hang_up(&d->fe);
-}
-
 /* On a vCPU's thread, after a store that has changed what the main one waits for, which may sleep for seconds. The eventfd is ours alone. */
 static void wake_main(struct machine *m)
 {
@@ -413,11 +400,8 @@ static void control_message(void)
 static void serve(struct device *d, const struct device_poll *p)
 {
 	pthread_mutex_lock(&d->lock);
-	if (device_serve(d, p))
-		say(CONTROL_RECOVERED, d->index, 0, "");
-	if (d->refused)
-		d->refused = !say(CONTROL_REFUSED, d->index, 0, "");
-	report_lost(d);
+	device_serve(d, p);
+	device_tell(d, say);
 	pthread_mutex_unlock(&d->lock);
 }
 

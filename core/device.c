@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <linux/virtio_ring.h>
 
+#include "core/control.h"
 #include "core/device.h"
 #include "ipc/virtqueue.h"
 
@@ -545,7 +546,7 @@ void device_connect(struct device *d, int fd)
 {
 	d->greeted_ms = now_ms();
 	d->beat_ms = 0;
-	d->down = d->late = false;
+	d->down = d->late = d->back = false;
 	vu_fe_connect(&d->fe, fd);
 }
 
@@ -632,7 +633,8 @@ int device_due(const struct device *d)
 {
 	uint64_t now = now_ms();
 
-	if (d->greeted_ms || (d->stale && !d->fe.dead) || d->events.tokens < EVENTS_BURST || vu_fe_beat_age(&d->fe) || (d->fe.dead && !d->down))
+	if (d->greeted_ms || (d->stale && !d->fe.dead) || d->events.tokens < EVENTS_BURST || vu_fe_beat_age(&d->fe) || (d->fe.dead && !d->down) ||
+	    d->back || d->refused)
 		return TICK_MS;
 	if (!d->own || d->fe.dead)
 		return -1;
@@ -722,5 +724,17 @@ bool device_serve(struct device *d, const struct device_poll *p)
 		beat(d, now);
 		ask_config(d, now);
 	}
+	d->back |= back;
 	return back;
+}
+
+void device_tell(struct device *d, bool (*say)(uint32_t type, uint32_t device, uint32_t code, const char *text))
+{
+	d->back = d->back && !d->fe.dead && !say(CONTROL_RECOVERED, d->index, 0, "");
+	d->refused = d->refused && !say(CONTROL_REFUSED, d->index, 0, "");
+	if (!d->fe.dead || d->fe.joining || d->down)
+		return;
+	d->down = say(CONTROL_LOST, d->index, d->late, d->fe.error ? d->fe.error : "it is gone");
+	if (!d->late)
+		vu_fe_hang_up(&d->fe);
 }

@@ -45,7 +45,7 @@ struct device_bucket {
  * @name: "block0", for messages, @index: its number: register page, interrupt line, descriptors
  * @window: what its back end sees; NULL: all of guest memory (dma=direct)
  * @kick: eventfd of each queue, @call: one for all queues, @err: signalled when a queue is broken
- * @down: its back end is gone, and lguest-run was told
+ * @down: its back end is gone, and lguest-run was told; @back: a new one is in use, and lguest-run is to be told
  * @own: lguest-run can start its back end again, @late: that did not answer a question about its health in time
  * @process: lguest-run's number for the back end's process (struct control_msg)
  *
@@ -73,7 +73,7 @@ struct device {
 	int kick[GUEST_QUEUES];
 	int call, err;
 	int lguest;
-	bool down;
+	bool down, back;
 	bool own, late;
 	uint32_t process;
 
@@ -152,6 +152,17 @@ void device_poll(struct device *d, struct device_poll *p);
  * Return: true when a new process is in use.
  */
 bool device_serve(struct device *d, const struct device_poll *p);
+
+/**
+ * device_tell() - tell lguest-run what became of the back end: a new one is in use, it refused something, it is gone
+ * @d: the device, locked
+ * @say: takes a message's type, device, code and text (core/control.h). False: lguest-run does not read now. What has not been said is said in a later
+ *	turn, if it is still true.
+ *
+ * A dead connection that broke a rule is hung up on, and its process ends by itself; one that hangs is ended by lguest-run, which must see it killed
+ * and not leaving.
+ */
+void device_tell(struct device *d, bool (*say)(uint32_t type, uint32_t device, uint32_t code, const char *text));
 
 /** device_give_up() - no back end will come: the driver is told NEEDS_RESET. */
 void device_give_up(struct device *d);

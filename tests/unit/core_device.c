@@ -17,6 +17,7 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
+#include "core/control.h"
 #include "core/device.h"
 #include "ipc/vhost_user.h"
 #include "tests/unit/core_module.h"
@@ -307,4 +308,49 @@ Test(core_device, what_was_refused_is_not_wanted)
 		bind_driver();
 		cr_expect_eq(whole[i].heard & begun, begun, "message %u", no[i]);
 	}
+}
+
+static struct {
+	bool full;
+	uint32_t type;
+	unsigned int said;
+} run;
+
+static bool say(uint32_t type, uint32_t device, uint32_t code, const char *text)
+{
+	(void)device;
+	(void)code;
+	(void)text;
+	if (run.full)
+		return false;
+	run.type = type;
+	run.said++;
+	return true;
+}
+
+/* lguest-run that does not read is told when it does: once, and in time; and nothing that is not true any more. */
+Test(core_device, what_was_not_said_is_said_later)
+{
+	static struct played first, next, other;
+
+	open_device(&first);
+	run.full = true;
+	device_connect(&d, begin(&next, ALL, true));
+	cr_assert(in_use());
+	device_tell(&d, say);
+	cr_expect_leq((unsigned int)device_due(&d), 1000, "it would wait %d ms", device_due(&d));
+	run.full = false;
+	device_tell(&d, say);
+	device_tell(&d, say);
+	cr_expect(run.said == 1 && run.type == CONTROL_RECOVERED, "%u messages, the last of type %u", run.said, run.type);
+	run.full = true;
+	device_connect(&d, begin(&other, ALL, true));
+	cr_assert(in_use());
+	device_tell(&d, say);
+	vu_fe_give_up(&d.fe, "for the test");
+	device_tell(&d, say);
+	run.full = false;
+	device_tell(&d, say);
+	device_tell(&d, say);
+	cr_expect(run.said == 2 && run.type == CONTROL_LOST, "%u messages, the last of type %u", run.said, run.type);
 }
