@@ -492,6 +492,26 @@ static int serve_one(struct backend *be, const struct command *cmd, const struct
 	_exit(serve(be, cmd, role, layers));
 }
 
+/* Open what the user named, and serve. Sockets that were made on the way are the caller's to take away. */
+static int run(struct backend *be, struct command *cmd, const struct policy_role *role)
+{
+	const struct backend_ops *ops = be->ops;
+	int r = ops->open(be);
+
+	if (r)
+		return r == BACKEND_USAGE ? ROLE_USAGE : ROLE_RESOURCE;
+	if (ops->narrow)
+		role = ops->narrow(be);
+	if (make_inflight(be) || find_socket(be, cmd))
+		return ROLE_RESOURCE;
+	if (cmd->drain >= 0 && (policy_place_fd(cmd->drain, POLICY_FD_DRAIN) < 0 ||
+				backend_fixed_file(be, POLICY_FD_DRAIN) < 0))
+		return ROLE_RESOURCE;
+	cmd->policy.file_size = be->file_limit;
+	cmd->policy.order = ops->order;
+	return cmd->listener < 0 ? serve_one(be, cmd, role) : accept_loop(be, cmd, role);
+}
+
 /*D:310
  * Every device of ours is this program with another table of functions. The order is what matters: what the user named
  * is opened while the process still has the user's rights, each descriptor goes to its fixed number, and only then is
@@ -514,21 +534,7 @@ int backend_main(int argc, char **argv, const struct backend_ops *ops, void *dev
 	role = choose_engine(&be, &cmd);
 	if (!role)
 		return ROLE_RESOURCE;
-	r = ops->open(&be);
-	if (r)
-		return r == BACKEND_USAGE ? ROLE_USAGE : ROLE_RESOURCE;
-	if (ops->narrow)
-		role = ops->narrow(&be);
-	if (make_inflight(&be) || find_socket(&be, &cmd))
-		return ROLE_RESOURCE;
-	if (cmd.drain >= 0 && (policy_place_fd(cmd.drain, POLICY_FD_DRAIN) < 0 ||
-			       backend_fixed_file(&be, POLICY_FD_DRAIN) < 0))
-		return ROLE_RESOURCE;
-	cmd.policy.file_size = be.file_limit;
-	cmd.policy.order = be.ops->order;
-	if (cmd.listener < 0)
-		return serve_one(&be, &cmd, role);
-	r = accept_loop(&be, &cmd, role);
+	r = run(&be, &cmd, role);
 	backend_unlisten();
 	return r;
 }

@@ -56,6 +56,16 @@ class Listener:
         os.close(self.log)
 
 
+def case_start_that_fails_leaves_no_socket():
+    """a program that cannot have its --socket-path leaves no other socket of its own behind"""
+    open("file", "w", encoding="ascii").close()
+    os.makedirs("calls", exist_ok=True)
+    for name, made, *args in (("lguest-console", "typed", "--unix=typed"), ("lguest-vsock", "calls/to", "--cid=3", "--unix=calls/to")):
+        status, said = fe.refusal(name, "--socket-path=file", *args)
+        assert status == 1 and "is no socket" in said, (name, status, said)
+        assert not os.path.lexists(made), "%s left %s" % (name, made)
+
+
 def case_socket_path_that_is_no_socket():
     """--socket-path never removes what is no socket: a file, a disk image, a FIFO, a link (A1)"""
     disk()
