@@ -81,11 +81,7 @@ void child_give(struct child *c, int from, int to)
 	c->fd[c->fds++].to = to;
 }
 
-/*
- * Locked memory is counted against this limit: as high as we may, in what we start. The core's is the guest's memory, and it says
- * so when that is too much; a role's is its ring, which newer kernels (seen on 6.18) count for all processes of its user together.
- */
-static void raise_memlock(void)
+void child_raise_memlock(void)
 {
 	struct rlimit want = { RLIM_INFINITY, RLIM_INFINITY }, have;
 
@@ -115,7 +111,7 @@ static void __attribute__((noreturn)) become(const struct launch *l, const struc
 		dprintf(c->fd[2].from, "lguest-run: %s cannot enter its control group: %m\n", c->program);
 		_exit(EXIT_HOST);
 	}
-	raise_memlock();
+	child_raise_memlock();
 	if (!c->huge)
 		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	setsid();

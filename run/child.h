@@ -71,6 +71,14 @@ void child_give(struct child *c, int from, int to);
  */
 int child_start(const struct launch *l, const struct child *c, pid_t *pid, int *pidfd);
 
+/**
+ * child_raise_memlock() - the limit of locked memory as high as it may be, in who is started
+ *
+ * The core's locked memory is the guest's, and it says so when that is too much; a role's is its ring, which newer kernels (seen on 6.18) count
+ * for all processes of its user together.
+ */
+void child_raise_memlock(void);
+
 /** fd_lift() - move a descriptor to a number from FD_FLOOR up; -1 stays -1. Return: the number, or -1 with errno. */
 int fd_lift(int fd);
 

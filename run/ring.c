@@ -2,7 +2,7 @@
 /*L:275
  * ring.c: before anything is started: may the guest's processes make the io_uring without which some of them cannot work (launch.h)?
  *
- * It may fork a child that becomes the user that a process will be, makes a ring, and ends at once.
+ * It may fork a child that gets the limit and the user that a process will have, makes a ring, and ends at once.
  */
 #include <errno.h>
 #include <grp.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <linux/io_uring.h>
 
+#include "run/child.h"
 #include "run/launch.h"
 #include "run/say.h"
 
@@ -29,25 +30,25 @@ static int make_ring(void)
 	return 0;
 }
 
-static void __attribute__((noreturn)) make_ring_as(uid_t user)
+static void become_user(uid_t user)
 {
 	(void)!setgroups(0, NULL);
 	(void)!setresgid(user, user, user);	/* a user namespace may have no such user: its root has no rights for this either */
 	(void)!setresuid(user, user, user);
-	_exit(make_ring());
 }
 
-/* Root may make one where kernel.io_uring_disabled is 1, and who its processes will be may not. */
+/* As the processes will be: with their limit, and root's as another user, who may not make one where kernel.io_uring_disabled is 1. */
 static int probe(const struct launch *l)
 {
+	pid_t pid = fork();
 	int status;
-	pid_t pid;
 
-	if (geteuid())
-		return make_ring();
-	pid = fork();
-	if (!pid)
-		make_ring_as(l->user ? l->user : NOBODY);
+	if (!pid) {
+		child_raise_memlock();
+		if (!geteuid())
+			become_user(l->user ? l->user : NOBODY);
+		_exit(make_ring());
+	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : make_ring();
 }
 

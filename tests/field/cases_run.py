@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import resource
 import socket
 import stat
 import struct
@@ -13,12 +14,12 @@ import fe
 from run import Loop, Skip, mount_tmpfs, real_root, sh
 
 
-def begin(*args, env=None, console=("--console", "none"), check=("--check",)):
+def begin(*args, env=None, console=("--console", "none"), check=("--check",), **kw):
     """lguest-run --check, with a plain file as its module's device. Without --check it gets as far as lguest-core, which finds no module there."""
     open("module", "wb").close()
     return subprocess.Popen([fe.program("lguest-run"), "--kernel", fe.program("probe"), "--cgroup", "none", *console, *check, *args],
                             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                            env={**os.environ, "LD_PRELOAD": fe.program("field-errors.so"), "FIELD_MODULE": "module", **(env or {})})
+                            env={**os.environ, "LD_PRELOAD": fe.program("field-errors.so"), "FIELD_MODULE": "module", **(env or {})}, **kw)
 
 
 def ended(asked):
@@ -274,3 +275,19 @@ def case_no_rings():
         assert got >= 120 and "and %s0 needs it: see" % fe.bare() in said, (got, said)
     accepts("--block", image(), env=none)
     accepts("--block", image() + ",bw=1M", fe.BARE_OPTION)
+
+
+def case_rings_that_are_counted():
+    """a host that counts rings as locked memory: asked within the limit that the processes will have, which is as high as it may be"""
+    def limits(soft, hard):
+        return {"env": {"FIELD_CHARGED": "1"}, "console": ("--console", "/dev/null"),
+                "preexec_fn": lambda: (resource.setrlimit(resource.RLIMIT_MEMLOCK, (soft, hard)), drop(hard))}
+
+    def drop(hard):
+        if hard < 1 << 20 and not os.geteuid():
+            os.setresuid(65534, 65534, 65534)           # root raises any limit
+    accepts(**limits(16 << 10, 8 << 20))
+    os.chmod(".", 0o755)
+    open("module", "wb").close()
+    os.chmod("module", 0o666)
+    refuses(122, "io_uring is refused here (Cannot allocate memory), and console0 needs it: raise the limit of locked memory", **limits(16 << 10, 16 << 10))

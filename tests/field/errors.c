@@ -6,6 +6,7 @@
  *	FIELD_HOLES=N	fallocate() fails with errno N
  *	FIELD_MODULE=F	file F stands where /dev/lguest would be
  *	FIELD_RINGS=1	io_uring is the first process's alone, as it is root's where kernel.io_uring_disabled is 1; locked memory has no limit
+ *	FIELD_CHARGED=1	rings are counted against the soft limit of locked memory, and below 1 MiB there is no room for one (6.18, a user who has others)
  *	FIELD_OPENS=F	the flags of every open() for writing of a name that ends in ".img" are appended to file F, as "EXCL" or "plain"
  */
 #define _GNU_SOURCE
@@ -15,6 +16,7 @@
 #include <liburing.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,13 @@
 #include <unistd.h>
 
 static int others;	/* a child, or the role, whose ring is the second; getpid() is a system call that it may not have */
+
+static bool no_room(void)
+{
+	struct rlimit have;
+
+	return getenv("FIELD_CHARGED") && !getrlimit(RLIMIT_MEMLOCK, &have) && have.rlim_cur < 1u << 20;
+}
 
 /* The libraries' system calls by number; those of this file are made so, too. */
 long syscall(long nr, ...)
@@ -37,6 +46,10 @@ long syscall(long nr, ...)
 	va_end(ap);
 	if (nr == SYS_io_uring_setup && getenv("FIELD_RINGS") && others++) {
 		errno = EPERM;
+		return -1;
+	}
+	if (nr == SYS_io_uring_setup && no_room()) {
+		errno = ENOMEM;
 		return -1;
 	}
 	*(void **)&real = dlsym(RTLD_NEXT, "syscall");
