@@ -72,6 +72,7 @@ struct role {
 	bool hangs;		/* it did not answer the core in time: restart it, but do not count a strike (the host may be busy) */
 	bool wanted;		/* dead, to be started when its drain pipe hangs up */
 	bool undrained;		/* that takes so long that the user was told */
+	bool unstarted;		/* for it the guest was not started */
 	bool given_up;		/* until the user orders otherwise */
 	int program;		/* that serves it, O_PATH, kept for a failed upgrade; 0 = by its name (control.c) */
 	char version[24];	/* of that, when it is not ours */
@@ -183,9 +184,8 @@ const char *resources_too_long(const struct role *r);
 
 /**
  * resources_close() - take away what was made for this guest and not used: recordings of a start that failed, so that the next one can make them
- * @status: the exit status: what the device that it stands for received is kept, since it may say why
  */
-void resources_close(const struct launch *l, int status);
+void resources_close(const struct launch *l);
 
 /**
  * sandbox_check() - which layers will the processes have, and is that what the user requires?

@@ -125,19 +125,19 @@ const char *resources_too_long(const struct role *r)
 }
 
 /* The guest never ran, and it was not this device that kept it from that: or nothing was ever written. */
-static bool of_no_use(const struct launch *l, const struct role *r, int status)
+static bool of_no_use(const struct launch *l, const struct role *r)
 {
 	struct stat st;
 
-	return !fstat(r->record_made, &st) && (!st.st_size || (!l->ran && status != r->kind->status));
+	return !fstat(r->record_made, &st) && (!st.st_size || (!l->ran && !r->unstarted));
 }
 
-void resources_close(const struct launch *l, int status)
+void resources_close(const struct launch *l)
 {
 	for (unsigned int i = 0; i < l->roles; i++) {
 		const struct role *r = &l->role[i];
 
-		if (r->record_made > 0 && of_no_use(l, r, status) && file_is(r->record_made, r->record_folder, "recording"))
+		if (r->record_made > 0 && of_no_use(l, r) && file_is(r->record_made, r->record_folder, "recording"))
 			unlinkat(r->record_folder, "recording", 0);
 	}
 }

@@ -289,12 +289,12 @@ int main(int argc, char **argv)
 	}
 	if (status) {
 		control_close(&l);
-		resources_close(&l, status);
+		resources_close(&l);
 		return status;
 	}
 	status = l.check ? only_check(&l) : live(&l);
 	control_close(&l);
-	resources_close(&l, status);
+	resources_close(&l);
 	remove_pidfile(&l);
 	return status;
 }

@@ -91,6 +91,13 @@ ssize_t take_packet(int fd, void *buf, size_t size, pid_t *sender)
 	return recv(fd, buf, size, MSG_DONTWAIT | MSG_TRUNC);
 }
 
+/* The start fails for this role, if nothing was the reason before. Return: the exit status. */
+static int not_started(const struct watch *w, struct role *r)
+{
+	r->unstarted |= !w->over;
+	return r->kind->status;
+}
+
 /* --- the core --- */
 
 /*L:980
@@ -103,7 +110,7 @@ static void core_ended(struct watch *w, const struct control_msg *msg)
 	int code = (int)(msg->code & 0xff);
 
 	if (code == EXIT_ROLE && !w->running)
-		code = w->l->role[msg->device].kind->status;
+		code = not_started(w, &w->l->role[msg->device]);
 	/* Such a status might be taken for one of lguest-run's own: who said it is told. */
 	if (w->running && code >= EXIT_USAGE && !msg->text[0])
 		finish(w, code, "the guest powered off with status %d", code);
@@ -412,7 +419,7 @@ static void role_died(struct watch *w, struct role *r)
 	if (!w->running && info.si_code == CLD_EXITED && !info.si_status)
 		return;
 	if (!w->running) {
-		finish(w, r->kind->status, "%s could not be started", r->name);
+		finish(w, not_started(w, r), "%s could not be started", r->name);
 		return;
 	}
 	pause = control_pause(r);

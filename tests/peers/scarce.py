@@ -73,3 +73,17 @@ def unwatched():
 def left_early():
     """SIGTERM while things are being opened: the recording that was just made goes"""
     fails("leave", 143, None)
+
+
+@case
+def one_of_two():
+    """of two recorded disks one cannot be started: the other's recording, which says nothing of that, goes"""
+    g = Recorded("--block", "DISK", "--block", "ro:" + os.path.join(B, "probe"), "--record", "block0=DISK.0", "--record", "block1=DISK.1",
+                 peer="then-refuse 3", place="lguest-block")
+    guests.append(g)
+    g.ended_within(20)
+    require(g.run.returncode == 120, "it ended with %s" % g.run.returncode)
+    failed = int(g.wait(r"block([01]): the back end refused a message", 5).group(1))    # whichever is the second to look
+    require(os.path.isdir(g.disk + ".0"), "it did not come so far as to make a recording")
+    require(not os.path.exists("%s.%d/recording" % (g.disk, 1 - failed)), "the recording of the disk that could be started is left")
+    require(os.path.exists("%s.%d/recording" % (g.disk, failed)), "what the disk received that could not be started is gone")
