@@ -367,9 +367,12 @@ static int look_at_crowd(const struct launch *l, uint64_t now)
 	return UNREAD_MS;
 }
 
+/* While nobody is there, nothing is kept: who comes next would tell it as if it had just happened. */
 static void send_answer(const struct answer *a)
 {
-	if (launched && launched->asks > 0 && send(launched->asks, a, sizeof(*a), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN && launched->control_pid)
+	if (!launched || launched->asks <= 0 || !launched->control_pid)
+		return;
+	if (send(launched->asks, a, sizeof(*a), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN)
 		kill(launched->control_pid, SIGKILL);	/* it does not read: another one will */
 }
 
