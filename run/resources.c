@@ -76,21 +76,34 @@ static int open_null(struct launch *l)
 	return EXIT_HOST;
 }
 
-/* The folder is kept when the file is ours, to be taken away again. Return: 0 or -errno. */
-static int make_recording(struct role *r)
+/* At high numbers: the file, and with its folder, what it is to be known by when it is taken away again. Return: 0 or -errno, and nothing of it is kept. */
+static int keep_recording(struct role *r, int folder, int fd)
 {
-	int folder, fd = folder_make_file(r->record, "recording", &folder);
 	char path[32];
+	int err;
 
-	if (fd < 0) {
-		fd_close(&folder);
-		return fd;
-	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	r->record_made = fd_open(path, O_PATH);
-	r->record_folder = fd_lift(folder);
-	r->record_fd = fd_lift(fd);
-	return r->record_fd < 0 || r->record_folder < 0 || r->record_made < 0 ? -errno : 0;
+	r->record_folder = fcntl(folder, F_DUPFD_CLOEXEC, FD_FLOOR);
+	r->record_fd = fcntl(fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+	if (r->record_made >= 0 && r->record_folder >= 0 && r->record_fd >= 0)
+		return 0;
+	err = -errno;
+	fd_close(&r->record_made);
+	fd_close(&r->record_folder);
+	fd_close(&r->record_fd);
+	return err;
+}
+
+static int make_recording(struct role *r)
+{
+	int folder, fd = folder_make_file(r->record, "recording", &folder), err = fd < 0 ? fd : keep_recording(r, folder, fd);
+
+	if (fd >= 0 && err && file_is(fd, folder, "recording"))
+		unlinkat(folder, "recording", 0);
+	fd_close(&folder);
+	fd_close(&fd);
+	return err;
 }
 
 static int open_recording(struct role *r)

@@ -4,6 +4,7 @@
  *
  *	fork N	no more processes, from the N-th on
  *	watch N	no number left for the descriptor of a process, from the N-th on
+ *	lift N	no number left for the descriptor of a recording, from the N-th on
  *	leave	SIGTERM comes when a recording was just made
  */
 #define _GNU_SOURCE
@@ -52,7 +53,8 @@ int fcntl(int fd, int command, ...)
 {
 	static int (*next)(int, int, ...);
 	static int nth;
-	char path[32], what[32] = "";
+	const char *word;
+	char path[32], what[4096] = "";
 	va_list ap;
 	long arg;
 	int from;
@@ -63,10 +65,10 @@ int fcntl(int fd, int command, ...)
 	if (!next)
 		next = (int (*)(int, int, ...))dlsym(RTLD_NEXT, "fcntl");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (command != F_DUPFD_CLOEXEC || readlink(path, what, sizeof(what) - 1) < 0 || strcmp(what, "anon_inode:[pidfd]"))
+	if (command != F_DUPFD_CLOEXEC || readlink(path, what, sizeof(what) - 1) < 0)
 		return next(fd, command, arg);
-	nth++;
-	if (!now("watch", &from) || nth < from)
+	word = !strcmp(what, "anon_inode:[pidfd]") ? "watch" : strstr(what, "/recording") ? "lift" : NULL;
+	if (!word || !now(word, &from) || ++nth < from)
 		return next(fd, command, arg);
 	errno = EMFILE;
 	return -1;

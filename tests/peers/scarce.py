@@ -70,6 +70,13 @@ def unwatched():
 
 
 @case
+def unlifted():
+    """no number for one of a recording's descriptors: a sentence, and the recording that was just made goes"""
+    for n in 1, 2:
+        fails("lift %d" % n, 101, "recording for block0: Too many open files")
+
+
+@case
 def left_early():
     """SIGTERM while things are being opened: the recording that was just made goes"""
     fails("leave", 143, None)
