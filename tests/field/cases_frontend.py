@@ -59,11 +59,9 @@ class Listener:
 def case_start_that_fails_leaves_no_socket():
     """a program that cannot have its --socket-path leaves no other socket of its own behind"""
     open("file", "w", encoding="ascii").close()
-    os.makedirs("calls", exist_ok=True)
-    for name, made, *args in (("lguest-console", "typed", "--unix=typed"), ("lguest-vsock", "calls/to", "--cid=3", "--unix=calls/to")):
-        status, said = fe.refusal(name, "--socket-path=file", *args)
-        assert status == 1 and "is no socket" in said, (name, status, said)
-        assert not os.path.lexists(made), "%s left %s" % (name, made)
+    status, said = fe.refusal("lguest-console", "--socket-path=file", "--unix=typed")
+    assert status == 1 and "is no socket" in said, (status, said)
+    assert not os.path.lexists("typed"), "it left a socket that nobody listens at"
 
 
 def case_socket_path_that_is_no_socket():
