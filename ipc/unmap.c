@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* unmap.c: see unmap.h. */
+/*D:245
+ * unmap.c: see unmap.h. The front end takes memory back: when it is told "done", no page of it may be left here, whatever file it came from.
+ */
 #include "ipc/unmap.h"
 
 #include <errno.h>
